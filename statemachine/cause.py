@@ -1,0 +1,183 @@
+"""A cause: what happened to an enrollment. Every transition has exactly one, and its id is stable.
+
+| cause | id |
+|---|---|
+| an event, in one of its phases | `event:<source>/<id>` (`…#exit`, `…#wait`, `…#entry` keep the phases apart) |
+| a timer that fell due | `timer:<visit>/<n>` |
+| a task's result | `task:<id>/<attempt>` |
+| an operator's command | `op:<method>/<request_id>` |
+| a long run that goes on | `continue:<n>` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from statemachine.contact import Contact
+from statemachine.event import Event, event_from_data, event_to_data
+
+Phase = Literal["entry", "exit", "wait"]
+Operation = Literal["enroll", "advance", "pause", "resume", "cancel", "retry"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventCause:
+    """`entry` starts the run, `exit` tests the exit rules, `wait` tests the cases of the wait it rests in.
+
+    `trigger_id` names the trigger that matched (entry only).
+    """
+
+    event: Event
+    phase: Phase
+    trigger_id: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"event:{self.event.source}/{self.event.id}#{self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class TimerCause:
+    """The earliest deadline of the run has passed; with none passed it re-examines what was buffered."""
+
+    visit: int
+    number: int
+
+    @property
+    def id(self) -> str:
+        return f"timer:{self.visit}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why an attempt failed. `retry_after_s` is what the other side asked for (Retry-After)."""
+
+    code: str
+    message: str
+    retryable: bool
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCause:
+    """The result of one attempt of the task ordered in (step, visit): a failure, or an outcome with its output."""
+
+    task_id: str
+    step: str
+    visit: int
+    attempt: int
+    outcome: str = "done"
+    output: Any = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    failure: TaskFailure | None = None
+
+    @property
+    def id(self) -> str:
+        return f"task:{self.task_id}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCause:
+    """A person or service says what to do. `data`: advance {transition, data}; retry {input}; pause {timers};
+    cancel {reason}; enroll {input, trigger} (starts a run by API); resume {}."""
+
+    operation: Operation
+    request_id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"op:{self.operation}/{self.request_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueCause:
+    """A run that made 1,000 transitions of one cause goes on in the next batch."""
+
+    number: int
+
+    @property
+    def id(self) -> str:
+        return f"continue:{self.number}"
+
+
+Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
+
+    `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused.
+    """
+
+    now: datetime
+    contact: Contact | None = None
+    events: tuple[Event, ...] = ()
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    tenant_zone: str | None = None
+    held: bool = False
+
+
+def cause_to_data(cause: Cause) -> dict[str, Any]:
+    """The recorded form; `cause_from_data` reads it back, equal."""
+    if isinstance(cause, EventCause):
+        return {
+            "kind": "event",
+            "event": event_to_data(cause.event),
+            "phase": cause.phase,
+            "trigger_id": cause.trigger_id,
+        }
+    if isinstance(cause, TimerCause):
+        return {"kind": "timer", "visit": cause.visit, "number": cause.number}
+    if isinstance(cause, TaskCause):
+        return _task_to_data(cause)
+    if isinstance(cause, OperatorCause):
+        return {
+            "kind": "op",
+            "operation": cause.operation,
+            "request_id": cause.request_id,
+            "data": dict(cause.data),
+        }
+    return {"kind": "continue", "number": cause.number}
+
+
+def cause_from_data(data: Mapping[str, Any]) -> Cause:
+    kind = data["kind"]
+    if kind == "event":
+        return EventCause(event_from_data(data["event"]), data["phase"], data["trigger_id"])
+    if kind == "timer":
+        return TimerCause(data["visit"], data["number"])
+    if kind == "op":
+        return OperatorCause(data["operation"], data["request_id"], data["data"])
+    if kind == "continue":
+        return ContinueCause(data["number"])
+    fields = {name: value for name, value in data.items() if name not in ("kind", "failure")}
+    failure = data.get("failure")
+    return TaskCause(**fields, failure=TaskFailure(**failure) if failure else None)
+
+
+def _task_to_data(cause: TaskCause) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "kind": "task",
+        "task_id": cause.task_id,
+        "step": cause.step,
+        "visit": cause.visit,
+        "attempt": cause.attempt,
+        "outcome": cause.outcome,
+    }
+    if cause.output is not None:
+        data["output"] = cause.output
+    if cause.variables:
+        data["variables"] = dict(cause.variables)
+    if cause.failure is not None:
+        data["failure"] = {
+            "code": cause.failure.code,
+            "message": cause.failure.message,
+            "retryable": cause.failure.retryable,
+            "retry_after_s": cause.failure.retry_after_s,
+        }
+    return data

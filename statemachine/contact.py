@@ -1,0 +1,91 @@
+"""A contact: who a journey is about. Immutable; every change makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+STANDARD_FIELDS: Final = (
+    "first_name", "last_name", "name", "email", "phone", "company", "source", "timezone", "locale",
+)  # fmt: skip
+FIELD_ALIASES: Final = {"company_name": "company"}
+_OWN_WORDS: Final = {"id", "score", "tags", "lists", "custom_fields", "metadata", "revision"}
+
+
+def standard_field(name: str) -> str | None:
+    """The standard field a name means, or None for a custom field. `last_<channel>_reply…` count as standard."""
+    name = FIELD_ALIASES.get(name, name)
+    if name in STANDARD_FIELDS or (name.startswith("last_") and name.endswith(("_reply", "_reply_at"))):
+        return name
+    return None
+
+
+def reserved_field(name: str) -> bool:
+    """Whether a name is no field but a part of the contact itself (its tags, its score, …)."""
+    return name in _OWN_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """`attributes` hold the standard fields that are set; everything else the owner of the contact named is custom."""
+
+    id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    score: float | int = 0
+    revision: int = 0
+
+    def get(self, name: str) -> Any:
+        """A field by its bare name: standard first, then custom; None when it is not set."""
+        standard = standard_field(name)
+        if standard is not None:
+            value = self.attributes.get(standard)
+            return self._full_name() if value is None and standard == "name" else value
+        return self.custom_fields.get(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the field is set (a set null counts)."""
+        standard = standard_field(name)
+        return standard in self.attributes if standard is not None else name in self.custom_fields
+
+    def with_field(self, name: str, value: Any) -> Contact:
+        standard = standard_field(name)
+        if standard is not None:
+            return replace(self, attributes={**self.attributes, standard: value})
+        return replace(self, custom_fields={**self.custom_fields, name: value})
+
+    def without_field(self, name: str) -> Contact:
+        standard = standard_field(name)
+        if standard is not None:
+            return replace(self, attributes={k: v for k, v in self.attributes.items() if k != standard})
+        return replace(self, custom_fields={k: v for k, v in self.custom_fields.items() if k != name})
+
+    def _full_name(self) -> str | None:
+        parts = [self.attributes.get("first_name"), self.attributes.get("last_name")]
+        return " ".join(str(part) for part in parts if part) or None
+
+
+def contact_to_data(contact: Contact) -> dict[str, Any]:
+    """The stored form: everything but id and revision, which are columns."""
+    return {
+        "attributes": dict(contact.attributes),
+        "custom_fields": dict(contact.custom_fields),
+        "tags": list(contact.tags),
+        "lists": list(contact.lists),
+        "score": contact.score,
+    }
+
+
+def contact_from_data(contact_id: str, data: Mapping[str, Any], revision: int = 0) -> Contact:
+    return Contact(
+        contact_id,
+        data.get("attributes", {}),
+        data.get("custom_fields", {}),
+        tuple(data.get("tags", ())),
+        tuple(data.get("lists", ())),
+        data.get("score", 0),
+        revision,
+    )

@@ -1,0 +1,97 @@
+"""A decision: what the core answers to a cause. Plain frozen data; the engine writes it down, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from statemachine.contact import Contact
+from statemachine.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of an enrollment's history.
+
+    `kind`: started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued, held,
+    completed, failed, exited, cancelled. `position` counts within the cause from 0; the entry at 0 carries `cause`
+    (everything needed to decide again: cause, now, seed and the values read).
+    """
+
+    sequence: int
+    position: int
+    at: datetime
+    kind: str
+    step: str | None = None
+    step_type: str | None = None
+    visit: int = 0
+    outcome: str | None = None
+    attempt: int = 0
+    duration_ms: int | None = None
+    level: str = "info"
+    input: Any = None
+    output: Any = None
+    error_code: str | None = None
+    error: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    cause: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOrder:
+    """An outside effect to carry out after the commit. The engine adds the id and the idempotency key.
+
+    `timeout_s` bounds one attempt; `outcomes` are what a worker may answer besides `error`.
+    """
+
+    step: str
+    visit: int
+    type: str
+    queue: str
+    input: Mapping[str, Any]
+    timeout_s: float = 30.0
+    max_attempts: int = 4
+    at_most_once: bool = False
+    outcomes: tuple[str, ...] = ("done",)
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRetry:
+    """The open task of (step, visit) may be leased again from `available_at`."""
+
+    step: str
+    visit: int
+    attempt: int
+    available_at: datetime
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmittedEvent:
+    """An event that a step or a contact write raised, e.g. tag_added."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next snapshot and everything that must become durable with it.
+
+    `contact` is the changed contact, or None when it did not change. `revoked` names the (step, visit) of tasks that
+    must not run any more. `continues` asks for a `continue` cause at once.
+    """
+
+    snapshot: Snapshot
+    history: tuple[HistoryEntry, ...] = ()
+    orders: tuple[TaskOrder, ...] = ()
+    retries: tuple[TaskRetry, ...] = ()
+    revoked: tuple[tuple[str, int], ...] = ()
+    contact: Contact | None = None
+    events: tuple[EmittedEvent, ...] = ()
+    continues: bool = False
+    changed_variables: bool = False
+    changed_outputs: bool = False

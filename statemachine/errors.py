@@ -1,0 +1,160 @@
+"""Everything that can be refused, as one tree.
+
+A refusal is normal: nothing changed, and the error says what would be right. `service/rpc/errors.py` maps these
+classes to status codes; nothing in this package knows about gRPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from statemachine.problem import Problem
+
+
+class WorkflowError(Exception):
+    """The root of all refusals. `reason` is stable and documented; `metadata` names what the message speaks of."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: Mapping[str, str] = metadata
+
+
+class DefinitionError(WorkflowError):
+    """The definition has errors; `problems` holds all of them, warnings included."""
+
+    reason = "INVALID_DEFINITION"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        errors = [problem for problem in problems if problem.severity == "error"]
+        first = f": {errors[0]}" if errors else ""
+        super().__init__(f"the definition has {len(errors)} error{'s' if len(errors) != 1 else ''}{first}")
+        self.problems = tuple(problems)
+
+
+class InvalidInput(WorkflowError):
+    """A request says something that cannot be right; `violations` lists (field path, what would be right)."""
+
+    reason = "INVALID_ARGUMENT"
+
+    def __init__(self, message: str, violations: Sequence[tuple[str, str]] = (), **metadata: str) -> None:
+        super().__init__(message, **metadata)
+        self.violations = tuple(violations)
+
+
+class LimitExceeded(InvalidInput):
+    """A payload is over a published limit (promise P13)."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
+class Undecodable(InvalidInput):
+    """The bytes of a request are no message of its type."""
+
+    reason = "UNDECODABLE"
+
+
+class NotFound(WorkflowError):
+    """The named thing does not exist, or is not the caller's: both look the same."""
+
+    reason = "NOT_FOUND"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r} does not exist", kind=kind, name=name)
+
+
+class AlreadyExists(WorkflowError):
+    """The same key was used before with another body."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class EventIdReused(AlreadyExists):
+    """An event id came again with another body; nothing changed."""
+
+    reason = "EVENT_ID_REUSED"
+
+
+class RequestIdReused(AlreadyExists):
+    """A request id came again with another body; nothing changed."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class StaleRevision(WorkflowError):
+    """`expected_revision` is not the present one: read again, decide again."""
+
+    reason = "STALE_REVISION"
+
+
+class PreconditionFailed(WorkflowError):
+    """The thing exists but its state does not allow this."""
+
+    reason = "FAILED_PRECONDITION"
+
+
+class TransitionRefused(PreconditionFailed):
+    """The machine has no such transition where the enrollment stands; `allowed` lists those it has."""
+
+    reason = "TRANSITION_REFUSED"
+
+    def __init__(self, transition: str, *, status: str, step: str | None, allowed: Sequence[str], why: str = "") -> None:
+        options = ", ".join(allowed) if allowed else "none"
+        where = f"at step {step!r} ({status})" if step else f"while {status}"
+        detail = f": {why}" if why else ""
+        super().__init__(
+            f"transition {transition!r} is not allowed {where}{detail}; allowed: {options}",
+            transition=transition,
+            status=status,
+            step=step or "",
+            allowed=",".join(allowed),
+        )
+        self.allowed = tuple(allowed)
+
+
+class StaleLease(PreconditionFailed):
+    """The lease token is not the current one: the task has been taken over, revoked or finished."""
+
+    reason = "STALE_LEASE"
+
+
+class WorkflowPaused(PreconditionFailed):
+    """The workflow takes no new enrollments while it is paused."""
+
+    reason = "WORKFLOW_PAUSED"
+
+
+class Saturated(WorkflowError):
+    """The server is full; nothing was stored. `retry_after` says when to come back."""
+
+    reason = "SATURATED"
+
+    def __init__(self, message: str, retry_after: timedelta = timedelta(milliseconds=250)) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(WorkflowError):
+    """The store cannot be reached or the server is draining; the same request may succeed later."""
+
+    reason = "UNAVAILABLE"
+
+    def __init__(self, message: str, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StepFailed(WorkflowError):
+    """A step cannot do its work. The run follows `on_error`, or fails; `code` is what handlers and history show."""
+
+    reason = "STEP_FAILED"
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.code = code
+        self.retryable = retryable

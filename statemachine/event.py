@@ -1,0 +1,58 @@
+"""An event: something that happened, mostly to a contact, told by another service, a step or a contact write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`type` is canonical (see names.py); `chain` lists the workflows whose steps led to it, oldest first."""
+
+    id: str
+    type: str
+    source: str = ""
+    contact_id: str | None = None
+    conversation_id: str | None = None
+    key: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    contact_patch: Mapping[str, Any] = field(default_factory=dict)
+    occurred_at: datetime | None = None
+    accepted_at: datetime | None = None
+    priority: int = 0
+    chain: tuple[str, ...] = ()
+
+
+def event_to_data(event: Event) -> dict[str, Any]:
+    """What history keeps of an event: enough to decide again, nothing that is empty."""
+    data: dict[str, Any] = {"id": event.id, "type": event.type, "data": dict(event.data)}
+    for name in ("source", "contact_id", "conversation_id", "key", "occurred_at", "accepted_at", "priority"):
+        value = getattr(event, name)
+        if value:
+            data[name] = value.isoformat() if isinstance(value, datetime) else value
+    if event.chain:
+        data["chain"] = list(event.chain)
+    return data
+
+
+def event_from_data(data: Mapping[str, Any]) -> Event:
+    return Event(
+        id=data["id"],
+        type=data["type"],
+        source=data.get("source", ""),
+        contact_id=data.get("contact_id"),
+        conversation_id=data.get("conversation_id"),
+        key=data.get("key"),
+        data=data.get("data", {}),
+        occurred_at=_instant(data.get("occurred_at")),
+        accepted_at=_instant(data.get("accepted_at")),
+        priority=data.get("priority", 0),
+        chain=tuple(data.get("chain", ())),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

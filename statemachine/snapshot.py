@@ -1,0 +1,176 @@
+"""A snapshot: one enrollment at rest, with everything a decision needs to go on. Plain frozen data.
+
+`data` forms are JSON-ready and complete: `snapshot_from_data(snapshot_to_data(s)) == s`. The store keeps some fields
+in columns of their own; this module does not know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Status(StrEnum):
+    """Where an enrollment is in its life (mission.md, disagreement 9)."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXITED = "exited"
+    CANCELLED = "cancelled"
+
+
+TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.EXITED, Status.CANCELLED})
+LIVE: Final = frozenset(set(Status) - TERMINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """The task the enrollment waits for. `attempt` counts from 1; `retry_at` is set between two attempts."""
+
+    step: str
+    visit: int
+    attempt: int = 1
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    step: str
+    code: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One enrollment.
+
+    `step` is where it rests (or failed); `visit` numbers the steps entered so far and so names this stay.
+    `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
+    `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
+    `held` keeps causes that arrived while paused, in order, as data.
+    """
+
+    id: str
+    workflow: str
+    version: int
+    contact_id: str | None = None
+    entry_key: str = ""
+    status: Status = Status.RUNNING
+    step: str | None = None
+    visit: int = 0
+    sequence: int = 0
+    transitions: int = 0
+    timers: int = 0
+    priority: int = 0
+    parent_id: str | None = None
+    open_children: int = 0
+    trigger: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
+    deadlines: Mapping[str, datetime] = field(default_factory=dict)
+    anchor_at: datetime | None = None
+    step_starts: Mapping[str, datetime] = field(default_factory=dict)
+    previous_step: str | None = None
+    task: OpenTask | None = None
+    started_at: datetime | None = None
+    entered_at: datetime | None = None
+    transition_at: datetime | None = None
+    ended_at: datetime | None = None
+    paused_at: datetime | None = None
+    pause_timers: str = "keep"
+    held: tuple[Mapping[str, Any], ...] = ()
+    continues: int = 0
+    executed_steps: int = 0
+    failed_steps: int = 0
+    retried_steps: int = 0
+    last_error: LastError | None = None
+    exit_reason: str | None = None
+    goal: str | None = None
+    revision: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.status not in TERMINAL
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When a timer must wake it; None while paused, at an end, or with nothing to wait for by time."""
+        if self.status in TERMINAL or self.status is Status.PAUSED:
+            return None
+        return min(self.deadlines.values()) if self.deadlines else None
+
+
+_INSTANTS: Final = ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at")
+_DEFAULTS: Final[dict[str, Any]] = {
+    name: spec.default for name, spec in Snapshot.__dataclass_fields__.items() if name not in ("id", "workflow")
+}
+
+
+def snapshot_to_data(snapshot: Snapshot) -> dict[str, Any]:
+    """JSON-ready; fields at their defaults are left out, instants are ISO 8601 text."""
+    data: dict[str, Any] = {}
+    for name in Snapshot.__dataclass_fields__:
+        value = getattr(snapshot, name)
+        if value in ((), {}) or value == _DEFAULTS.get(name, _UNSET):
+            continue
+        data[name] = _plain(name, value)
+    return data
+
+
+def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
+    fields: dict[str, Any] = dict(data)
+    for name in _INSTANTS:
+        if name in fields:
+            fields[name] = datetime.fromisoformat(fields[name])
+    for name in ("deadlines", "step_starts"):
+        if name in fields:
+            fields[name] = {key: datetime.fromisoformat(value) for key, value in fields[name].items()}
+    if "status" in fields:
+        fields["status"] = Status(fields["status"])
+    if "task" in fields:
+        fields["task"] = open_task_from_data(fields["task"])
+    if "last_error" in fields:
+        fields["last_error"] = last_error_from_data(fields["last_error"])
+    if "held" in fields:
+        fields["held"] = tuple(fields["held"])
+    return Snapshot(**fields)
+
+
+def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
+    retry_at = data.get("retry_at")
+    return OpenTask(
+        data["step"], data["visit"], data["attempt"], datetime.fromisoformat(retry_at) if retry_at else None
+    )
+
+
+def last_error_from_data(data: Mapping[str, Any]) -> LastError:
+    return LastError(data["step"], data["code"], data["message"], datetime.fromisoformat(data["at"]))
+
+
+_UNSET: Final = object()
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if name in ("deadlines", "step_starts"):
+        return {key: instant.isoformat() for key, instant in value.items()}
+    if isinstance(value, OpenTask):
+        retry_at = value.retry_at.isoformat() if value.retry_at else None
+        return {"step": value.step, "visit": value.visit, "attempt": value.attempt, "retry_at": retry_at}
+    if isinstance(value, LastError):
+        return {"step": value.step, "code": value.code, "message": value.message, "at": value.at.isoformat()}
+    if isinstance(value, Status):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return value

@@ -1,0 +1,211 @@
+"""What a step type is: the contract between `steps/` (one small class each) and the decider.
+
+A step type has a config model, its possible outcomes, and either `run` (pure steps: conditions, splits, waits, contact
+changes, exits) or `order` (anything that touches the outside). One instance per step of a published version: built once,
+immutable, shared by every enrollment and thread. A new step type is one class and its line in `steps/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from statemachine.contact import Contact
+from statemachine.event import Event
+
+if TYPE_CHECKING:
+    from statemachine.condition import Condition
+    from statemachine.decision import TaskOrder
+    from statemachine.expression import Expression
+    from statemachine.scope import Scope
+    from statemachine.template import Value
+
+END: Final = "end"
+"""The reserved target that completes the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None."""
+
+    name: str
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Stay in this step until `deadline` (outcome `timer_outcome`), or until an event of a case since `anchor_at`."""
+
+    deadline: datetime | None = None
+    anchor_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run ends here: status `completed` or `exited` with a reason."""
+
+    status: str
+    reason: str | None = None
+
+
+Result = Outcome | Rest | End
+
+
+@dataclass(frozen=True, slots=True)
+class EventCase:
+    """One way out of a wait: an event of canonical type `event` for which `when` holds leads to `outcome`."""
+
+    event: str
+    outcome: str
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a step may read, known when it is compiled, so that a batch can load it before deciding.
+
+    `contact`: field names, or {"*"} for the whole contact (tags, lists and score are named `tags`, `lists`, `score`).
+    `events`: canonical event type -> look-back; None means since the run began.
+    """
+
+    contact: frozenset[str] = frozenset()
+    events: Mapping[str, timedelta | None] = field(default_factory=dict)
+
+    def __or__(self, other: Reads) -> Reads:
+        events = dict(self.events)
+        for name, span in other.events.items():
+            known = events.get(name)
+            events[name] = max(known, span) if known is not None and span is not None else (known or span)
+        return Reads(self.contact | other.contact, events)
+
+
+class Context(Protocol):
+    """What a running step sees. Reading is free; writing goes through the verbs and lands in the decision."""
+
+    now: datetime
+    step_id: str
+    visit: int
+    attempt: int
+    enrollment_id: str
+    workflow: str
+    entry_key: str
+    contact_id: str | None
+    events: tuple[Event, ...]
+    previous_step: str | None
+    """The step that ran just before this one, in run order."""
+
+    @property
+    def scope(self) -> Scope:
+        """The names that templates, conditions and expressions of this step can read."""
+
+    @property
+    def contact(self) -> Contact:
+        """The contact as it is now; raises StepFailed `no_contact` on a run without one."""
+
+    def random(self) -> float:
+        """A number in [0, 1) that is the same whenever this cause is decided again."""
+
+    def started_at(self, step_id: str) -> datetime | None:
+        """The latest start of a step of this run; None when it has not run."""
+
+    @property
+    def enrolled_at(self) -> datetime: ...
+
+    def zone(self, name: str | None = None) -> str:
+        """The zone that local times mean: `name`, or contact > workflow > tenant > UTC."""
+
+    def variant(self, split: str) -> str | None:
+        """The variant this enrollment was given in a split before."""
+
+    def assign_variant(self, split: str, label: str) -> None: ...
+
+    def set_variable(self, path: tuple[str, ...], value: Any) -> None:
+        """Set a workflow variable; missing objects on the way are made."""
+
+    def change_contact(self, contact: Contact, events: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
+        """Replace the contact and raise (type, data) events for what really changed."""
+
+
+class Build(Protocol):
+    """What a step type may use while it is built. Every problem is reported at its place; nothing is raised.
+
+    `path` arguments are relative to the step's config, e.g. ("cases", 0, "when").
+    """
+
+    step_id: str
+
+    def value(self, path: tuple[str | int, ...], raw: Any) -> Value:
+        """Compile a text, list or object that may hold templates."""
+
+    def condition(self, path: tuple[str | int, ...], raw: Any) -> Condition | None: ...
+
+    def expression(self, path: tuple[str | int, ...], text: str) -> Expression | None: ...
+
+    def problem(self, code: str, path: tuple[str | int, ...], message: str, *, suggestion: str = "",
+                severity: str = "error") -> None: ...  # fmt: skip
+
+    def branches(self) -> tuple[str, ...]:
+        """The outcome names in the step's `branches` map, as written."""
+
+
+class StepConfig(BaseModel):
+    """The parent of all config models. Keys arrive in snake_case; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class StepType(ABC):
+    """See the module. `effect` steps become tasks; the others run inside the decision."""
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    Config: ClassVar[type[StepConfig]]
+    effect: ClassVar[bool] = False
+    free_form: ClassVar[tuple[str, ...]] = ()
+    """Config keys whose content is the author's own data: its keys are never re-spelled (headers, values, …)."""
+
+    reads: Reads = Reads()
+    """Everything the step's templates, conditions and expressions read; set by __init__."""
+
+    @abstractmethod
+    def __init__(self, config: Any, build: Build) -> None:
+        """Compile templates and conditions; report what is wrong through `build`."""
+
+    def outcomes(self) -> tuple[str, ...]:
+        """Every outcome the step can have, `error` aside; the first is the one that falls through to `next`."""
+        return ("done",)
+
+    def targets(self) -> Mapping[str, str]:
+        """Outcome -> step id where the config itself names a target (goto, cases with `next`)."""
+        return {}
+
+
+class PureStep(StepType):
+    @abstractmethod
+    def run(self, context: Context) -> Result:
+        """Do it, in memory. Raises StepFailed with a stable code when it cannot."""
+
+
+class WaitingStep(PureStep):
+    """A pure step that may rest; the decider asks these when something happens to it."""
+
+    def cases(self) -> tuple[EventCase, ...]:
+        """Events that wake it, in order; the first that matches wins."""
+        return ()
+
+    def timer_outcome(self) -> str:
+        """The outcome when its deadline passes."""
+        return "done"
+
+
+class EffectStep(StepType):
+    effect = True
+
+    @abstractmethod
+    def order(self, context: Context) -> TaskOrder:
+        """The task to order. Raises StepFailed with a stable code when it cannot be put together."""

@@ -1,0 +1,133 @@
+"""A published version, compiled once: what `definition.py` makes of a document and `decide.py` runs.
+
+Everything here is immutable and shared by all enrollments of the version, in all threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from statemachine.step import EventCase, Reads, StepType, WaitingStep
+
+if TYPE_CHECKING:
+    from statemachine.condition import Condition
+    from statemachine.machine import WorkflowMachine
+    from statemachine.problem import Problem
+    from statemachine.template import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event of canonical type `type` whose data equal `config` and for which `conditions` hold may enrol."""
+
+    id: str
+    type: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Condition | None = None
+    key: Value | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRules:
+    reentry: Literal["never", "after_exit", "always", "restart"] = "after_exit"
+    cooldown: timedelta | None = None
+    max_entries: int | None = None
+    priority: int = 0
+    key: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRule:
+    """`on` is a canonical event type; `on_mismatch` rules have none and test the entry filter instead."""
+
+    on: str | None = None
+    when: Condition | None = None
+    reason: str | None = None
+    goal: str | None = None
+    on_mismatch: bool = False
+
+    @property
+    def exit_reason(self) -> str:
+        if self.reason:
+            return self.reason
+        if self.goal:
+            return f"goal:{self.goal}"
+        return "filter_mismatch" if self.on_mismatch else str(self.on)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_duration: timedelta | None = None
+    max_transitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`max_attempts` counts the first try. `jitter`: full = random in [0, delay], none = exactly the delay."""
+
+    max_attempts: int = 4
+    backoff: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    max_backoff: timedelta = timedelta(minutes=5)
+    jitter: Literal["full", "none"] = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads."""
+
+    id: str
+    type: str
+    runner: StepType
+    targets: Mapping[str, str]
+    name: str = ""
+    when: Condition | None = None
+    retry: RetryPolicy = RetryPolicy()
+    timeout: timedelta | None = None
+    on_error: str | None = None
+    output: str | None = None
+    at_most_once: bool = False
+
+    @property
+    def cases(self) -> tuple[EventCase, ...]:
+        return self.runner.cases() if isinstance(self.runner, WaitingStep) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """`steps` is in the author's order; `machine` has a state per step and a transition per outcome.
+
+    `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
+    reports. `version` is 0 until the server numbers it.
+    """
+
+    key: str
+    name: str
+    steps: Mapping[str, Step]
+    first: str
+    machine: WorkflowMachine
+    version: int = 0
+    description: str = ""
+    label: str = ""
+    active: bool = True
+    timezone: str | None = None
+    triggers: tuple[Trigger, ...] = ()
+    entry: EntryRules = EntryRules()
+    exits: tuple[ExitRule, ...] = ()
+    limits: Limits = Limits()
+    on_missing: Literal["keep", "empty", "fail"] = "keep"
+    variables: Value | None = None
+    reads: Reads = Reads()
+    warnings: tuple[Problem, ...] = ()
+
+    def waiting_for(self, step_id: str | None) -> frozenset[str]:
+        """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules."""
+        kinds = {rule.on for rule in self.exits if rule.on}
+        step = self.steps.get(step_id) if step_id else None
+        if step is not None:
+            kinds.update(case.event for case in step.cases)
+        return frozenset(kinds)
