@@ -1,0 +1,436 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
+from statewright.v1 import enrollment_pb2 as _enrollment_pb2
+from statewright.v1 import event_pb2 as _event_pb2
+from statewright.v1 import history_pb2 as _history_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TriggerRequest(_message.Message):
+    __slots__ = ("event", "include_not_matched")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_NOT_MATCHED_FIELD_NUMBER: _ClassVar[int]
+    event: _event_pb2.Event
+    include_not_matched: bool
+    def __init__(self, event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., include_not_matched: bool = ...) -> None: ...
+
+class TriggerResponse(_message.Message):
+    __slots__ = ("event_id", "duplicate", "verdicts", "accept_time")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    duplicate: bool
+    verdicts: _containers.RepeatedCompositeFieldContainer[_event_pb2.Verdict]
+    accept_time: _timestamp_pb2.Timestamp
+    def __init__(self, event_id: _Optional[str] = ..., duplicate: bool = ..., verdicts: _Optional[_Iterable[_Union[_event_pb2.Verdict, _Mapping]]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TriggerBatchRequest(_message.Message):
+    __slots__ = ("events", "include_not_matched")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_NOT_MATCHED_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]
+    include_not_matched: bool
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., include_not_matched: bool = ...) -> None: ...
+
+class TriggerBatchResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_event_pb2.EventResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[_event_pb2.EventResult, _Mapping]]] = ...) -> None: ...
+
+class TriggerStreamRequest(_message.Message):
+    __slots__ = ("sequence", "events", "include_not_matched")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_NOT_MATCHED_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    events: _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]
+    include_not_matched: bool
+    def __init__(self, sequence: _Optional[int] = ..., events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., include_not_matched: bool = ...) -> None: ...
+
+class TriggerStreamResponse(_message.Message):
+    __slots__ = ("sequence", "results")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    results: _containers.RepeatedCompositeFieldContainer[_event_pb2.EventResult]
+    def __init__(self, sequence: _Optional[int] = ..., results: _Optional[_Iterable[_Union[_event_pb2.EventResult, _Mapping]]] = ...) -> None: ...
+
+class EnrollRequest(_message.Message):
+    __slots__ = ("workflow", "contact_id", "key", "input", "contact_patch", "priority", "dry_run", "request_id", "version")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_PATCH_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    contact_id: str
+    key: str
+    input: _struct_pb2.Struct
+    contact_patch: _struct_pb2.Struct
+    priority: int
+    dry_run: bool
+    request_id: str
+    version: int
+    def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., key: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_patch: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., priority: _Optional[int] = ..., dry_run: bool = ..., request_id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class EnrollResponse(_message.Message):
+    __slots__ = ("verdict", "enrollment")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    verdict: _event_pb2.Verdict
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, verdict: _Optional[_Union[_event_pb2.Verdict, _Mapping]] = ..., enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class EnrollBatchRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[EnrollRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[EnrollRequest, _Mapping]]] = ...) -> None: ...
+
+class EnrollResult(_message.Message):
+    __slots__ = ("enrolled", "error")
+    ENROLLED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    enrolled: EnrollResponse
+    error: _status_pb2.Status
+    def __init__(self, enrolled: _Optional[_Union[EnrollResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class EnrollBatchResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[EnrollResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[EnrollResult, _Mapping]]] = ...) -> None: ...
+
+class AdvanceRequest(_message.Message):
+    __slots__ = ("enrollment_id", "transition", "data", "expected_revision", "request_id")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    transition: str
+    data: _struct_pb2.Struct
+    expected_revision: int
+    request_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., transition: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class AdvanceResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class EnrollmentServiceGetRequest(_message.Message):
+    __slots__ = ("enrollment_id", "view")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    view: _enrollment_pb2.EnrollmentView
+    def __init__(self, enrollment_id: _Optional[str] = ..., view: _Optional[_Union[_enrollment_pb2.EnrollmentView, str]] = ...) -> None: ...
+
+class EnrollmentServiceGetResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class EnrollmentServiceListRequest(_message.Message):
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "page_size", "page_token", "view", "order", "parent_id")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    version: int
+    contact_id: str
+    status: _containers.RepeatedScalarFieldContainer[_enrollment_pb2.EnrollmentStatus]
+    step: str
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    view: _enrollment_pb2.EnrollmentView
+    order: _enrollment_pb2.EnrollmentOrder
+    parent_id: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., view: _Optional[_Union[_enrollment_pb2.EnrollmentView, str]] = ..., order: _Optional[_Union[_enrollment_pb2.EnrollmentOrder, str]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+
+class EnrollmentServiceListResponse(_message.Message):
+    __slots__ = ("enrollments", "next_page_token")
+    ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    enrollments: _containers.RepeatedCompositeFieldContainer[_enrollment_pb2.Enrollment]
+    next_page_token: str
+    def __init__(self, enrollments: _Optional[_Iterable[_Union[_enrollment_pb2.Enrollment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CountRequest(_message.Message):
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    version: int
+    contact_id: str
+    status: _containers.RepeatedScalarFieldContainer[_enrollment_pb2.EnrollmentStatus]
+    step: str
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    parent_id: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+
+class CountResponse(_message.Message):
+    __slots__ = ("counts",)
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    counts: _enrollment_pb2.EnrollmentCounts
+    def __init__(self, counts: _Optional[_Union[_enrollment_pb2.EnrollmentCounts, _Mapping]] = ...) -> None: ...
+
+class ListTransitionsRequest(_message.Message):
+    __slots__ = ("enrollment_id",)
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ...) -> None: ...
+
+class ListTransitionsResponse(_message.Message):
+    __slots__ = ("transitions", "step", "revision")
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    transitions: _containers.RepeatedCompositeFieldContainer[_enrollment_pb2.Transition]
+    step: str
+    revision: int
+    def __init__(self, transitions: _Optional[_Iterable[_Union[_enrollment_pb2.Transition, _Mapping]]] = ..., step: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class GetHistoryRequest(_message.Message):
+    __slots__ = ("enrollment_id", "min_level", "step", "page_size", "page_token")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    min_level: _history_pb2.LogLevel
+    step: str
+    page_size: int
+    page_token: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., min_level: _Optional[_Union[_history_pb2.LogLevel, str]] = ..., step: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class GetHistoryResponse(_message.Message):
+    __slots__ = ("entries", "next_page_token")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[_history_pb2.HistoryEntry]
+    next_page_token: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[_history_pb2.HistoryEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class EnrollmentServiceWatchRequest(_message.Message):
+    __slots__ = ("enrollment_id", "workflow", "contact_id", "after_sequence", "resume_token")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    workflow: str
+    contact_id: str
+    after_sequence: int
+    resume_token: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., resume_token: _Optional[str] = ...) -> None: ...
+
+class EnrollmentServiceWatchResponse(_message.Message):
+    __slots__ = ("event",)
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    event: _enrollment_pb2.WatchEvent
+    def __init__(self, event: _Optional[_Union[_enrollment_pb2.WatchEvent, _Mapping]] = ...) -> None: ...
+
+class EnrollmentServicePauseRequest(_message.Message):
+    __slots__ = ("enrollment_id", "timers", "expected_revision", "request_id", "reason")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    timers: _enrollment_pb2.PauseTimers
+    expected_revision: int
+    request_id: str
+    reason: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class EnrollmentServicePauseResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class EnrollmentServiceResumeRequest(_message.Message):
+    __slots__ = ("enrollment_id", "expected_revision", "request_id")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    expected_revision: int
+    request_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class EnrollmentServiceResumeResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class CancelRequest(_message.Message):
+    __slots__ = ("enrollment_id", "reason", "expected_revision", "request_id")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    reason: str
+    expected_revision: int
+    request_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., reason: _Optional[str] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CancelResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class RetryRequest(_message.Message):
+    __slots__ = ("enrollment_id", "input", "expected_revision", "request_id")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    input: _struct_pb2.Struct
+    expected_revision: int
+    request_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RetryResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("enrollment_id", "entry")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    entry: EntryQuestion
+    def __init__(self, enrollment_id: _Optional[str] = ..., entry: _Optional[_Union[EntryQuestion, _Mapping]] = ...) -> None: ...
+
+class EntryQuestion(_message.Message):
+    __slots__ = ("workflow", "contact_id", "event")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    contact_id: str
+    event: _event_pb2.Event
+    def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("entries", "run")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[EntryExplanation]
+    run: RunExplanation
+    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ...) -> None: ...
+
+class EntryExplanation(_message.Message):
+    __slots__ = ("workflow", "version", "would_enroll", "verdict", "rule", "reason", "conditions", "blocking_enrollment_id")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WOULD_ENROLL_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKING_ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    version: int
+    would_enroll: bool
+    verdict: _event_pb2.VerdictKind
+    rule: str
+    reason: str
+    conditions: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
+    blocking_enrollment_id: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., would_enroll: bool = ..., verdict: _Optional[_Union[_event_pb2.VerdictKind, str]] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., blocking_enrollment_id: _Optional[str] = ...) -> None: ...
+
+class ConditionTrace(_message.Message):
+    __slots__ = ("text", "result", "actual", "children", "error")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ACTUAL_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    result: bool
+    actual: _struct_pb2.Value
+    children: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
+    error: str
+    def __init__(self, text: _Optional[str] = ..., result: bool = ..., actual: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., children: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., error: _Optional[str] = ...) -> None: ...
+
+class RunExplanation(_message.Message):
+    __slots__ = ("enrollment", "reason", "waiting_for", "since_time", "until_time", "moved_by", "queue", "conditions")
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
+    SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    MOVED_BY_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    reason: str
+    waiting_for: str
+    since_time: _timestamp_pb2.Timestamp
+    until_time: _timestamp_pb2.Timestamp
+    moved_by: _containers.RepeatedScalarFieldContainer[str]
+    queue: QueueState
+    conditions: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ...) -> None: ...
+
+class QueueState(_message.Message):
+    __slots__ = ("name", "last_poll_time", "waiting_workers", "since_last_poll")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LAST_POLL_TIME_FIELD_NUMBER: _ClassVar[int]
+    WAITING_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_LAST_POLL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    last_poll_time: _timestamp_pb2.Timestamp
+    waiting_workers: int
+    since_last_poll: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ..., since_last_poll: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,71 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DatabaseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DATABASE_KIND_UNSPECIFIED: _ClassVar[DatabaseKind]
+    DATABASE_KIND_SQLITE: _ClassVar[DatabaseKind]
+    DATABASE_KIND_POSTGRESQL: _ClassVar[DatabaseKind]
+DATABASE_KIND_UNSPECIFIED: DatabaseKind
+DATABASE_KIND_SQLITE: DatabaseKind
+DATABASE_KIND_POSTGRESQL: DatabaseKind
+
+class QueueInfo(_message.Message):
+    __slots__ = ("name", "ready_tasks", "delayed_tasks", "leased_tasks", "last_poll_time", "waiting_workers", "oldest_ready_age")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    READY_TASKS_FIELD_NUMBER: _ClassVar[int]
+    DELAYED_TASKS_FIELD_NUMBER: _ClassVar[int]
+    LEASED_TASKS_FIELD_NUMBER: _ClassVar[int]
+    LAST_POLL_TIME_FIELD_NUMBER: _ClassVar[int]
+    WAITING_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_READY_AGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    ready_tasks: int
+    delayed_tasks: int
+    leased_tasks: int
+    last_poll_time: _timestamp_pb2.Timestamp
+    waiting_workers: int
+    oldest_ready_age: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., ready_tasks: _Optional[int] = ..., delayed_tasks: _Optional[int] = ..., leased_tasks: _Optional[int] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ServerInfo(_message.Message):
+    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TIME_FIELD_NUMBER: _ClassVar[int]
+    WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_RATE_FIELD_NUMBER: _ClassVar[int]
+    DEV_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    LIVE_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    STUCK_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_DUE_LAG_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    database: DatabaseKind
+    database_version: str
+    schema_revision: str
+    workflow_time: _timestamp_pb2.Timestamp
+    wall_time: _timestamp_pb2.Timestamp
+    clock_rate: float
+    dev: bool
+    replica_id: str
+    live_enrollments: int
+    stuck_enrollments: int
+    oldest_due_lag: _duration_pb2.Duration
+    queues: _containers.RepeatedCompositeFieldContainer[QueueInfo]
+    quarantined_enrollments: int
+    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ...) -> None: ...

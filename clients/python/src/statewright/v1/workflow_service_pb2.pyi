@@ -1,0 +1,218 @@
+from statewright.v1 import enrollment_pb2 as _enrollment_pb2
+from statewright.v1 import problem_pb2 as _problem_pb2
+from statewright.v1 import workflow_pb2 as _workflow_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ValidateRequest(_message.Message):
+    __slots__ = ("source", "format", "lenient", "key", "name")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    LENIENT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    format: _workflow_pb2.DefinitionFormat
+    lenient: bool
+    key: str
+    name: str
+    def __init__(self, source: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.DefinitionFormat, str]] = ..., lenient: bool = ..., key: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ValidateResponse(_message.Message):
+    __slots__ = ("valid", "problems")
+    VALID_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    valid: bool
+    problems: _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]
+    def __init__(self, valid: bool = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ...) -> None: ...
+
+class PublishRequest(_message.Message):
+    __slots__ = ("source", "format", "key", "name", "activate", "validate_only", "lenient", "request_id", "expected_revision")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    LENIENT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    format: _workflow_pb2.DefinitionFormat
+    key: str
+    name: str
+    activate: bool
+    validate_only: bool
+    lenient: bool
+    request_id: str
+    expected_revision: int
+    def __init__(self, source: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.DefinitionFormat, str]] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., activate: bool = ..., validate_only: bool = ..., lenient: bool = ..., request_id: _Optional[str] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+
+class PublishResponse(_message.Message):
+    __slots__ = ("workflow", "version", "problems", "created")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    version: _workflow_pb2.WorkflowVersion
+    problems: _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]
+    created: bool
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[_Union[_workflow_pb2.WorkflowVersion, _Mapping]] = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ..., created: bool = ...) -> None: ...
+
+class WorkflowServiceGetRequest(_message.Message):
+    __slots__ = ("key", "version")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class WorkflowServiceGetResponse(_message.Message):
+    __slots__ = ("workflow", "version")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    version: _workflow_pb2.WorkflowVersion
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[_Union[_workflow_pb2.WorkflowVersion, _Mapping]] = ...) -> None: ...
+
+class WorkflowServiceListRequest(_message.Message):
+    __slots__ = ("status", "page_size", "page_token", "trigger_type")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_TYPE_FIELD_NUMBER: _ClassVar[int]
+    status: _containers.RepeatedScalarFieldContainer[_workflow_pb2.WorkflowStatus]
+    page_size: int
+    page_token: str
+    trigger_type: str
+    def __init__(self, status: _Optional[_Iterable[_Union[_workflow_pb2.WorkflowStatus, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., trigger_type: _Optional[str] = ...) -> None: ...
+
+class WorkflowServiceListResponse(_message.Message):
+    __slots__ = ("workflows", "next_page_token")
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    workflows: _containers.RepeatedCompositeFieldContainer[_workflow_pb2.Workflow]
+    next_page_token: str
+    def __init__(self, workflows: _Optional[_Iterable[_Union[_workflow_pb2.Workflow, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListVersionsRequest(_message.Message):
+    __slots__ = ("key", "page_size", "page_token")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    page_size: int
+    page_token: str
+    def __init__(self, key: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListVersionsResponse(_message.Message):
+    __slots__ = ("versions", "next_page_token")
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[_workflow_pb2.WorkflowVersion]
+    next_page_token: str
+    def __init__(self, versions: _Optional[_Iterable[_Union[_workflow_pb2.WorkflowVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ActivateRequest(_message.Message):
+    __slots__ = ("key", "version", "expected_revision", "request_id")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    expected_revision: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ActivateResponse(_message.Message):
+    __slots__ = ("workflow",)
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ...) -> None: ...
+
+class WorkflowServicePauseRequest(_message.Message):
+    __slots__ = ("key", "timers", "expected_revision", "request_id")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    timers: _enrollment_pb2.PauseTimers
+    expected_revision: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class WorkflowServicePauseResponse(_message.Message):
+    __slots__ = ("workflow",)
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ...) -> None: ...
+
+class WorkflowServiceResumeRequest(_message.Message):
+    __slots__ = ("key", "expected_revision", "request_id")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    expected_revision: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class WorkflowServiceResumeResponse(_message.Message):
+    __slots__ = ("workflow",)
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ...) -> None: ...
+
+class WorkflowServiceExportRequest(_message.Message):
+    __slots__ = ("key", "version", "format")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    format: _workflow_pb2.DefinitionFormat
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., format: _Optional[_Union[_workflow_pb2.DefinitionFormat, str]] = ...) -> None: ...
+
+class WorkflowServiceExportResponse(_message.Message):
+    __slots__ = ("source", "format", "version")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    format: _workflow_pb2.DefinitionFormat
+    version: int
+    def __init__(self, source: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.DefinitionFormat, str]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class RenderRequest(_message.Message):
+    __slots__ = ("key", "source", "version", "format", "with_counts", "enrollment_id", "lenient")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    WITH_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LENIENT_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    source: str
+    version: int
+    format: _workflow_pb2.RenderFormat
+    with_counts: bool
+    enrollment_id: str
+    lenient: bool
+    def __init__(self, key: _Optional[str] = ..., source: _Optional[str] = ..., version: _Optional[int] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ..., with_counts: bool = ..., enrollment_id: _Optional[str] = ..., lenient: bool = ...) -> None: ...
+
+class RenderResponse(_message.Message):
+    __slots__ = ("text", "format")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    format: _workflow_pb2.RenderFormat
+    def __init__(self, text: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ...) -> None: ...
