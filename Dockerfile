@@ -1,0 +1,24 @@
+# The server, from the locked dependencies, without compilers, sources or root.
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+ENV UV_PROJECT_ENVIRONMENT=/opt/statewright UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
+RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir "uv>=0.8"
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY clients/python clients/python
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --no-install-project --python "$(command -v python)"
+COPY statemachine statemachine
+COPY service service
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --python "$(command -v python)"
+
+FROM python:3.13-slim
+COPY --from=build /opt/statewright /opt/statewright
+RUN useradd --system --uid 10001 --home-dir /data --create-home statewright
+USER statewright
+WORKDIR /data
+VOLUME /data
+ENV PATH=/opt/statewright/bin:$PATH PYTHONUNBUFFERED=1 STATEWRIGHT_ADDRESS=127.0.0.1:50051
+EXPOSE 50051
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["statewright", "doctor", "--health"]
+ENTRYPOINT ["statewright"]
+CMD ["serve", "--listen", "0.0.0.0:50051"]
