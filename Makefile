@@ -33,7 +33,7 @@ check: $(READY) ## format, lint, types, layers, protos
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	sh scripts/proto-check.sh
 
 proto: $(READY) ## the generated Python of protos/

@@ -19,8 +19,8 @@ find_python() {
             return
         fi
     done
-    found=$(python3 --version 2>&1 || true)
-    die "Statewright needs Python 3.11 or newer; found: ${found:-none}. Install one, or name it: make setup PYTHON=/path/to/python3"
+    found=$("${PYTHON:-python3}" --version 2>&1 || true)
+    die "Statewright needs Python 3.11 or newer; ${PYTHON:-python3} is: ${found:-not there}. Install one, or name it: make setup PYTHON=/path/to/python3"
 }
 
 uv_works() {

@@ -162,10 +162,15 @@ class PostgresCluster:
         if self._user is None or all(place.stat().st_mode & 0o001 for place in (program, *program.parents)):
             return installation
         copy = self.folder / "postgresql"
-        shutil.copytree(installation, copy, symlinks=True)
+        package = installation.parent
+        moved = copy / package.name / installation.name
+        shutil.copytree(installation, moved, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # a wheel's programs look for theirs beside its package
+        if libraries.exists():
+            shutil.copytree(libraries, copy / libraries.name, symlinks=True)
         for place in (copy, *copy.rglob("*")):
             self._give(place)
-        return copy
+        return moved
 
     def _give(self, place: Path) -> None:
         if self._user is not None and self._group is not None:
