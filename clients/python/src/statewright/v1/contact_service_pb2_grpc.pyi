@@ -30,9 +30,10 @@ class ContactServiceStub:
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_typing.overload
@@ -53,7 +54,7 @@ class ContactServiceStub:
     """
     List: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.ContactServiceListRequest, _contact_service_pb2.ContactServiceListResponse]
     """Lists contacts that meet every given filter, by id, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     ChangeTags: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.ChangeTagsRequest, _contact_service_pb2.ChangeTagsResponse]
     """Adds and removes tags; what is there (or not) already is left alone. Atomic with the events it raises.
@@ -65,9 +66,10 @@ class ContactServiceAsyncStub(ContactServiceStub):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -85,7 +87,7 @@ class ContactServiceAsyncStub(ContactServiceStub):
     """
     List: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.ContactServiceListRequest, _contact_service_pb2.ContactServiceListResponse]  # type: ignore[assignment]
     """Lists contacts that meet every given filter, by id, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     ChangeTags: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.ChangeTagsRequest, _contact_service_pb2.ChangeTagsResponse]  # type: ignore[assignment]
     """Adds and removes tags; what is there (or not) already is left alone. Atomic with the events it raises.
@@ -96,9 +98,10 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_abc_1.abstractmethod
@@ -138,7 +141,7 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contact_service_pb2.ContactServiceListResponse, _abc.Awaitable[_contact_service_pb2.ContactServiceListResponse]]:
         """Lists contacts that meet every given filter, by id, in pages. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
 
     @_abc_1.abstractmethod

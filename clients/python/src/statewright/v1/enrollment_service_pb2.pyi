@@ -1,6 +1,5 @@
 import datetime
 
-from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
@@ -272,18 +271,16 @@ class EnrollmentServiceWatchResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[_enrollment_pb2.WatchEvent, _Mapping]] = ...) -> None: ...
 
 class EnrollmentServicePauseRequest(_message.Message):
-    __slots__ = ("enrollment_id", "timers", "expected_revision", "request_id", "reason")
+    __slots__ = ("enrollment_id", "timers", "expected_revision", "request_id")
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
     enrollment_id: str
     timers: _enrollment_pb2.PauseTimers
     expected_revision: int
     request_id: str
-    reason: str
-    def __init__(self, enrollment_id: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, enrollment_id: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class EnrollmentServicePauseResponse(_message.Message):
     __slots__ = ("enrollment",)
@@ -424,13 +421,11 @@ class RunExplanation(_message.Message):
     def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ...) -> None: ...
 
 class QueueState(_message.Message):
-    __slots__ = ("name", "last_poll_time", "waiting_workers", "since_last_poll")
+    __slots__ = ("name", "last_poll_time", "waiting_workers")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LAST_POLL_TIME_FIELD_NUMBER: _ClassVar[int]
     WAITING_WORKERS_FIELD_NUMBER: _ClassVar[int]
-    SINCE_LAST_POLL_FIELD_NUMBER: _ClassVar[int]
     name: str
     last_poll_time: _timestamp_pb2.Timestamp
     waiting_workers: int
-    since_last_poll: _duration_pb2.Duration
-    def __init__(self, name: _Optional[str] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ..., since_last_poll: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ...) -> None: ...

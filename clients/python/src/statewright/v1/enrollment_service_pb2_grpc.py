@@ -28,9 +28,10 @@ if _version_not_supported:
 class EnrollmentServiceStub(object):
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def __init__(self, channel):
@@ -129,9 +130,10 @@ class EnrollmentServiceStub(object):
 class EnrollmentServiceServicer(object):
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def Trigger(self, request, context):
@@ -164,10 +166,9 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Enroll(self, request, context):
-        """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A refusal
-        by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
-        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED);
-        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) when the workflow's `over_limit` is refuse.
+        """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A
+        refusal by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,8 +183,8 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Advance(self, request, context):
-        """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until it
-        rests. An open task of the step left is revoked. Atomic.
+        """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until
+        it rests. An open task of the step left is revoked. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED, naming the step and the allowed
         transitions); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
@@ -202,7 +203,7 @@ class EnrollmentServiceServicer(object):
     def List(self, request, context):
         """Lists enrollments that meet every given filter, in pages. No effect. Pages are not a snapshot: what changes between
         two calls may move in or out of the filter, but nothing is listed twice.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,7 +227,7 @@ class EnrollmentServiceServicer(object):
 
     def GetHistory(self, request, context):
         """Reads what happened to an enrollment, in order, in pages. No effect.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,8 +237,8 @@ class EnrollmentServiceServicer(object):
         """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
         at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
         the others last until cancelled.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN);
-        UNAVAILABLE when the server drains: resume elsewhere.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
+        resume token; UNAVAILABLE when the server drains: resume elsewhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -282,7 +283,8 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No effect.
+        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
+        effect.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -388,9 +390,10 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
 class EnrollmentService(object):
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @staticmethod

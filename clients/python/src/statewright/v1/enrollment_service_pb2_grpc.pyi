@@ -29,9 +29,10 @@ GRPC_VERSION: str
 class EnrollmentServiceStub:
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_typing.overload
@@ -56,18 +57,17 @@ class EnrollmentServiceStub:
     Errors: end the stream; events not answered by then may be repeated with the same ids.
     """
     Enroll: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollRequest, _enrollment_service_pb2.EnrollResponse]
-    """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A refusal
-    by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
-    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED);
-    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) when the workflow's `over_limit` is refuse.
+    """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A
+    refusal by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     EnrollBatch: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollBatchRequest, _enrollment_service_pb2.EnrollBatchResponse]
     """Enrols up to 1,000 times. Each is atomic as in Enroll, the batch is not: one answer each, in input order.
     Errors: only for the request as a whole; what concerns one is in its result.
     """
     Advance: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.AdvanceRequest, _enrollment_service_pb2.AdvanceResponse]
-    """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until it
-    rests. An open task of the step left is revoked. Atomic.
+    """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until
+    it rests. An open task of the step left is revoked. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED, naming the step and the allowed
     transitions); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
@@ -78,7 +78,7 @@ class EnrollmentServiceStub:
     List: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServiceListRequest, _enrollment_service_pb2.EnrollmentServiceListResponse]
     """Lists enrollments that meet every given filter, in pages. No effect. Pages are not a snapshot: what changes between
     two calls may move in or out of the filter, but nothing is listed twice.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     Count: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.CountRequest, _enrollment_service_pb2.CountResponse]
     """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
@@ -90,14 +90,14 @@ class EnrollmentServiceStub:
     """
     GetHistory: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetHistoryRequest, _enrollment_service_pb2.GetHistoryResponse]
     """Reads what happened to an enrollment, in order, in pages. No effect.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
     Watch: _grpc.UnaryStreamMultiCallable[_enrollment_service_pb2.EnrollmentServiceWatchRequest, _enrollment_service_pb2.EnrollmentServiceWatchResponse]
     """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
     at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
     the others last until cancelled.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN);
-    UNAVAILABLE when the server drains: resume elsewhere.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
+    resume token; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]
     """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
@@ -122,7 +122,8 @@ class EnrollmentServiceStub:
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]
-    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No effect.
+    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
+    effect.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
     """
 
@@ -130,9 +131,10 @@ class EnrollmentServiceStub:
 class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -154,18 +156,17 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     Errors: end the stream; events not answered by then may be repeated with the same ids.
     """
     Enroll: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollRequest, _enrollment_service_pb2.EnrollResponse]  # type: ignore[assignment]
-    """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A refusal
-    by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
-    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED);
-    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) when the workflow's `over_limit` is refuse.
+    """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A
+    refusal by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     EnrollBatch: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollBatchRequest, _enrollment_service_pb2.EnrollBatchResponse]  # type: ignore[assignment]
     """Enrols up to 1,000 times. Each is atomic as in Enroll, the batch is not: one answer each, in input order.
     Errors: only for the request as a whole; what concerns one is in its result.
     """
     Advance: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.AdvanceRequest, _enrollment_service_pb2.AdvanceResponse]  # type: ignore[assignment]
-    """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until it
-    rests. An open task of the step left is revoked. Atomic.
+    """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until
+    it rests. An open task of the step left is revoked. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED, naming the step and the allowed
     transitions); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
@@ -176,7 +177,7 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     List: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServiceListRequest, _enrollment_service_pb2.EnrollmentServiceListResponse]  # type: ignore[assignment]
     """Lists enrollments that meet every given filter, in pages. No effect. Pages are not a snapshot: what changes between
     two calls may move in or out of the filter, but nothing is listed twice.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     Count: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.CountRequest, _enrollment_service_pb2.CountResponse]  # type: ignore[assignment]
     """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
@@ -188,14 +189,14 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """
     GetHistory: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetHistoryRequest, _enrollment_service_pb2.GetHistoryResponse]  # type: ignore[assignment]
     """Reads what happened to an enrollment, in order, in pages. No effect.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
     Watch: _aio.UnaryStreamMultiCallable[_enrollment_service_pb2.EnrollmentServiceWatchRequest, _enrollment_service_pb2.EnrollmentServiceWatchResponse]  # type: ignore[assignment]
     """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
     at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
     the others last until cancelled.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN);
-    UNAVAILABLE when the server drains: resume elsewhere.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
+    resume token; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]  # type: ignore[assignment]
     """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
@@ -220,16 +221,18 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]  # type: ignore[assignment]
-    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No effect.
+    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
+    effect.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
     """
 
 class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
     """The heart: events enter here, and every enrollment can be read, watched, explained and controlled.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_abc_1.abstractmethod
@@ -273,10 +276,9 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.EnrollRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.EnrollResponse, _abc.Awaitable[_enrollment_service_pb2.EnrollResponse]]:
-        """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A refusal
-        by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
-        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED);
-        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) when the workflow's `over_limit` is refuse.
+        """Enrols a contact (or none) into one workflow, whatever its triggers; entry rules and limits apply. Atomic. A
+        refusal by such a rule is an OK answer with the verdict BLOCKED. With `dry_run` nothing is stored.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
@@ -295,8 +297,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.AdvanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.AdvanceResponse, _abc.Awaitable[_enrollment_service_pb2.AdvanceResponse]]:
-        """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until it
-        rests. An open task of the step left is revoked. Atomic.
+        """Fires a named transition of the enrollment now: skips a wait, takes a branch, decides. Then the run goes on until
+        it rests. An open task of the step left is revoked. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED, naming the step and the allowed
         transitions); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
@@ -319,7 +321,7 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_enrollment_service_pb2.EnrollmentServiceListResponse, _abc.Awaitable[_enrollment_service_pb2.EnrollmentServiceListResponse]]:
         """Lists enrollments that meet every given filter, in pages. No effect. Pages are not a snapshot: what changes between
         two calls may move in or out of the filter, but nothing is listed twice.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
 
     @_abc_1.abstractmethod
@@ -349,7 +351,7 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.GetHistoryResponse, _abc.Awaitable[_enrollment_service_pb2.GetHistoryResponse]]:
         """Reads what happened to an enrollment, in order, in pages. No effect.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
         """
 
     @_abc_1.abstractmethod
@@ -361,8 +363,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
         at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
         the others last until cancelled.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN);
-        UNAVAILABLE when the server drains: resume elsewhere.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
+        resume token; UNAVAILABLE when the server drains: resume elsewhere.
         """
 
     @_abc_1.abstractmethod
@@ -417,7 +419,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.ExplainRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.ExplainResponse, _abc.Awaitable[_enrollment_service_pb2.ExplainResponse]]:
-        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No effect.
+        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
+        effect.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
         """
 

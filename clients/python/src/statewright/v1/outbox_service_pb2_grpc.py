@@ -54,7 +54,7 @@ class OutboxServiceServicer(object):
 
     def List(self, request, context):
         """Lists stored messages that meet every given filter, newest first, in pages. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,7 @@ class OutboxServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OutboxServiceAsyncStub: ...
     List: _grpc.UnaryUnaryMultiCallable[_outbox_service_pb2.OutboxServiceListRequest, _outbox_service_pb2.OutboxServiceListResponse]
     """Lists stored messages that meet every given filter, newest first, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
 
 @_typing.type_check_only
@@ -53,7 +53,7 @@ class OutboxServiceAsyncStub(OutboxServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     List: _aio.UnaryUnaryMultiCallable[_outbox_service_pb2.OutboxServiceListRequest, _outbox_service_pb2.OutboxServiceListResponse]  # type: ignore[assignment]
     """Lists stored messages that meet every given filter, newest first, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
 
 class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -70,7 +70,7 @@ class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outbox_service_pb2.OutboxServiceListResponse, _abc.Awaitable[_outbox_service_pb2.OutboxServiceListResponse]]:
         """Lists stored messages that meet every given filter, newest first, in pages. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
 
 def add_OutboxServiceServicer_to_server(servicer: OutboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,9 +30,10 @@ class TaskServiceStub(object):
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def __init__(self, channel):
@@ -93,9 +94,10 @@ class TaskServiceServicer(object):
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def Poll(self, request, context):
@@ -109,8 +111,8 @@ class TaskServiceServicer(object):
 
     def Stream(self, request_iterator, context):
         """The same by push: subscribe once, grant credit, receive one task per credit, answer and extend on the same stream.
-        Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until their
-        lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
+        Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until
+        their lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
         Errors: end the stream; what concerns one answer is in its ack.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -118,10 +120,10 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Complete(self, request, context):
-        """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as the
-        first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
-        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as
+        the first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+        the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,8 +149,8 @@ class TaskServiceServicer(object):
     def Throw(self, request, context):
         """Reports a business error, which is an outcome and not a failure: the enrollment takes that outcome's branch, else
         `on_error`. Never repeated. Atomic. Repeats and revoked tasks as in Complete.
-        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+        the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,7 +174,7 @@ class TaskServiceServicer(object):
 
     def List(self, request, context):
         """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,9 +241,10 @@ class TaskService(object):
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @staticmethod

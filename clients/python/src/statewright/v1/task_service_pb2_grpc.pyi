@@ -31,9 +31,10 @@ class TaskServiceStub:
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_typing.overload
@@ -47,15 +48,15 @@ class TaskServiceStub:
     """
     Stream: _grpc.StreamStreamMultiCallable[_task_service_pb2.StreamRequest, _task_service_pb2.StreamResponse]
     """The same by push: subscribe once, grant credit, receive one task per credit, answer and extend on the same stream.
-    Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until their
-    lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
+    Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until
+    their lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
     Errors: end the stream; what concerns one answer is in its ack.
     """
     Complete: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.CompleteRequest, _task_service_pb2.CompleteResponse]
-    """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as the
-    first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
-    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as
+    the first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+    the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     CompleteBatch: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.CompleteBatchRequest, _task_service_pb2.CompleteBatchResponse]
     """Answers up to 1,000 tasks. Each is atomic as in Complete, the batch is not: one answer each, in input order.
@@ -69,8 +70,8 @@ class TaskServiceStub:
     Throw: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ThrowRequest, _task_service_pb2.ThrowResponse]
     """Reports a business error, which is an outcome and not a failure: the enrollment takes that outcome's branch, else
     `on_error`. Never repeated. Atomic. Repeats and revoked tasks as in Complete.
-    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+    the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Extend: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ExtendRequest, _task_service_pb2.ExtendResponse]
     """Extends the lease from now: the heartbeat of a long task. Also tells whether the task was revoked: then stop.
@@ -82,7 +83,7 @@ class TaskServiceStub:
     """
     List: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.TaskServiceListRequest, _task_service_pb2.TaskServiceListResponse]
     """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
 
 @_typing.type_check_only
@@ -91,9 +92,10 @@ class TaskServiceAsyncStub(TaskServiceStub):
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -104,15 +106,15 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """
     Stream: _aio.StreamStreamMultiCallable[_task_service_pb2.StreamRequest, _task_service_pb2.StreamResponse]  # type: ignore[assignment]
     """The same by push: subscribe once, grant credit, receive one task per credit, answer and extend on the same stream.
-    Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until their
-    lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
+    Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until
+    their lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
     Errors: end the stream; what concerns one answer is in its ack.
     """
     Complete: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CompleteRequest, _task_service_pb2.CompleteResponse]  # type: ignore[assignment]
-    """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as the
-    first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
-    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as
+    the first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+    the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     CompleteBatch: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CompleteBatchRequest, _task_service_pb2.CompleteBatchResponse]  # type: ignore[assignment]
     """Answers up to 1,000 tasks. Each is atomic as in Complete, the batch is not: one answer each, in input order.
@@ -126,8 +128,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     Throw: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ThrowRequest, _task_service_pb2.ThrowResponse]  # type: ignore[assignment]
     """Reports a business error, which is an outcome and not a failure: the enrollment takes that outcome's branch, else
     `on_error`. Never repeated. Atomic. Repeats and revoked tasks as in Complete.
-    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+    the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Extend: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ExtendRequest, _task_service_pb2.ExtendResponse]  # type: ignore[assignment]
     """Extends the lease from now: the heartbeat of a long task. Also tells whether the task was revoked: then stop.
@@ -139,7 +141,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """
     List: _aio.UnaryUnaryMultiCallable[_task_service_pb2.TaskServiceListRequest, _task_service_pb2.TaskServiceListResponse]  # type: ignore[assignment]
     """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -147,9 +149,10 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     of the current lease. Only that holder changes anything; a lease that ends unanswered gives the task to another.
     The idempotency key is the same for every attempt: pass it on.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most 1 MiB.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason. A message is at most
+    1 MiB.
     """
 
     @_abc_1.abstractmethod
@@ -170,8 +173,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_task_service_pb2.StreamResponse], _abc.AsyncIterator[_task_service_pb2.StreamResponse]]:
         """The same by push: subscribe once, grant credit, receive one task per credit, answer and extend on the same stream.
-        Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until their
-        lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
+        Each task leased and each answer applied is atomic. When the stream ends, tasks not answered stay leased until
+        their lease ends; they can still be answered by the other RPCs. The first message must be `subscribe`.
         Errors: end the stream; what concerns one answer is in its ack.
         """
 
@@ -181,10 +184,10 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.CompleteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.CompleteResponse, _abc.Awaitable[_task_service_pb2.CompleteResponse]]:
-        """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as the
-        first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
-        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """Answers a task with its output; the enrollment moves on. Atomic. A repeat by the same holder answers `applied` as
+        the first time. For a task revoked meanwhile the output is recorded, and answered `applied` false.
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+        the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
@@ -216,8 +219,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.ThrowResponse, _abc.Awaitable[_task_service_pb2.ThrowResponse]]:
         """Reports a business error, which is an outcome and not a failure: the enrollment takes that outcome's branch, else
         `on_error`. Never repeated. Atomic. Repeats and revoked tasks as in Complete.
-        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT (UNKNOWN_OUTCOME);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (STALE_LEASE); INVALID_ARGUMENT for an outcome that is not
+        the step's; ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
@@ -247,7 +250,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.TaskServiceListResponse, _abc.Awaitable[_task_service_pb2.TaskServiceListResponse]]:
         """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

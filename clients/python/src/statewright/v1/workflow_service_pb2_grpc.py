@@ -28,9 +28,9 @@ if _version_not_supported:
 class WorkflowServiceStub(object):
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     def __init__(self, channel):
@@ -94,9 +94,9 @@ class WorkflowServiceStub(object):
 class WorkflowServiceServicer(object):
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     def Validate(self, request, context):
@@ -128,7 +128,7 @@ class WorkflowServiceServicer(object):
 
     def List(self, request, context):
         """Lists workflows by key, in pages. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +136,7 @@ class WorkflowServiceServicer(object):
 
     def ListVersions(self, request, context):
         """Lists the versions of a workflow, latest first, in pages. No effect.
-        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,7 +179,7 @@ class WorkflowServiceServicer(object):
     def Render(self, request, context):
         """Draws a version, or a text that is not published. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (PROGRAM_MISSING) for SVG without Graphviz.
+        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,9 +249,9 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
 class WorkflowService(object):
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     @staticmethod

@@ -29,9 +29,9 @@ GRPC_VERSION: str
 class WorkflowServiceStub:
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     @_typing.overload
@@ -55,11 +55,11 @@ class WorkflowServiceStub:
     """
     List: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceListRequest, _workflow_service_pb2.WorkflowServiceListResponse]
     """Lists workflows by key, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     ListVersions: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ListVersionsRequest, _workflow_service_pb2.ListVersionsResponse]
     """Lists the versions of a workflow, latest first, in pages. No effect.
-    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
     Activate: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ActivateRequest, _workflow_service_pb2.ActivateResponse]
     """Makes a version the one that new entries run on. Atomic. Runs stay on their version.
@@ -82,16 +82,16 @@ class WorkflowServiceStub:
     Render: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]
     """Draws a version, or a text that is not published. No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (PROGRAM_MISSING) for SVG without Graphviz.
+    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
     """
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -112,11 +112,11 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """
     List: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceListRequest, _workflow_service_pb2.WorkflowServiceListResponse]  # type: ignore[assignment]
     """Lists workflows by key, in pages. No effect.
-    Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: INVALID_ARGUMENT for a foreign page token.
     """
     ListVersions: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ListVersionsRequest, _workflow_service_pb2.ListVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of a workflow, latest first, in pages. No effect.
-    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
     Activate: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ActivateRequest, _workflow_service_pb2.ActivateResponse]  # type: ignore[assignment]
     """Makes a version the one that new entries run on. Atomic. Runs stay on their version.
@@ -139,15 +139,15 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     Render: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]  # type: ignore[assignment]
     """Draws a version, or a text that is not published. No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (PROGRAM_MISSING) for SVG without Graphviz.
+    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
     """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workflows and their versions.
 
-    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE, TOO_LARGE),
-    RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo), DEADLINE_EXCEEDED and
-    INTERNAL. The words in capitals after a code are values of ErrorReason.
+    Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
+    LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
+    DEADLINE_EXCEEDED and INTERNAL. The words in capitals after a code are values of ErrorReason.
     """
 
     @_abc_1.abstractmethod
@@ -190,7 +190,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.WorkflowServiceListResponse, _abc.Awaitable[_workflow_service_pb2.WorkflowServiceListResponse]]:
         """Lists workflows by key, in pages. No effect.
-        Errors: INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: INVALID_ARGUMENT for a foreign page token.
         """
 
     @_abc_1.abstractmethod
@@ -200,7 +200,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.ListVersionsResponse, _abc.Awaitable[_workflow_service_pb2.ListVersionsResponse]]:
         """Lists the versions of a workflow, latest first, in pages. No effect.
-        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT (INVALID_TOKEN).
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
         """
 
     @_abc_1.abstractmethod
@@ -253,7 +253,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_workflow_service_pb2.RenderResponse, _abc.Awaitable[_workflow_service_pb2.RenderResponse]]:
         """Draws a version, or a text that is not published. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (PROGRAM_MISSING) for SVG without Graphviz.
+        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
         """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
