@@ -55,7 +55,8 @@ class Snapshot:
     `step` is where it rests (or failed); `visit` numbers the steps entered so far and so names this stay.
     `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
     `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
-    `held` keeps causes that arrived while paused, in order, as data.
+    `held` keeps causes that arrived while paused, in order, as data. `consumed` names the latest events that moved it, so
+    that no wait takes the same event twice.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Snapshot:
     paused_at: datetime | None = None
     pause_timers: str = "keep"
     held: tuple[Mapping[str, Any], ...] = ()
+    consumed: tuple[str, ...] = ()
     continues: int = 0
     executed_steps: int = 0
     failed_steps: int = 0
@@ -140,8 +142,9 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
         fields["task"] = open_task_from_data(fields["task"])
     if "last_error" in fields:
         fields["last_error"] = last_error_from_data(fields["last_error"])
-    if "held" in fields:
-        fields["held"] = tuple(fields["held"])
+    for name in ("held", "consumed"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     return Snapshot(**fields)
 
 

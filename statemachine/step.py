@@ -96,6 +96,7 @@ class Context(Protocol):
     entry_key: str
     contact_id: str | None
     events: tuple[Event, ...]
+    enrolled_at: datetime
     previous_step: str | None
     """The step that ran just before this one, in run order."""
 
@@ -112,9 +113,6 @@ class Context(Protocol):
 
     def started_at(self, step_id: str) -> datetime | None:
         """The latest start of a step of this run; None when it has not run."""
-
-    @property
-    def enrolled_at(self) -> datetime: ...
 
     def zone(self, name: str | None = None) -> str:
         """The zone that local times mean: `name`, or contact > workflow > tenant > UTC."""

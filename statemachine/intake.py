@@ -1,0 +1,331 @@
+"""What one event does to one contact: patch → exits → waits → entries, workflows by priority then key.
+
+Each step of that order sees the result of the one before. An exit frees entry for the same event; the event that enrols
+never satisfies that run's own waits. Pure: the engine loads a `Roster`, asks `receive`, and writes down the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from statemachine.cause import EventCause, Phase, Surroundings
+from statemachine.contact import Contact
+from statemachine.decide import decide, decide_restart
+from statemachine.decision import Decision, EmittedEvent
+from statemachine.errors import StepFailed
+from statemachine.event import Event, event_to_data
+from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.patch import apply_patch, remember_reply
+from statemachine.scope import Scope
+from statemachine.snapshot import Snapshot, Status
+from statemachine.workflow import Trigger, Workflow
+
+ENROLLED: Final = "ENROLLED"
+ADVANCED: Final = "ADVANCED"
+EXITED: Final = "EXITED"
+BUFFERED: Final = "BUFFERED"
+BLOCKED: Final = "BLOCKED"
+NOT_MATCHED: Final = "NOT_MATCHED"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an event did with regard to one workflow; `rule` says by which rule or condition where that matters."""
+
+    workflow: str
+    version: int
+    kind: str
+    enrollment_id: str = ""
+    rule: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Earlier enrollments of a contact in a workflow under one entry key, live ones included."""
+
+    entries: int = 0
+    last_started_at: datetime | None = None
+    last_ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everything known about one contact when an event (or an enrolment by API) comes in.
+
+    `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
+    keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it.
+    """
+
+    contact: Contact | None
+    is_new: bool = False
+    runs: Mapping[str, tuple[Workflow, Snapshot]] = field(default_factory=dict)
+    candidates: Sequence[Workflow] = ()
+    paused: frozenset[str] = frozenset()
+    past: Mapping[tuple[str, str], Past] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    tenant_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the event did: the contact after its patch, the decisions in order, and a verdict per workflow concerned."""
+
+    contact: Contact | None
+    raised: tuple[EmittedEvent, ...]
+    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def receive(event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> Reception:
+    """Apply one event. `mint` gives the id of a new enrollment. Raises InvalidInput for a patch of the wrong shape."""
+    reception = _Reception(event, roster, now, mint)
+    reception.patch()
+    reception.exits()
+    reception.waits()
+    reception.entries()
+    return reception.result()
+
+
+def enter(
+    workflow: Workflow, event: Event, roster: Roster, now: datetime, mint: Callable[[], str], *, entry_key: str | None
+) -> Reception:
+    """Enrol by API: the same rules as an entry by event, without a trigger to match. `event` is the API call itself."""
+    reception = _Reception(event, roster, now, mint)
+    reception.patch()
+    reception.enter(workflow, None, entry_key)
+    return reception.result()
+
+
+def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
+    """Why a trigger does not match an event, in words; None when it does."""
+    if not trigger.enabled:
+        return "the trigger is disabled"
+    if trigger.type != event.type:
+        return f"the event is {event.type}, the trigger wants {trigger.type}"
+    for name, wanted in trigger.config.items():
+        if not _config_matches(name, wanted, event.data):
+            return f"{name} is {_config_value(name, event.data)!r}, the trigger wants {wanted!r}"
+    if trigger.conditions is not None and not trigger.conditions.test(scope):
+        return str(trigger.conditions.explain(scope).text)
+    return None
+
+
+def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: datetime) -> Scope:
+    """The names that trigger conditions and entry keys can read."""
+    scope = Scope()
+    scope.contact = contact
+    scope.event = event
+    scope.trigger = trigger_data(event, "")
+    scope.events = roster.events
+    scope.now = now
+    scope.zone = (contact.get("timezone") if contact else None) or roster.tenant_zone or "UTC"
+    return scope
+
+
+def trigger_data(event: Event, trigger_id: str) -> dict[str, Any]:
+    """What a run keeps as `trigger.*`."""
+    data = event_to_data(event)
+    if trigger_id:
+        data["trigger_id"] = trigger_id
+    return data
+
+
+def entry_block(
+    workflow: Workflow, entry_key: str, past: Past, live: Sequence[Snapshot], event: Event, now: datetime, paused: bool
+) -> str | None:
+    """The rule that keeps the contact out of the workflow, or None."""
+    rules = workflow.entry
+    if paused:
+        return "workflow_paused"
+    if workflow.key in event.chain:
+        return "causation_own"
+    if len(event.chain) >= MAX_CAUSATION_DEPTH:
+        return "causation_depth"
+    if rules.max_entries is not None and past.entries >= rules.max_entries:
+        return "max_entries"
+    if live and rules.reentry in ("never", "after_exit"):
+        return "reentry"
+    if rules.reentry == "never" and past.entries:
+        return "reentry"
+    if rules.cooldown is not None:
+        since = past.last_started_at if rules.reentry == "always" else past.last_ended_at
+        if since is not None and now < since + rules.cooldown:
+            return "cooldown"
+    return None
+
+
+class _Reception:
+    """The working state of `receive`; each phase sees what the one before it changed."""
+
+    def __init__(self, event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> None:
+        self.event = event
+        self.roster = roster
+        self.now = now
+        self.mint = mint
+        self.contact = roster.contact
+        self.runs = dict(roster.runs)
+        self.past = dict(roster.past)
+        self.raised: list[EmittedEvent] = []
+        self.decisions: list[Decision] = []
+        self.verdicts: list[Verdict] = []
+
+    def result(self) -> Reception:
+        return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts))
+
+    def patch(self) -> None:
+        if self.contact is None:
+            return
+        if self.roster.is_new and self.event.type != "contact_created":
+            self.raised.append(EmittedEvent("contact_created", {}))
+        self.contact = remember_reply(self.contact, self.event)
+        if self.event.contact_patch:
+            self.contact, raised = apply_patch(self.contact, self.event.contact_patch)
+            if not self.roster.is_new:
+                self.raised.extend(raised)
+
+    def exits(self) -> None:
+        for workflow, snapshot in self._ordered_runs():
+            if workflow.exits and self._decide(workflow, snapshot, "exit"):
+                self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
+
+    def waits(self) -> None:
+        for workflow, snapshot in self._ordered_runs():
+            if not snapshot.live or not snapshot.step or not workflow.steps[snapshot.step].cases:
+                continue
+            if self._decide(workflow, snapshot, "wait"):
+                self._verdict(workflow, ADVANCED, snapshot.id, step=snapshot.step)
+            elif self._waits_later(workflow, snapshot):
+                self._verdict(workflow, BUFFERED, snapshot.id, "paused", snapshot.step)
+
+    def entries(self) -> None:
+        for workflow in sorted(self.roster.candidates, key=_rank):
+            reasons: list[str] = []
+            scope = entry_scope(self.event, self.contact, self.roster, self.now)
+            for trigger in workflow.triggers:
+                if trigger.type != self.event.type:
+                    continue
+                reason = mismatch(trigger, self.event, scope)
+                if reason is None:
+                    self.enter(workflow, trigger, None)
+                    break
+                reasons.append(reason)
+            else:
+                if reasons:
+                    self._verdict(workflow, NOT_MATCHED, rule="; ".join(dict.fromkeys(reasons)))
+
+    def enter(self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None) -> None:
+        scope = entry_scope(self.event, self.contact, self.roster, self.now)
+        key = entry_key if entry_key is not None else _entry_key(workflow, trigger, self.event, scope)
+        live = [
+            snapshot
+            for _, snapshot in self.runs.values()
+            if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key
+        ]
+        past = self.past.get((workflow.key, key), Past())
+        paused = workflow.key in self.roster.paused
+        block = entry_block(workflow, key, past, live, self.event, self.now, paused)
+        if block is not None:
+            return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)
+        if workflow.entry.reentry == "restart":
+            self._restart(live)
+        return self._begin(workflow, trigger, key, past)
+
+    def _begin(self, workflow: Workflow, trigger: Trigger | None, key: str, past: Past) -> None:
+        trigger_id = trigger.id if trigger else ""
+        snapshot = Snapshot(
+            id=self.mint(),
+            workflow=workflow.key,
+            version=workflow.version,
+            contact_id=self.contact.id if self.contact else None,
+            entry_key=key,
+            priority=self.event.priority,
+            trigger=trigger_data(self.event, trigger_id),
+        )
+        self.past[workflow.key, key] = replace(past, entries=past.entries + 1, last_started_at=self.now)
+        self._decide(workflow, snapshot, "entry", trigger_id)
+        self._verdict(workflow, ENROLLED, snapshot.id)
+
+    def _restart(self, live: Sequence[Snapshot]) -> None:
+        for snapshot in live:
+            workflow = self.runs[snapshot.id][0]
+            cause = EventCause(self.event, "exit")
+            self._keep(workflow, decide_restart(workflow, snapshot, cause, self._surroundings(workflow)))
+            self._verdict(workflow, EXITED, snapshot.id, "restarted")
+
+    def _decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
+        cause = EventCause(self.event, phase, trigger_id)
+        decision = decide(workflow, snapshot, cause, self._surroundings(workflow))
+        if decision is None:
+            return False
+        self._keep(workflow, decision)
+        return True
+
+    def _keep(self, workflow: Workflow, decision: Decision) -> None:
+        self.decisions.append(decision)
+        self.contact = decision.contact or self.contact
+        self.runs[decision.snapshot.id] = (workflow, decision.snapshot)
+        if not decision.snapshot.live:
+            name = (decision.snapshot.workflow, decision.snapshot.entry_key)
+            self.past[name] = replace(self.past.get(name, Past()), last_ended_at=self.now)
+
+    def _surroundings(self, workflow: Workflow) -> Surroundings:
+        reads = workflow.reads.events
+        events = tuple(event for event in self.roster.events if event.type in reads) if reads else ()
+        held = workflow.key in self.roster.paused
+        return Surroundings(self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held)
+
+    def _waits_later(self, workflow: Workflow, snapshot: Snapshot) -> bool:
+        """Whether a paused run will look at this event when it is resumed."""
+        held = snapshot.status is Status.PAUSED or workflow.key in self.roster.paused
+        return held and self.event.type in workflow.waiting_for(snapshot.step)
+
+    def _ordered_runs(self) -> list[tuple[Workflow, Snapshot]]:
+        live = [pair for pair in self.runs.values() if pair[1].live]
+        return sorted(live, key=lambda pair: (*_rank(pair[0]), pair[1].id))
+
+    def _verdict(self, workflow: Workflow, kind: str, enrollment_id: str = "", rule: str = "", step: str = "") -> None:
+        self.verdicts.append(Verdict(workflow.key, workflow.version, kind, enrollment_id, rule, step))
+
+
+def _rank(workflow: Workflow) -> tuple[int, str]:
+    return -workflow.entry.priority, workflow.key
+
+
+def _entry_key(workflow: Workflow, trigger: Trigger | None, event: Event, scope: Scope) -> str:
+    template = (trigger.key if trigger else None) or workflow.entry.key
+    if template is None:
+        return event.key or ""
+    try:
+        value = template.resolve(scope)
+    except StepFailed:
+        return ""
+    return "" if value is None else str(value)
+
+
+def _config_matches(name: str, wanted: Any, data: Mapping[str, Any]) -> bool:
+    if name == "keyword":
+        return _has_keyword(wanted, data)
+    return _config_value(name, data) == wanted
+
+
+def _config_value(name: str, data: Mapping[str, Any]) -> Any:
+    """The event's value for a word of a trigger's config; `from` and `to` mean the old and new value of a field."""
+    if name in ("from", "to") and name not in data:
+        return data.get("old_value" if name == "from" else "new_value")
+    if name == "keyword":
+        return next((data[part] for part in ("content", "message", "body") if data.get(part)), None)
+    return data.get(name)
+
+
+def _has_keyword(wanted: Any, data: Mapping[str, Any]) -> bool:
+    """Whole words, case-insensitive; any of a list."""
+    text = str(_config_value("keyword", data) or "").casefold()
+    words = "".join(char if char.isalnum() else " " for char in text).split()
+    phrases = wanted if isinstance(wanted, list | tuple) else [wanted]
+    padded = f" {' '.join(words)} "
+    return any(f" {' '.join(str(phrase).casefold().split())} " in padded for phrase in phrases)
+

@@ -1,0 +1,41 @@
+"""The published limits of promise P13, and how a payload is measured against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+MAX_EVENT_BYTES: Final = 256 * 1024
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+MAX_OUTPUT_BYTES: Final = 64 * 1024
+MAX_VARIABLES_BYTES: Final = 256 * 1024
+MAX_HISTORY: Final = 10_000
+MAX_STEPS: Final = 500
+MAX_DEPTH: Final = 32
+MAX_TRANSITIONS_PER_CAUSE: Final = 1_000
+MAX_CAUSATION_DEPTH: Final = 10
+
+
+def larger_than(value: Any, limit_bytes: int) -> bool:
+    """Whether a JSON value takes more than `limit_bytes` as compact JSON, escapes aside. Stops counting at the limit."""
+    return _measure(value, limit_bytes) > limit_bytes
+
+
+def _measure(value: Any, budget: int) -> int:
+    if isinstance(value, str):
+        return len(value) + 2 if value.isascii() else len(value.encode(errors="surrogatepass")) + 2
+    if isinstance(value, Mapping):
+        total = 2
+        for key, item in value.items():
+            total += len(str(key)) + 4 + _measure(item, budget - total)
+            if total > budget:
+                return total
+        return total
+    if isinstance(value, list | tuple):
+        total = 2
+        for item in value:
+            total += 1 + _measure(item, budget - total)
+            if total > budget:
+                return total
+        return total
+    return 8

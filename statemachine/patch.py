@@ -1,0 +1,112 @@
+"""Changing a contact from outside: patches of Trigger and Upsert, tag changes, and what an incoming message leaves.
+
+Every function answers the new contact and the events that the real changes raise; an equal value raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from statemachine.contact import Contact
+from statemachine.decision import EmittedEvent
+from statemachine.errors import InvalidInput
+from statemachine.event import Event
+
+Changed = tuple[Contact, tuple[EmittedEvent, ...]]
+
+
+def apply_patch(contact: Contact, patch: Mapping[str, Any]) -> Changed:
+    """Merge a patch: fields by name (`custom_fields: {…}` or bare), `tags` and `lists` as whole lists, `score`.
+
+    A null removes the field. Raises InvalidInput when a part has the wrong shape.
+    """
+    events: list[EmittedEvent] = []
+    for name, value in _flattened(patch):
+        if name == "tags":
+            contact, raised = change_tags(contact, *_difference(contact.tags, _texts(name, value)))
+        elif name == "lists":
+            contact, raised = change_lists(contact, *_difference(contact.lists, _texts(name, value)))
+        elif name == "score":
+            contact, raised = _set_score(contact, value)
+        else:
+            contact, raised = set_field(contact, name, value)
+        events.extend(raised)
+    return contact, tuple(events)
+
+
+def set_field(contact: Contact, name: str, value: Any) -> Changed:
+    """Set one field, or remove it with None; raises field_changed on real change."""
+    old = contact.get(name) if contact.has(name) else None
+    if old == value and type(old) is type(value):
+        return contact, ()
+    changed = contact.without_field(name) if value is None else contact.with_field(name, value)
+    return changed, (EmittedEvent("field_changed", {"field": name, "old_value": old, "new_value": value}),)
+
+
+def change_tags(contact: Contact, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Changed:
+    """Add and remove tags; raises tag_added and tag_removed for those that really came or went."""
+    tags, added, removed = _changed_members(contact.tags, add, remove)
+    events = [EmittedEvent("tag_added", {"tag": tag}) for tag in added]
+    events += [EmittedEvent("tag_removed", {"tag": tag}) for tag in removed]
+    return replace(contact, tags=tags) if events else contact, tuple(events)
+
+
+def change_lists(contact: Contact, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Changed:
+    """Join and leave lists; raises list_added and list_removed for those that really came or went."""
+    lists, added, removed = _changed_members(contact.lists, add, remove)
+    events = [EmittedEvent("list_added", {"list": name}) for name in added]
+    events += [EmittedEvent("list_removed", {"list": name}) for name in removed]
+    return replace(contact, lists=lists) if events else contact, tuple(events)
+
+
+def remember_reply(contact: Contact, event: Event) -> Contact:
+    """An incoming message sets `last_<channel>_reply` and `last_<channel>_reply_at` (S2 reads `last_sms_reply`)."""
+    channel = str(event.data.get("channel") or "").lower()
+    if event.type != "message_received" or not channel:
+        return contact
+    content = next((event.data[name] for name in ("content", "message", "body") if event.data.get(name)), "")
+    contact = contact.with_field(f"last_{channel}_reply", content)
+    at = event.occurred_at or event.accepted_at
+    return contact.with_field(f"last_{channel}_reply_at", at.isoformat()) if at else contact
+
+
+def _set_score(contact: Contact, value: Any) -> Changed:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput("score must be a number", [("score", "a number")])
+    if contact.score == value:
+        return contact, ()
+    event = EmittedEvent("score_updated", {"old_value": contact.score, "new_value": value})
+    return replace(contact, score=value), (event,)
+
+
+def _flattened(patch: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for name, value in patch.items():
+        if name in ("custom_fields", "metadata"):
+            if not isinstance(value, Mapping):
+                raise InvalidInput(f"{name} must be an object", [(name, "an object of field: value")])
+            yield from value.items()
+        elif name in ("id", "revision"):
+            raise InvalidInput(f"{name} of a contact cannot be patched", [(name, "leave it out")])
+        else:
+            yield name, value
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
+        raise InvalidInput(f"{name} must be a list of texts", [(name, "a list of non-empty texts")])
+    return tuple(dict.fromkeys(value))
+
+
+def _difference(present: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    return [item for item in wanted if item not in present], [item for item in present if item not in wanted]
+
+
+def _changed_members(
+    present: tuple[str, ...], add: Iterable[str], remove: Iterable[str]
+) -> tuple[tuple[str, ...], list[str], list[str]]:
+    removed = [item for item in dict.fromkeys(remove) if item in present]
+    added = [item for item in dict.fromkeys(add) if item not in present]
+    kept = [item for item in present if item not in removed]
+    return (*kept, *added), added, removed

@@ -1,0 +1,74 @@
+"""Deciding again: from an enrollment's history alone to its snapshot, tasks and history.
+
+Every cause's first entry recorded the cause, now, and the values that were read. Nothing stored is folded: each cause is
+decided anew, and the audit compares what comes out with what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from statemachine.cause import EventCause, Surroundings, cause_from_data
+from statemachine.contact import Contact, contact_from_data
+from statemachine.decide import decide, decide_restart
+from statemachine.decision import Decision, HistoryEntry, TaskOrder
+from statemachine.event import event_from_data
+from statemachine.run import with_identity
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    snapshot: Snapshot
+    history: tuple[HistoryEntry, ...]
+    orders: tuple[TaskOrder, ...]
+
+
+class ReplayDiverged(Exception):
+    """A recorded cause no longer moves the enrollment: history and rules do not belong together."""
+
+
+def replay(workflow: Workflow, recorded: Iterable[Mapping[str, Any]]) -> Replayed:
+    """Decide every recorded cause again, in order. `recorded` are the `cause` objects of the first entries."""
+    snapshot: Snapshot | None = None
+    history: list[HistoryEntry] = []
+    orders: list[TaskOrder] = []
+    for record in recorded:
+        before = snapshot or with_identity(record["enrollment"])
+        decision = _decide_again(workflow, before, record)
+        snapshot = decision.snapshot
+        history.extend(decision.history)
+        orders.extend(decision.orders)
+    if snapshot is None:
+        raise ReplayDiverged("the history records no cause")
+    return Replayed(snapshot, tuple(history), tuple(orders))
+
+
+def _decide_again(workflow: Workflow, snapshot: Snapshot, record: Mapping[str, Any]) -> Decision:
+    cause = cause_from_data(record["cause"])
+    surroundings = _surroundings(record)
+    decision = decide(workflow, snapshot, cause, surroundings)
+    if decision is None and isinstance(cause, EventCause) and cause.phase == "exit":
+        decision = decide_restart(workflow, snapshot, cause, surroundings)
+    if decision is None:
+        raise ReplayDiverged(f"cause {cause.id!r} does not move the enrollment any more")
+    return decision
+
+
+def _surroundings(record: Mapping[str, Any]) -> Surroundings:
+    reads = record.get("reads", {})
+    return Surroundings(
+        now=datetime.fromisoformat(record["now"]),
+        contact=_contact(reads.get("contact")),
+        events=tuple(event_from_data(event) for event in reads.get("events", ())),
+        tenant_zone=reads.get("tenant_zone"),
+        held=reads.get("held", False),
+    )
+
+
+def _contact(data: Mapping[str, Any] | None) -> Contact | None:
+    return None if data is None else contact_from_data(data["id"], data)
