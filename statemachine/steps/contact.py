@@ -1,0 +1,336 @@
+"""Steps that change the contact: tags, fields, score, lists. An event is raised only for what really changed."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from statemachine.contact import Contact, reserved_field, standard_field
+from statemachine.errors import StepFailed
+from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.steps.parts import Parts, resolve, text_of, texts_of
+
+if TYPE_CHECKING:
+    from statemachine.template import Value
+
+_MISSING: Final = object()
+_PREFIXES: Final = ("contact.", "customer.")
+_CUSTOM_PREFIXES: Final = ("custom_fields.", "metadata.")
+
+Number = int | float
+
+
+class TagConfig(StepConfig):
+    tag: Any = None
+    tags: Any = None
+    target: Literal["contact", "conversation"] = "contact"
+
+
+class _TagStep(PureStep):
+    Config = TagConfig
+
+    def __init__(self, config: TagConfig, build: Build) -> None:
+        parts = Parts(build)
+        _refuse_conversation(config.target, build)
+        self._tags = _one_of({"tag": config.tag, "tags": config.tags}, parts, build)
+        parts.field("tags")
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        self._apply(context, _names(self._tags, context, "empty_tag", "the tag is empty"))
+        return Outcome("done")
+
+    @abstractmethod
+    def _apply(self, context: Context, names: list[str]) -> None: ...
+
+
+class AddTag(_TagStep):
+    """Add tags that the contact does not have."""
+
+    name = "add_tag"
+    aliases: ClassVar[tuple[str, ...]] = ("tag_add",)
+
+    def _apply(self, context: Context, names: list[str]) -> None:
+        contact = context.contact
+        new = [tag for tag in names if tag not in contact.tags]
+        if new:
+            changed = replace(contact, tags=(*contact.tags, *new))
+            context.change_contact(changed, [("tag_added", {"tag": tag}) for tag in new])
+
+
+class RemoveTag(_TagStep):
+    """Remove tags that the contact has."""
+
+    name = "remove_tag"
+    aliases: ClassVar[tuple[str, ...]] = ("tag_remove",)
+
+    def _apply(self, context: Context, names: list[str]) -> None:
+        contact = context.contact
+        gone = [tag for tag in names if tag in contact.tags]
+        if gone:
+            changed = replace(contact, tags=tuple(tag for tag in contact.tags if tag not in gone))
+            context.change_contact(changed, [("tag_removed", {"tag": tag}) for tag in gone])
+
+
+class ListConfig(StepConfig):
+    list: Any = None
+    segment: Any = None
+
+
+class SegmentConfig(ListConfig):
+    operation: Literal["add", "remove"] = "add"
+
+
+def _add_to_lists(context: Context, names: list[str]) -> None:
+    contact = context.contact
+    new = [name for name in names if name not in contact.lists]
+    if new:
+        changed = replace(contact, lists=(*contact.lists, *new))
+        context.change_contact(changed, [("list_added", {"list": name}) for name in new])
+
+
+def _remove_from_lists(context: Context, names: list[str]) -> None:
+    contact = context.contact
+    gone = [name for name in names if name in contact.lists]
+    if gone:
+        changed = replace(contact, lists=tuple(name for name in contact.lists if name not in gone))
+        context.change_contact(changed, [("list_removed", {"list": name}) for name in gone])
+
+
+class _ListStep(PureStep):
+    Config: ClassVar[type[StepConfig]] = ListConfig
+    _change: Callable[[Context, list[str]], None]
+
+    def __init__(self, config: ListConfig, build: Build) -> None:
+        parts = Parts(build)
+        self._lists = _one_of({"list": config.list, "segment": config.segment}, parts, build)
+        parts.field("lists")
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        self._change(context, _names(self._lists, context, "empty_list", "the list name is empty"))
+        return Outcome("done")
+
+
+class AddToList(_ListStep):
+    """Put the contact on lists (segments)."""
+
+    name = "add_to_list"
+    aliases: ClassVar[tuple[str, ...]] = ("add_to_segment", "list_add", "segment_add")
+    _change = staticmethod(_add_to_lists)
+
+
+class RemoveFromList(_ListStep):
+    """Take the contact off lists (segments)."""
+
+    name = "remove_from_list"
+    aliases: ClassVar[tuple[str, ...]] = ("remove_from_segment", "list_remove", "segment_remove")
+    _change = staticmethod(_remove_from_lists)
+
+
+class Segment(_ListStep):
+    """Both in one: `operation: add | remove`."""
+
+    name = "segment"
+    Config = SegmentConfig
+
+    def __init__(self, config: SegmentConfig, build: Build) -> None:
+        super().__init__(config, build)
+        self._change = _add_to_lists if config.operation == "add" else _remove_from_lists
+
+
+class UpdateFieldConfig(StepConfig):
+    field: str
+    value: Any = None
+    operation: Literal["set", "append", "increment", "remove"] = "set"
+
+
+class UpdateField(PureStep):
+    """Change one field, standard or custom.
+
+    append: on a missing field makes a list, on a list adds to it, on text joins. increment: a missing field starts at
+    0. remove: without `value` unsets the field, with it takes that value out of a list. Errors: `not_a_number`,
+    `not_appendable`, both permanent.
+    """
+
+    name = "update_field"
+    aliases: ClassVar[tuple[str, ...]] = ("field_update", "update_contact")
+    Config = UpdateFieldConfig
+    free_form: ClassVar[tuple[str, ...]] = ("value",)
+
+    def __init__(self, config: UpdateFieldConfig, build: Build) -> None:
+        parts = Parts(build)
+        given = "value" in config.model_fields_set
+        if not given and config.operation != "remove":
+            build.problem("missing_key", (), f"`operation: {config.operation}` needs a `value`")
+        self._field = _field_name(config.field, build)
+        self._value = parts.value(("value",), config.value) if given else None
+        self._operation = config.operation
+        parts.field(self._field)
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        contact = context.contact
+        value = _MISSING if self._value is None else self._value.resolve(context.scope)
+        old = _stored(contact, self._field)
+        new = _OPERATIONS[self._operation](old, value)
+        if not _same(old, new):
+            context.change_contact(_with(contact, self._field, new), [_field_changed(self._field, old, new)])
+        return Outcome("done")
+
+
+class UpdateScoreConfig(StepConfig):
+    value: Any
+    operation: Literal["add", "set"] = "add"
+
+
+class UpdateScore(PureStep):
+    """Add to the score (a negative value subtracts) or set it. Error: `not_a_number`."""
+
+    name = "update_score"
+    aliases: ClassVar[tuple[str, ...]] = ("score",)
+    Config = UpdateScoreConfig
+
+    def __init__(self, config: UpdateScoreConfig, build: Build) -> None:
+        parts = Parts(build)
+        self._value = parts.value(("value",), config.value)
+        self._adds = config.operation == "add"
+        if self._value.constant and not isinstance(config.value, Mapping) and _number(config.value) is None:
+            build.problem("bad_value", ("value",), f"{config.value!r} is no number")
+        parts.field("score")
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        contact = context.contact
+        change = _require_number(self._value.resolve(context.scope), "the value")
+        score = _finite(contact.score + change) if self._adds else change
+        if score != contact.score:
+            data = {"old_value": contact.score, "new_value": score}
+            context.change_contact(replace(contact, score=score), [("score_updated", data)])
+        return Outcome("done")
+
+
+def _refuse_conversation(target: str, build: Build) -> None:
+    if target == "conversation":
+        build.problem("not_supported_yet", ("target",), "`target: conversation` is not supported yet")
+
+
+def _one_of(options: Mapping[str, Any], parts: Parts, build: Build) -> Value | None:
+    """Compile the one key that is given; none or both is a problem."""
+    given = [key for key, raw in options.items() if raw is not None]
+    names = " or ".join(f"`{key}`" for key in options)
+    if len(given) != 1:
+        build.problem("missing_key" if not given else "conflicting_keys", tuple(given[1:]), f"give either {names}")
+        return None
+    key = given[0]
+    if options[key] in ("", []):
+        build.problem("bad_value", (key,), f"`{key}` is empty")
+    return parts.value((key,), options[key])
+
+
+def _names(value: Value | None, context: Context, code: str, message: str) -> list[str]:
+    names = list(dict.fromkeys(texts_of(resolve(value, context.scope))))
+    if not names:
+        raise StepFailed(code, message)
+    return names
+
+
+def _field_name(name: str, build: Build) -> str:
+    """The field a name means: `contact.` is ignored, `custom_fields.x` is x, `company_name` is company."""
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    bare = name
+    for prefix in _CUSTOM_PREFIXES:
+        bare = bare.removeprefix(prefix)
+    if reserved_field(bare):
+        hints = {"tags": "add_tag", "lists": "add_to_list", "score": "update_score"}
+        message = f"{bare!r} is part of the contact itself and no field"
+        build.problem("reserved_field", ("field",), message, suggestion=hints.get(bare, ""))
+    elif not bare or "." in bare or "{{" in bare:
+        build.problem("bad_path", ("field",), f"{name!r} is no field name; write one name, e.g. lifecycle_stage")
+    return standard_field(bare) or bare
+
+
+def _stored(contact: Contact, name: str) -> Any:
+    """What is stored, without the full name that `name` falls back to."""
+    return contact.get(name) if contact.has(name) else _MISSING
+
+
+def _with(contact: Contact, name: str, value: Any) -> Contact:
+    return contact.without_field(name) if value is _MISSING else contact.with_field(name, value)
+
+
+def _field_changed(name: str, old: Any, new: Any) -> tuple[str, dict[str, Any]]:
+    return "field_changed", {"field": name, "old_value": _or_none(old), "new_value": _or_none(new)}
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is _MISSING else value
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether nothing changed; 1 and true differ, unset and null do not."""
+    old, new = _or_none(old), _or_none(new)
+    return bool(isinstance(old, bool) == isinstance(new, bool) and old == new)
+
+
+def _appended(old: Any, value: Any) -> Any:
+    more = list(value) if isinstance(value, (list, tuple)) else [value]
+    if _or_none(old) is None:
+        return more
+    if isinstance(old, (list, tuple)):
+        return [*old, *more]
+    if isinstance(old, str):
+        return old + "".join(text_of(item) for item in more)
+    raise StepFailed("not_appendable", f"cannot append to {old!r}: it is neither a list nor text")
+
+
+def _incremented(old: Any, value: Any) -> Any:
+    start = 0 if _or_none(old) is None else _require_number(old, "the field")
+    return _finite(start + _require_number(value, "the value"))
+
+
+def _removed(old: Any, value: Any) -> Any:
+    if value is _MISSING or _or_none(old) is None:
+        return _MISSING
+    unwanted = list(value) if isinstance(value, (list, tuple)) else [value]
+    if isinstance(old, (list, tuple)):
+        return [item for item in old if not any(_same(item, other) for other in unwanted)]
+    return _MISSING if any(_same(old, other) for other in unwanted) else old
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "set": lambda old, value: value,
+    "append": _appended,
+    "increment": _incremented,
+    "remove": _removed,
+}
+
+
+def _number(value: Any) -> Number | None:
+    """A number, also when it is written as text; None when it is none. Whole floats become ints."""
+    if isinstance(value, str):
+        try:
+            value = float(value) if not value.strip().lstrip("+-").isdecimal() else int(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _require_number(value: Any, what: str) -> Number:
+    number = _number(value)
+    if number is None:
+        raise StepFailed("not_a_number", f"{what} is {_or_none(value)!r}, not a number")
+    return number
+
+
+def _finite(number: Number) -> Number:
+    checked = _number(number)
+    if checked is None:
+        raise StepFailed("not_a_number", "the result is too large to be a number")
+    return checked

@@ -1,0 +1,90 @@
+"""Steps that only steer the run: goto, exit, end, pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
+from statemachine.steps.parts import Parts, resolve, text_of
+
+
+class GotoConfig(StepConfig):
+    to: str
+
+
+class Goto(PureStep):
+    """Go on at another step."""
+
+    name = "goto"
+    Config = GotoConfig
+
+    def __init__(self, config: GotoConfig, build: Build) -> None:
+        self._to = config.to
+
+    def targets(self) -> Mapping[str, str]:
+        return {"done": self._to}
+
+    def run(self, context: Context) -> Result:
+        return Outcome("done")
+
+
+class ExitConfig(StepConfig):
+    reason: Any = None
+
+
+class Exit(PureStep):
+    """Leave the workflow: status exited, with the given reason."""
+
+    name = "exit"
+    Config = ExitConfig
+
+    def __init__(self, config: ExitConfig, build: Build) -> None:
+        parts = Parts(build)
+        self._reason = parts.optional(("reason",), config.reason)
+        self.reads = parts.reads
+
+    def outcomes(self) -> tuple[str, ...]:
+        return ()
+
+    def run(self, context: Context) -> Result:
+        return End("exited", text_of(resolve(self._reason, context.scope)) or None)
+
+
+class EndConfig(StepConfig):
+    pass
+
+
+class Complete(PureStep):
+    """Complete the run here."""
+
+    name = "end"
+    Config = EndConfig
+
+    def __init__(self, config: EndConfig, build: Build) -> None:
+        pass
+
+    def outcomes(self) -> tuple[str, ...]:
+        return ()
+
+    def run(self, context: Context) -> Result:
+        return End("completed")
+
+
+class PassConfig(StepConfig):
+    note: str | None = None
+    text: str | None = None
+
+
+class Pass(PureStep):
+    """Do nothing; a place for a note or a name to jump to."""
+
+    name = "pass"
+    aliases: ClassVar[tuple[str, ...]] = ("noop", "note")
+    Config = PassConfig
+
+    def __init__(self, config: PassConfig, build: Build) -> None:
+        pass
+
+    def run(self, context: Context) -> Result:
+        return Outcome("done")

@@ -1,0 +1,166 @@
+"""The split step: gives each contact one variant, in proportion to weights.
+
+Sticky assignment is a pure function, so a contact gets the same variant on every entry, in every replica:
+
+    point = first 53 bits of blake2b("<workflow>\\x1f<step>\\x1f<subject>", digest_size=8), divided by 2**53
+    variant = the first whose cumulated weight is above point * (sum of weights), in the author's order
+
+`subject` is the contact id, or the entry key, or the enrollment id, whichever is there first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, ClassVar, Final, Literal
+
+from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
+from statemachine.steps.parts import Path
+
+HOLDOUT: Final = "holdout"
+
+
+class VariantConfig(StepConfig):
+    id: str
+    name: str | None = None
+    weight: Any = None
+    percentage: Any = None
+
+
+class SplitConfig(StepConfig):
+    """`variants` as {label: weight} or a list; or `paths` and `weights` side by side (equal weights when absent)."""
+
+    variants: dict[str, Any] | list[VariantConfig] | None = None
+    paths: list[str] | None = None
+    weights: list[Any] | None = None
+    mode: Literal["sticky", "random"] = "sticky"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    label: str
+    weight: Any
+    path: Path
+
+
+class Split(PureStep):
+    """Outcomes are the variant labels. `holdout` ends the run as exited / holdout unless it has a branch."""
+
+    name = "split"
+    aliases: ClassVar[tuple[str, ...]] = ("ab_split",)
+    Config = SplitConfig
+    free_form: ClassVar[tuple[str, ...]] = ("variants",)
+
+    def __init__(self, config: SplitConfig, build: Build) -> None:
+        entries = _entries(config, build)
+        _check(entries, config, build)
+        self._labels = tuple(entry.label for entry in entries)
+        self._bounds = _cumulate(entry.weight for entry in entries)
+        self._random = config.mode == "random"
+        self._holds_out = HOLDOUT in self._labels and HOLDOUT not in build.branches()
+
+    def outcomes(self) -> tuple[str, ...]:
+        return tuple(label for label in self._labels if label != HOLDOUT or not self._holds_out)
+
+    def run(self, context: Context) -> Result:
+        label = self._choose(context)
+        context.assign_variant(context.step_id, label)
+        if label == HOLDOUT and self._holds_out:
+            return End("exited", HOLDOUT)
+        return Outcome(label, {"variant": label})
+
+    def _choose(self, context: Context) -> str:
+        if self._random:
+            return self._at(context.random())
+        known = context.variant(context.step_id)
+        if known in self._labels:
+            return str(known)
+        subject = context.contact_id or context.entry_key or context.enrollment_id
+        return self._at(sticky_point(context.workflow, context.step_id, subject))
+
+    def _at(self, point: float) -> str:
+        mark = point * self._bounds[-1]
+        for label, bound in zip(self._labels, self._bounds, strict=True):
+            if mark < bound:
+                return label
+        return self._labels[-1]
+
+
+def sticky_point(workflow: str, step: str, subject: str) -> float:
+    """A number in [0, 1) that depends on these three names alone (formula at the top)."""
+    digest = blake2b(f"{workflow}\x1f{step}\x1f{subject}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+
+
+def _entries(config: SplitConfig, build: Build) -> list[_Entry]:
+    if config.variants is not None and config.paths is not None:
+        build.problem("conflicting_keys", ("paths",), "use `variants` or `paths`, not both")
+    if isinstance(config.variants, dict):
+        return [_Entry(label, weight, ("variants", label)) for label, weight in config.variants.items()]
+    if config.variants is not None:
+        return [_listed(index, variant, build) for index, variant in enumerate(config.variants)]
+    return _from_paths(config, build)
+
+
+def _listed(index: int, variant: VariantConfig, build: Build) -> _Entry:
+    path: Path = ("variants", index)
+    if (variant.weight is None) == (variant.percentage is None):
+        build.problem("bad_weight", path, "a variant needs either `weight` or `percentage`")
+        return _Entry(variant.id, 1, path)
+    if variant.weight is not None:
+        return _Entry(variant.id, variant.weight, (*path, "weight"))
+    return _Entry(variant.id, variant.percentage, (*path, "percentage"))
+
+
+def _from_paths(config: SplitConfig, build: Build) -> list[_Entry]:
+    labels = config.paths or []
+    weights = config.weights if config.weights is not None else [1] * len(labels)
+    if len(weights) != len(labels):
+        message = f"`paths` has {len(labels)} entries and `weights` has {len(weights)}; they go in pairs"
+        build.problem("bad_weight", ("weights",), message)
+        weights = [1] * len(labels)
+    return [
+        _Entry(label, weight, ("weights", index))
+        for index, (label, weight) in enumerate(zip(labels, weights, strict=True))
+    ]
+
+
+def _check(entries: list[_Entry], config: SplitConfig, build: Build) -> None:
+    place: Path = ("variants",) if config.variants is not None else ("paths",) if config.paths is not None else ()
+    if len(entries) < 2:
+        build.problem("single_variant", place, "a split needs at least two variants, e.g. `variants: {a: 50, b: 50}`")
+    seen: set[str] = set()
+    for entry in entries:
+        if not _is_weight(entry.weight):
+            build.problem("bad_weight", entry.path, f"the weight of {entry.label!r} must be a number above 0")
+        if entry.label in seen or entry.label in ("", "error"):
+            build.problem(
+                "duplicate_id", entry.path, f"the variant name {entry.label!r} is used twice, empty or reserved"
+            )
+        seen.add(entry.label)
+    if all(_is_weight(entry.weight) for entry in entries):
+        _warn_percentages(entries, place, build)
+
+
+def _warn_percentages(entries: list[_Entry], place: Path, build: Build) -> None:
+    """Weights are proportions, so any sum works; a sum close to 100 is more likely a slip of the pen."""
+    total = math.fsum(entry.weight for entry in entries)
+    spelled_out = any(entry.path[-1] == "percentage" for entry in entries)
+    if (spelled_out or 90 <= total <= 110) and abs(total - 100) > 0.1:
+        message = f"these look like percentages but sum to {total:g}; they are used as proportions"
+        build.problem("weights_not_100", place, message, severity="warning")
+
+
+def _is_weight(weight: Any) -> bool:
+    return isinstance(weight, (int, float)) and not isinstance(weight, bool) and math.isfinite(weight) and weight > 0
+
+
+def _cumulate(weights: Iterable[Any]) -> tuple[float, ...]:
+    bounds: list[float] = []
+    total = 0.0
+    for weight in weights:
+        total += weight if _is_weight(weight) else 1.0
+        bounds.append(total)
+    return tuple(bounds)

@@ -1,0 +1,42 @@
+"""The generic task: work for a remote worker, whose answer chooses the way on."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+from pydantic import Field
+
+from statemachine.decision import TaskOrder
+from statemachine.step import Build, Context, EffectStep, StepConfig
+from statemachine.steps.parts import Parts
+
+_RESERVED: Final = ("done", "error")
+
+
+class TaskConfig(StepConfig):
+    queue: str = "default"
+    input: dict[str, Any] = Field(default_factory=dict)
+
+
+class Task(EffectStep):
+    """Outcomes are `done` and the keys of the step's `branches`; `error` is always possible."""
+
+    name = "task"
+    Config = TaskConfig
+    free_form: ClassVar[tuple[str, ...]] = ("input",)
+
+    def __init__(self, config: TaskConfig, build: Build) -> None:
+        parts = Parts(build)
+        if not config.queue or "{{" in config.queue:
+            build.problem("bad_value", ("queue",), "`queue` is the plain name of a queue")
+        self._queue = config.queue
+        self._input = parts.value(("input",), config.input)
+        self._outcomes = ("done", *(name for name in build.branches() if name not in _RESERVED))
+        self.reads = parts.reads
+
+    def outcomes(self) -> tuple[str, ...]:
+        return self._outcomes
+
+    def order(self, context: Context) -> TaskOrder:
+        resolved = self._input.resolve(context.scope)
+        return TaskOrder(context.step_id, context.visit, self.name, self._queue, resolved, outcomes=self._outcomes)

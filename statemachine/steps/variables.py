@@ -1,0 +1,144 @@
+"""Steps that work on data of the run: set_variable and transform."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from statemachine.errors import StepFailed
+from statemachine.expression import Expression, ExpressionError
+from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.steps.parts import Parts, Path, later, refuse_later
+
+if TYPE_CHECKING:
+    from statemachine.template import Value
+
+_SEGMENT: Final = re.compile(r"[^\W\d][\w-]*")
+_OWN: Final = ("variables", "vars")
+_LATER: Final = ("conversation", "global")
+_READ_ONLY: Final = frozenset({
+    "contact", "customer", "trigger", "input", "event", "steps", "loop", "enrollment", "execution", "resources",
+    "connection", "error", "last_error", "now",
+})  # fmt: skip
+
+
+class SetVariableConfig(StepConfig):
+    path: str | None = None
+    value: Any = None
+    values: dict[str, Any] | None = None
+
+
+class SetVariable(PureStep):
+    """Set one variable (`path`, `value`) or several (`values`); all are computed before the first is set."""
+
+    name = "set_variable"
+    Config = SetVariableConfig
+    free_form: ClassVar[tuple[str, ...]] = ("value", "values")
+
+    def __init__(self, config: SetVariableConfig, build: Build) -> None:
+        parts = Parts(build)
+        self._values: list[tuple[tuple[str, ...], Value]] = []
+        for place, name, raw, at in _assignments(config, build):
+            path = _variable_path(name, place, build)
+            value = parts.value(at, raw)
+            if path is not None:
+                self._values.append((path, value))
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        scope = context.scope
+        for path, value in [(path, value.resolve(scope)) for path, value in self._values]:
+            context.set_variable(path, value)
+        return Outcome("done")
+
+
+def _assignments(config: SetVariableConfig, build: Build) -> list[tuple[Path, str, Any, Path]]:
+    """(where the name is, name, raw value, where the value is) of each variable to set."""
+    found: list[tuple[Path, str, Any, Path]] = []
+    if config.path is not None:
+        if "value" not in config.model_fields_set:
+            build.problem("missing_key", (), "`path` needs a `value` (null is a value)")
+        found.append((("path",), config.path, config.value, ("value",)))
+    elif "value" in config.model_fields_set:
+        build.problem("missing_key", (), "`value` needs a `path`: the variable to set")
+    for name, raw in (config.values or {}).items():
+        found.append((("values", name), name, raw, ("values", name)))
+    if not found and "value" not in config.model_fields_set:
+        build.problem("missing_key", (), "say what to set: `path` and `value`, or `values: {name: value}`")
+    return found
+
+
+def _variable_path(name: str, place: Path, build: Build) -> tuple[str, ...] | None:
+    """The path below the workflow's variables that a name means, or None after reporting why it means none."""
+    segments = name.split(".")
+    if segments[0] in _OWN and len(segments) > 1:
+        segments = segments[1:]
+    root = segments[0]
+    if root in _LATER:
+        build.problem("not_supported_yet", place, f"variables of scope `{root}` are not supported yet")
+        return None
+    if root == "workflow":
+        segments = segments[1:]
+    elif root in _READ_ONLY:
+        hint = "update_field changes contact fields" if root in ("contact", "customer") else ""
+        build.problem("read_only_path", place, f"`{root}` cannot be set by set_variable", suggestion=hint)
+        return None
+    if not segments or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        message = f"{name!r} names no variable; write a name, or names joined by dots, e.g. order.total"
+        build.problem("bad_path", place, message)
+        return None
+    return tuple(segments)
+
+
+class TransformConfig(StepConfig):
+    expression: str | None = None
+    mapping: dict[str, Any] | None = None
+    output: dict[str, Any] | None = None
+    code: Any = later()
+
+
+class Transform(PureStep):
+    """Compute a value by CEL; the result is the step's output. A mapping builds one object, key by key."""
+
+    name = "transform"
+    Config = TransformConfig
+    free_form: ClassVar[tuple[str, ...]] = ("mapping", "output")
+
+    def __init__(self, config: TransformConfig, build: Build) -> None:
+        parts = Parts(build)
+        refuse_later(config, build)
+        given = [name for name in ("expression", "mapping", "output") if getattr(config, name) is not None]
+        if len(given) > 1:
+            build.problem("conflicting_keys", (given[1],), f"`{given[0]}` and `{given[1]}` exclude each other")
+        elif not given and config.code is None:
+            build.problem("missing_key", (), "a transform needs `expression` or `mapping: {name: expression}`")
+        self._made = _compile((given[0],), getattr(config, given[0]), parts) if given else None
+        self.reads = parts.reads
+
+    def run(self, context: Context) -> Result:
+        try:
+            return Outcome("done", _evaluate(self._made, context))
+        except ExpressionError as error:
+            raise StepFailed("expression_error", str(error)) from error
+
+
+def _compile(path: Path, raw: Any, parts: Parts) -> Any:
+    """Texts become expressions, objects and lists are walked, other constants stand for themselves."""
+    if isinstance(raw, str):
+        return parts.expression(path, raw)
+    if isinstance(raw, Mapping):
+        return {name: _compile((*path, name), item, parts) for name, item in raw.items()}
+    if isinstance(raw, list):
+        return [_compile((*path, index), item, parts) for index, item in enumerate(raw)]
+    return raw
+
+
+def _evaluate(made: Any, context: Context) -> Any:
+    if isinstance(made, Expression):
+        return made.evaluate(context.scope)
+    if isinstance(made, dict):
+        return {name: _evaluate(item, context) for name, item in made.items()}
+    if isinstance(made, list):
+        return [_evaluate(item, context) for item in made]
+    return made

@@ -1,0 +1,256 @@
+"""The wait step: rest for a while, until a time, or until an event comes.
+
+With events the timer's outcome is `timeout`; without, it is `done`. A case without `branch` leads to `done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pydantic import Field
+
+from statemachine.calendar import parse_time
+from statemachine.duration import parse_duration
+from statemachine.errors import StepFailed
+from statemachine.names import EventName, event_group
+from statemachine.step import Build, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
+from statemachine.steps.parts import Parts, Path, later, refuse_later
+
+if TYPE_CHECKING:
+    from statemachine.template import Value
+
+DONE: Final = "done"
+TIMEOUT: Final = "timeout"
+_TIMERS: Final = ("for", "duration", "until", "timeout")
+_ANCHORS: Final = ("enrollment", "wait")
+
+Reckon = Callable[[Context], datetime]
+
+
+class WaitConfig(StepConfig):
+    for_: Any = Field(default=None, alias="for")
+    duration: Any = None
+    unit: str | None = None
+    until: Any = None
+    offset: Any = None
+    on: Any = None
+    event: str | None = None
+    wait_for_event: str | None = None
+    timeout: Any = None
+    since: str | None = None
+    at: Any = later()
+    until_true: Any = later()
+    on_change: Any = later()
+    late: Any = later()
+    debounce: Any = later()
+    max_hold: Any = later()
+    consume: Any = later()
+
+
+class EventEntry(StepConfig):
+    """One entry of `on`."""
+
+    event: str
+    when: Any = None
+    branch: str | None = None
+
+
+class Wait(WaitingStep):
+    """Errors at run time: `bad_duration`, `bad_time` (a template that renders to no duration, no time)."""
+
+    name = "wait"
+    aliases: ClassVar[tuple[str, ...]] = ("delay",)
+    Config = WaitConfig
+
+    def __init__(self, config: WaitConfig, build: Build) -> None:
+        parts = Parts(build)
+        refuse_later(config, build)
+        self._cases = _event_cases(config, parts, build)
+        self._deadline = _timer(config, parts, build)
+        self._since = config.since
+        _check(config, self._cases, build)
+        self.reads = parts.reads | Reads(events={case.event: None for case in self._cases})
+
+    def outcomes(self) -> tuple[str, ...]:
+        labels = [case.outcome for case in self._cases]
+        if self._deadline is not None or not labels:
+            labels.append(self.timer_outcome())
+        return tuple(dict.fromkeys(sorted(labels, key=lambda label: label != DONE)))
+
+    def cases(self) -> tuple[EventCase, ...]:
+        return self._cases
+
+    def timer_outcome(self) -> str:
+        return TIMEOUT if self._cases else DONE
+
+    def run(self, context: Context) -> Result:
+        deadline = self._deadline(context) if self._deadline is not None else None
+        if self._cases:
+            return Rest(deadline, self._anchor(context))
+        if deadline is None or deadline <= context.now:
+            return Outcome(DONE)
+        return Rest(deadline)
+
+    def _anchor(self, context: Context) -> datetime:
+        """Since when events count; a step that has not run yet leaves the start of the wait."""
+        if self._since == "enrollment":
+            return context.enrolled_at
+        step = self._since or context.previous_step
+        if step is None or step == "wait":
+            return context.now
+        return context.started_at(step) or context.now
+
+
+def _check(config: WaitConfig, cases: tuple[EventCase, ...], build: Build) -> None:
+    given = config.model_fields_set
+    timers = [key for key in _TIMERS if ("for_" if key == "for" else key) in given]
+    if len(timers) > 1:
+        build.problem("conflicting_keys", (timers[1],), f"`{timers[0]}` and `{timers[1]}` exclude each other")
+    waits_for_events = bool({"on", "event", "wait_for_event"} & given)
+    if not timers and not waits_for_events and not {"at", "until_true"} & given:
+        build.problem("missing_key", (), "say how long: `for: 2d`, `until: <time>` or `on: [{event: …}]`")
+    if "timeout" in timers and not waits_for_events:
+        build.problem("missing_key", ("timeout",), "`timeout` belongs to `on`; a plain wait is `for`")
+    if cases and not timers:
+        message = "nothing ends this wait if the event never comes; add `timeout`"
+        build.problem("wait_without_timeout", (), message, severity="warning")
+    if config.offset is not None and config.until is None:
+        build.problem("missing_key", ("offset",), "`offset` belongs to `until`")
+    if config.since is not None and not waits_for_events:
+        build.problem("missing_key", ("since",), "`since` belongs to `on`")
+    if config.unit is not None and config.duration is None and config.for_ is None:
+        build.problem("missing_key", ("unit",), "`unit` belongs to `duration`")
+
+
+# --- events ---
+
+
+def _event_cases(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase, ...]:
+    cases: list[EventCase] = []
+    for path, entry in _entries(config, build):
+        outcome = entry.branch or DONE
+        if outcome == "error":
+            build.problem("reserved_id", (*path, "branch"), "`error` is no branch of a wait")
+        cases.extend(
+            EventCase(kind.type, outcome, _case_condition(path, kind, entry.when, parts))
+            for kind in event_group(entry.event)
+        )
+    return tuple(cases)
+
+
+def _entries(config: WaitConfig, build: Build) -> list[tuple[Path, EventEntry]]:
+    given = [key for key in ("on", "event", "wait_for_event") if getattr(config, key) is not None]
+    if len(given) > 1:
+        build.problem("conflicting_keys", (given[1],), f"`{given[0]}` and `{given[1]}` exclude each other")
+    if not given:
+        return []
+    key, raw = given[0], getattr(config, given[0])
+    if not isinstance(raw, list):
+        raws: list[tuple[Path, Any]] = [((key,), raw)]
+    else:
+        raws = [((key, index), item) for index, item in enumerate(raw)]
+        if not raws:
+            build.problem("bad_value", (key,), "`on` is empty; name an event")
+    entries = [(path, _entry(path, item, build)) for path, item in raws]
+    return [(path, entry) for path, entry in entries if entry is not None]
+
+
+def _entry(path: Path, raw: Any, build: Build) -> EventEntry | None:
+    if isinstance(raw, str) and raw.strip():
+        return EventEntry(event=raw)
+    if not isinstance(raw, dict) or not isinstance(raw.get("event"), str) or not raw["event"].strip():
+        build.problem("bad_value", path, "an entry is an event name or `{event, when?, branch?}`")
+        return None
+    for key in raw.keys() - set(EventEntry.model_fields):
+        build.problem("unknown_key", (*path, str(key)), f"an event entry has no key {key!r}: event, when, branch")
+    branch = raw.get("branch")
+    if branch is not None and (not isinstance(branch, str) or not branch):
+        build.problem("bad_value", (*path, "branch"), "`branch` is the name of an outcome")
+        branch = None
+    return EventEntry(event=raw["event"], when=raw.get("when"), branch=branch)
+
+
+def _case_condition(path: Path, kind: EventName, when: Any, parts: Parts) -> Any:
+    """What the author asks of the event, and what its alias says about the data."""
+    filters = [
+        {"field": f"event.data.{name}", "operator": "equals", "value": wanted}
+        for name, wanted in kind.data_filter.items()
+    ]
+    if not filters:
+        return None if when is None else parts.condition((*path, "when"), when)
+    return parts.condition(path, {"all": filters if when is None else [*filters, when]})
+
+
+# --- timers ---
+
+
+def _timer(config: WaitConfig, parts: Parts, build: Build) -> Reckon | None:
+    if config.until is not None:
+        return _until(config, parts, build)
+    for path, raw in (("for", config.for_), ("duration", config.duration), ("timeout", config.timeout)):
+        if raw is not None:
+            unit = None if path == "timeout" else config.unit
+            span = _span((path,), raw, unit, parts, build)
+            return lambda context: context.now + span(context)
+    return None
+
+
+def _span(path: Path, raw: Any, unit: str | None, parts: Parts, build: Build) -> Callable[[Context], timedelta]:
+    """A duration, read once when it is constant, else each time the step runs."""
+    value = parts.value(path, raw)
+    if value.constant:
+        try:
+            span = parse_duration(raw, unit)
+        except ValueError as error:
+            build.problem("bad_duration", path, str(error))
+            span = timedelta(0)
+        return lambda context: span
+    return lambda context: _read_span(value, unit, context)
+
+
+def _read_span(value: Value, unit: str | None, context: Context) -> timedelta:
+    try:
+        return parse_duration(value.resolve(context.scope), unit)
+    except ValueError as error:
+        raise StepFailed("bad_duration", str(error)) from error
+
+
+def _until(config: WaitConfig, parts: Parts, build: Build) -> Reckon:
+    value = parts.value(("until",), config.until)
+    parts.field("timezone")
+    sign, offset = _offset(config.offset, parts, build)
+    if value.constant:
+        try:
+            parse_time(config.until, "UTC")
+        except ValueError as error:
+            build.problem("bad_time", ("until",), str(error))
+
+    def reckon(context: Context) -> datetime:
+        try:
+            moment = parse_time(value.resolve(context.scope), context.zone())
+        except ValueError as error:
+            raise StepFailed("bad_time", f"cannot wait until then: {error}") from error
+        return _moved(moment, sign * offset(context))
+
+    return reckon
+
+
+def _offset(raw: Any, parts: Parts, build: Build) -> tuple[int, Callable[[Context], timedelta]]:
+    """The direction and length of an offset such as `-3d`; a templated one is always forwards unless signed outside."""
+    if raw is None:
+        return 1, lambda context: timedelta(0)
+    if isinstance(raw, str) and raw.strip()[:1] in ("-", "+"):
+        text = raw.strip()
+        return (-1 if text[0] == "-" else 1), _span(("offset",), text[1:].strip(), None, parts, build)
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and raw < 0:
+        return -1, _span(("offset",), -raw, None, parts, build)
+    return 1, _span(("offset",), raw, None, parts, build)
+
+
+def _moved(moment: datetime, offset: timedelta) -> datetime:
+    try:
+        return moment + offset
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if offset > timedelta(0) else datetime.min.replace(tzinfo=UTC)
