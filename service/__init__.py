@@ -1,0 +1,1 @@
+"""The doing: the imperative shell around the rules. Every way in becomes a command for the engine."""

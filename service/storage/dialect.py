@@ -1,0 +1,93 @@
+"""What differs between SQLite and PostgreSQL, in a handful of hooks. Everything else is one implementation.
+
+Statements are written once, with `:name` parameters and these marks:
+
+| mark | SQLite | PostgreSQL |
+|---|---|---|
+| `{rows:p; a text, b int}` | `json_each(:p)`, a `->>` per column | `json_to_recordset(:p) as r(a text, b int)` |
+| `{for update}`, `{for update of c}` (and `… skip locked`) | nothing: one writer | the clause |
+| `{json:x}` | `x` | `x::json` |
+
+A set of rows travels as one JSON parameter (measured: 10 µs a row in a batch of 500, against 18–33 by executemany).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final, Literal
+
+import orjson
+
+Kind = Literal["sqlite", "postgresql"]
+
+_ROWS: Final = re.compile(r"\{rows:(\w+);\s*([^}]*)\}")
+_JSON: Final = re.compile(r"\{json:([^}]*)\}")
+_LOCK: Final = re.compile(r"\{(for (?:update|share)[^}]*)\}")
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@cache
+def render(kind: Kind, sql: str) -> str:
+    """The statement as this store's driver wants it."""
+    return _render_sqlite(sql) if kind == "sqlite" else _render_postgresql(sql)
+
+
+def dump_rows(rows: list[Mapping[str, Any]]) -> str:
+    """A set of rows as the one JSON parameter of `{rows:…}`; instants become fixed-width UTC text."""
+    return orjson.dumps(rows, default=_plain, option=_OPTIONS).decode()
+
+
+def dump(value: Any) -> str:
+    """One JSON value, for a single column."""
+    return orjson.dumps(value, default=_plain, option=_OPTIONS).decode()
+
+
+def load(text: str | bytes | None) -> Any:
+    """Read a JSON column; null is None."""
+    return None if text is None else orjson.loads(text)
+
+
+def instant_text(instant: datetime) -> str:
+    """Fixed-width ISO 8601 in UTC, microseconds always: sorts like time, on both stores."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "+00:00"
+
+
+def instant(value: datetime | str | None) -> datetime | None:
+    """An instant read from either store."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _render_postgresql(sql: str) -> str:
+    sql = sql.replace("%", "%%")
+    sql = _ROWS.sub(lambda found: f"json_to_recordset(cast(:{found[1]} as json)) as r({found[2]})", sql)
+    sql = _LOCK.sub(lambda found: found[1], sql)
+    sql = _JSON.sub(lambda found: f"({found[1]})::json", sql)
+    return _PARAMETER.sub(lambda found: f"%({found[1]})s", sql)
+
+
+def _render_sqlite(sql: str) -> str:
+    sql = _ROWS.sub(lambda found: _json_each(found[1], found[2]), sql)
+    sql = _LOCK.sub("", sql)
+    return _JSON.sub(lambda found: found[1], sql)
+
+
+def _json_each(parameter: str, columns: str) -> str:
+    names = [column.split()[0] for column in columns.split(",")]
+    picked = ", ".join(f"value ->> '{name}' as \"{name}\"" for name in names)
+    return f"(select {picked} from json_each(:{parameter})) as r"

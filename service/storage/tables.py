@@ -1,0 +1,263 @@
+"""The tables. All keys lead with `tenant_id`; instants are UTC; JSON is written by orjson and kept as it was written.
+
+SQLite keeps instants as fixed-width ISO 8601 text, which sorts like time, and JSON as text. Text keys compare by bytes
+on both stores, so that an order agreed on in Python is the order of the locks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+metadata: Final = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
+
+_Key: Final = String().with_variant(String(collation="C"), "postgresql")
+_Instant: Final[TypeEngine[object]] = Text().with_variant(DateTime(timezone=True), "postgresql")  # type: ignore[arg-type]
+_Json: Final[TypeEngine[object]] = Text().with_variant(JSON(), "postgresql")  # type: ignore[arg-type]
+_Flag: Final = Boolean(create_constraint=False)
+
+LIVE_SQL: Final = "status in ('pending', 'running', 'waiting', 'paused')"
+"""The condition of the partial indexes over live enrollments; queries repeat it to use them."""
+
+
+def _key(name: str, *, nullable: bool = False, primary: bool = False) -> Column[str]:
+    return Column(name, _Key, nullable=nullable, primary_key=primary)
+
+
+def _instant(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, _Instant, nullable=nullable)
+
+
+def _json(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, _Json, nullable=nullable)
+
+
+def _where(condition: str) -> dict[str, object]:
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
+contacts: Final = Table(
+    "contacts",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("id", primary=True),
+    _json("profile", nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _instant("created_at", nullable=False),
+    _instant("updated_at", nullable=False),
+)
+
+workflows: Final = Table(
+    "workflows",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("key", primary=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("status", String, nullable=False),
+    Column("active_version", Integer),
+    Column("latest_version", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _instant("created_at", nullable=False),
+    _instant("updated_at", nullable=False),
+)
+
+workflow_versions: Final = Table(
+    "workflow_versions",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("format", String, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("source_hash", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("lenient", _Flag, nullable=False),
+    _json("listens", nullable=False),
+    _instant("published_at", nullable=False),
+)
+
+enrollments: Final = Table(
+    "enrollments",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("id", primary=True),
+    _key("workflow"),
+    Column("version", Integer, nullable=False),
+    _key("contact_id", nullable=True),
+    _key("entry_key"),
+    Column("status", String, nullable=False),
+    _key("step", nullable=True),
+    _instant("due_at"),
+    _json("waiting_for"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("revision", BigInteger, nullable=False),
+    _key("parent_id", nullable=True),
+    Column("open_children", Integer, nullable=False, server_default="0"),
+    _key("task_id", nullable=True),
+    _json("trigger", nullable=False),
+    _json("variables"),
+    _json("outputs"),
+    _json("state", nullable=False),
+    Column("exit_reason", Text),
+    _instant("started_at", nullable=False),
+    _instant("transition_at", nullable=False),
+    _instant("ended_at"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    _instant("quarantined_at"),
+    Index("ix_enrollments_due", "due_at", **_where("due_at is not null and contact_id is not null")),
+    Index("ix_enrollments_due_alone", "due_at", **_where("due_at is not null and contact_id is null")),
+    Index("ix_enrollments_live", "tenant_id", "contact_id", **_where(LIVE_SQL)),
+    Index("ix_enrollments_entry", "tenant_id", "contact_id", "workflow", "entry_key"),
+    Index("ix_enrollments_workflow", "tenant_id", "workflow", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+history: Final = Table(
+    "history",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("enrollment_id", primary=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("cause_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    _instant("at", nullable=False),
+    Column("kind", String, nullable=False),
+    _key("step", nullable=True),
+    Column("visit", Integer, nullable=False),
+    Column("level", String, nullable=False),
+    _json("entry", nullable=False),
+    _json("cause"),
+    Index("uq_history_cause", "tenant_id", "enrollment_id", "cause_id", "position", unique=True),
+    postgresql_partition_by="RANGE (enrollment_id)",
+)
+
+tasks: Final = Table(
+    "tasks",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("id", primary=True),
+    _key("enrollment_id"),
+    _key("contact_id", nullable=True),
+    _key("workflow"),
+    Column("version", Integer, nullable=False),
+    _key("step"),
+    Column("visit", Integer, nullable=False),
+    _key("type"),
+    _key("queue"),
+    Column("status", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    _json("input", nullable=False),
+    _json("output"),
+    _json("outcomes", nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("timeout_s", Float, nullable=False),
+    Column("at_most_once", _Flag, nullable=False),
+    _instant("available_at", nullable=False),
+    Column("lease_token", BigInteger, nullable=False),
+    _instant("lease_until"),
+    Column("worker_id", Text),
+    _json("last_error"),
+    _instant("created_at", nullable=False),
+    _instant("finished_at"),
+    Index("ix_tasks_ready", "queue", text("priority desc"), "available_at", **_where("status = 'ready'")),
+    Index("ix_tasks_leased", "lease_until", **_where("status = 'leased'")),
+    Index("ix_tasks_enrollment", "tenant_id", "enrollment_id", "visit"),
+    postgresql_with={"fillfactor": 80},
+)
+
+queues: Final = Table(
+    "queues",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("queue", primary=True),
+    Column("worker_id", Text, nullable=False),
+    _instant("polled_at", nullable=False),
+)
+
+event_keys: Final = Table(
+    "event_keys",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("source", primary=True),
+    _key("event_id", primary=True),
+    Column("body_hash", String, nullable=False),
+    _json("verdicts", nullable=False),
+    _instant("accepted_at", nullable=False),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    _key("tenant_id", primary=True),
+    Column("accepted_at", _Instant, primary_key=True),
+    _key("id", primary=True),
+    _key("source"),
+    _key("event_id"),
+    _key("type"),
+    _key("contact_id", nullable=True),
+    Column("conversation_id", Text),
+    Column("key", Text),
+    _json("data", nullable=False),
+    _instant("occurred_at"),
+    Column("priority", Integer, nullable=False),
+    _json("chain"),
+    Column("pending", _Flag, nullable=False),
+    Index("ix_events_contact", "tenant_id", "contact_id", "accepted_at"),
+    Index("ix_events_pending", "accepted_at", **_where("pending")),
+    postgresql_partition_by="RANGE (accepted_at)",
+)
+
+requests: Final = Table(
+    "requests",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("method", primary=True),
+    _key("request_id", primary=True),
+    Column("body_hash", String, nullable=False),
+    _json("answer", nullable=False),
+    _instant("created_at", nullable=False),
+)
+
+messages: Final = Table(
+    "messages",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("id", primary=True),
+    _key("enrollment_id"),
+    _key("contact_id", nullable=True),
+    _key("workflow"),
+    _key("step"),
+    Column("idempotency_key", Text, nullable=False),
+    _json("message", nullable=False),
+    _instant("created_at", nullable=False),
+    Index("uq_messages_idempotency_key", "tenant_id", "idempotency_key", unique=True),
+)
+
+clock: Final = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("rate", Float, nullable=False),
+    _instant("wall_epoch", nullable=False),
+    _instant("workflow_epoch", nullable=False),
+)
