@@ -58,7 +58,7 @@ class Source:
 
 
 class SourceError(Exception):
-    """Something in the text that is not read. A repeated key or a bad number is noted; anything else ends the reading."""
+    """Something that is not read. A repeated key or a bad number is noted; anything else ends the reading."""
 
     def __init__(self, code: str, message: str, place: Place | None = None, path: Path = ()) -> None:
         super().__init__(message)

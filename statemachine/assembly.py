@@ -1,0 +1,439 @@
+"""From the step list of a document to runnable steps: ids, configs, outcomes and where each of them leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from statemachine.condition import Condition, parse_condition
+from statemachine.document import (
+    CONDITION_VALUES,
+    RetryPart,
+    StepPart,
+    kind_of,
+    read_part,
+    report_invalid,
+    respell,
+    respell_all,
+)
+from statemachine.expression import Expression, ExpressionError, compile_expression
+from statemachine.limits import MAX_STEPS
+from statemachine.names import did_you_mean, snake_case
+from statemachine.problem import Path, Problems, Severity
+from statemachine.step import END, StepType
+from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
+from statemachine.template import TemplateError, Value, compile_value
+from statemachine.workflow import RetryPolicy, Step
+
+ERROR: Final = "error"
+Read = tuple[tuple[str | int, ...], Path]
+"""A path that a template, condition or expression reads, and where it stands."""
+
+
+class Compiler:
+    """Compiles the small languages inside a document, reports their mistakes, and remembers which paths they read."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.reads: list[Read] = []
+
+    def value(self, path: Path, raw: Any) -> Value:
+        """A value with templates; a mistake is reported and leaves an empty value."""
+        try:
+            value = compile_value(raw)
+        except TemplateError as error:
+            self.problems.add("bad_template", path, str(error))
+            return compile_value(None)
+        self._remember(value.paths, path)
+        return value
+
+    def condition(self, path: Path, raw: Any, names: str = "contact") -> Condition | None:
+        """A condition in any of its forms; None when it is missing, or wrong and reported."""
+
+        def report(code: str, place: Path, message: str, suggestion: str = "") -> None:
+            self.problems.add(code, (*path, *place), message, suggestion)
+
+        if raw is None or raw == []:
+            return None
+        condition = parse_condition(raw, report, names=names)
+        if condition is not None:
+            self._remember(condition.paths, path)
+        return condition
+
+    def expression(self, path: Path, text: str) -> Expression | None:
+        try:
+            expression = compile_expression(text)
+        except ExpressionError as error:
+            self.problems.add("bad_expression", path, str(error))
+            return None
+        self._remember(expression.paths, path)
+        return expression
+
+    def _remember(self, paths: Any, place: Path) -> None:
+        self.reads.extend((path, place) for path in sorted(paths, key=repr))
+
+
+class StepBuild:
+    """`step.Build` for one step: paths relative to its config become paths of the document."""
+
+    def __init__(self, step_id: str, path: Path, branches: Sequence[str], problems: Problems) -> None:
+        self.step_id = step_id
+        self._path = path
+        self._branches = tuple(branches)
+        self._problems = problems
+        self.compiler = Compiler(problems)
+
+    def value(self, path: Path, raw: Any) -> Value:
+        return self.compiler.value((*self._path, *path), raw)
+
+    def condition(self, path: Path, raw: Any) -> Condition | None:
+        return self.compiler.condition((*self._path, *path), raw)
+
+    def expression(self, path: Path, text: str) -> Expression | None:
+        return self.compiler.expression((*self._path, *path), text)
+
+    def problem(
+        self, code: str, path: Path, message: str, *, suggestion: str = "", severity: str = "error"
+    ) -> None:
+        kind: Severity = "warning" if severity == "warning" else "error"
+        self._problems.add(code, (*self._path, *path), message, suggestion, kind)
+
+    def branches(self) -> tuple[str, ...]:
+        return self._branches
+
+
+@dataclass(slots=True)
+class Entry:
+    """A step of the document in its place; `following` is where its first outcome leads when nothing else is said."""
+
+    id: str
+    path: Path
+    raw: Mapping[str, Any]
+    following: str
+    branches: dict[str, tuple[str, Path]] = field(default_factory=dict)
+    part: StepPart | None = None
+
+
+@dataclass(slots=True)
+class Assembly:
+    """What came of the step list. `known` are all ids, those of broken steps too; `reads` are (step, path, place)."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    places: dict[str, Path] = field(default_factory=dict)
+    known: dict[str, Path] = field(default_factory=dict)
+    reads: list[tuple[str, Read]] = field(default_factory=list)
+    canonical: list[dict[str, Any]] = field(default_factory=list)
+    first: str = END
+
+
+def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, lenient: bool = False) -> Assembly:
+    """Build all steps; whatever is wrong with any of them is reported."""
+    made = Assembly()
+    if not isinstance(raw, list):
+        problems.add("bad_value", path, f"`steps` has to be a list of steps, not {kind_of(raw)}")
+        return made
+    entries = list(_Layout(problems).flatten(raw, path, END))
+    if not entries:
+        problems.add("no_steps", path, "the workflow has no steps")
+        return made
+    if len(entries) > MAX_STEPS:
+        problems.add("too_many_steps", path, f"the workflow has {len(entries)} steps; at most {MAX_STEPS} are allowed")
+        return made
+    _claim_ids(entries, made, problems)
+    made.first = entries[0].id
+    builder = _Builder(made, retry, problems, lenient=lenient)
+    for entry in entries:
+        builder.build(entry)
+    return made
+
+
+def _claim_ids(entries: Sequence[Entry], made: Assembly, problems: Problems) -> None:
+    for entry in entries:
+        if entry.id == END:
+            problems.add("reserved_id", (*entry.path, "id"), f"{END!r} is the target that completes a run")
+        elif entry.id in made.known:
+            problems.add("duplicate_id", (*entry.path, "id"), f"there are two steps with the id {entry.id!r}")
+        made.known.setdefault(entry.id, entry.path)
+
+
+class _Layout:
+    """Puts nested steps (trueSteps, falseSteps) into one list, each knowing what follows it."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def flatten(self, raw: Sequence[Any], path: Path, after: str) -> Iterator[Entry]:
+        ids = [_id_of(step, index, path) for index, step in enumerate(raw)]
+        for index, step in enumerate(raw):
+            following = ids[index + 1] if index + 1 < len(ids) else after
+            yield from self._one(step, ids[index], (*path, index), following)
+
+    def _one(self, raw: Any, step_id: str, path: Path, following: str) -> Iterator[Entry]:
+        if not isinstance(raw, Mapping):
+            self._problems.add("not_an_object", path, f"a step is an object, not {kind_of(raw)}")
+            return
+        keys = respell(raw, path, self._problems, also=StepPart.also)
+        bodies = self._take_bodies(keys, path)
+        entry = Entry(step_id, path, keys, following)
+        after = str(keys.get("next") or following)
+        yield entry
+        for outcome, (body, place) in bodies.items():
+            target, inner = self._body(body, place, after)
+            if target is not None:
+                entry.branches[outcome] = (target, place)
+            yield from inner
+
+    def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[Any, Path]]:
+        """trueSteps and falseSteps stand beside the config or in it; they leave their place for `branches`."""
+        bodies: dict[str, tuple[Any, Path]] = {}
+        config = keys.get("config")
+        if isinstance(config, Mapping) and any(snake_case(str(key)) in _BODIES for key in config):
+            inside = respell(config, (*path, "config"), self._problems)
+            for key, outcome in _BODIES.items():
+                if key in inside:
+                    bodies[outcome] = (inside.pop(key), (*path, "config", key))
+            keys["config"] = inside
+        for key, outcome in _BODIES.items():
+            if key in keys:
+                bodies[outcome] = (keys.pop(key), (*path, key))
+        return bodies
+
+    def _body(self, body: Any, path: Path, after: str) -> tuple[str | None, Iterator[Entry]]:
+        """The first step of a body, and the steps that stand in it."""
+        items = body if isinstance(body, list) else [] if body is None else [body]
+        if all(isinstance(item, str) for item in items):
+            if len(items) > 1:
+                message = "name the first step only: the others follow by their own order or `next`"
+                self._problems.add("not_supported_yet", path, message)
+            return (items[0] if items else None), iter(())
+        return _id_of(items[0], 0, path), self.flatten(items, path, after)
+
+
+_BODIES: Final = {"true_steps": "true", "false_steps": "false"}
+
+
+def _id_of(raw: Any, index: int, path: Path) -> str:
+    """The id of a step; one without a usable id gets a name for messages, and is reported when it is read."""
+    step_id = raw.get("id") if isinstance(raw, Mapping) else None
+    if isinstance(step_id, str | int) and not isinstance(step_id, bool):
+        return str(step_id)
+    return f"{'.'.join(map(str, path))}[{index}]"
+
+
+class _Builder:
+    def __init__(self, made: Assembly, retry: RetryPolicy, problems: Problems, *, lenient: bool) -> None:
+        self._made = made
+        self._retry = retry
+        self._problems = problems
+        self._lenient = lenient
+
+    def build(self, entry: Entry) -> None:
+        part = read_part(StepPart, entry.raw, entry.path, self._problems)
+        self._read_branches(entry)
+        if part is None:
+            return
+        step_type = self._type(part.type, (*entry.path, "type"))
+        if step_type is None:
+            return
+        config = respell_all(
+            {} if part.config is None else part.config,
+            (*entry.path, "config"),
+            self._problems,
+            (*step_type.free_form, *CONDITION_VALUES),
+        )
+        build = StepBuild(entry.id, (*entry.path, "config"), tuple(entry.branches), self._problems)
+        runner = self._runner(step_type, config, build, (*entry.path, "config"))
+        when = build.compiler.condition((*entry.path, "when"), self._respelled(part.when, (*entry.path, "when")))
+        self._made.reads.extend((entry.id, read) for read in build.compiler.reads)
+        if runner is not None:
+            self._finish(entry, part, step_type, config, runner, when)
+
+    def _finish(
+        self,
+        entry: Entry,
+        part: StepPart,
+        step_type: type[StepType],
+        config: Any,
+        runner: StepType,
+        when: Condition | None,
+    ) -> None:
+        targets, on_error = self._targets(entry, part, runner)
+        self._check_since(entry, part)
+        self._refuse_effect_keys(entry, part, runner)
+        step = Step(
+            id=entry.id,
+            type=step_type.name,
+            runner=runner,
+            targets=targets,
+            name=part.name or "",
+            when=when,
+            retry=read_retry(part.retry, (*entry.path, "retry"), self._retry, self._problems),
+            timeout=part.timeout,
+            on_error=on_error,
+            output=part.output,
+            at_most_once=part.crash_policy == "at_most_once",
+        )
+        if entry.id not in self._made.steps:
+            self._made.steps[entry.id] = step
+            self._made.places[entry.id] = entry.path
+            self._made.canonical.append(_canonical(entry, part, step, config))
+
+    def _type(self, name: str, path: Path) -> type[StepType] | None:
+        step_type = STEP_TYPES.get(name)
+        if step_type is not None:
+            return step_type
+        why = not_yet(name)
+        if why is not None:
+            self._problems.add("not_supported_yet", path, f"the step type {name!r}: {why}")
+        else:
+            hint = did_you_mean(name, (*STEP_TYPES, *NOT_YET))
+            self._problems.add("unknown_type", path, f"there is no step type {name!r}", hint)
+        return None
+
+    def _runner(self, step_type: type[StepType], config: Any, build: StepBuild, path: Path) -> StepType | None:
+        if not isinstance(config, Mapping):
+            self._problems.add("not_an_object", path, f"`config` has to be an object, not {kind_of(config)}")
+            return None
+        try:
+            model = step_type.Config.model_validate(config)
+        except ValidationError as error:
+            report_invalid(error, step_type.Config, config, path, self._problems)
+            return None
+        return step_type(model, build)
+
+    def _read_branches(self, entry: Entry) -> None:
+        raw = entry.raw.get("branches")
+        path = (*entry.path, "branches")
+        if raw is None:
+            return
+        if not isinstance(raw, Mapping):
+            message = f"`branches` leads each outcome to a step: `branches: {{true: step_a}}`, not {kind_of(raw)}"
+            self._problems.add("bad_value", path, message)
+            return
+        for outcome, target in raw.items():
+            place = (*path, outcome)
+            if outcome in entry.branches:
+                self._problems.add("conflicting_keys", place, f"the outcome {outcome!r} is led to a step twice")
+            elif isinstance(target, str | int) and not isinstance(target, bool):
+                entry.branches[outcome] = (str(target), place)
+            else:
+                self._problems.add("bad_value", place, f"a branch leads to the id of a step, not to {kind_of(target)}")
+
+    def _targets(self, entry: Entry, part: StepPart, runner: StepType) -> tuple[dict[str, str], str | None]:
+        """Where each outcome leads, and where `error` does."""
+        following = self._target(part.next, (*entry.path, "next")) if part.next is not None else entry.following
+        outcomes = runner.outcomes()
+        targets = dict.fromkeys(outcomes, following)
+        for outcome, target in runner.targets().items():
+            targets[outcome] = self._target(target, _place_of(target, part.config, (*entry.path, "config")))
+        on_error = None if part.on_error is None else self._target(part.on_error, (*entry.path, "on_error"))
+        for written, (target, place) in entry.branches.items():
+            outcome = _outcome(written, outcomes)
+            if outcome in targets:
+                targets[outcome] = self._target(target, place)
+            elif outcome == ERROR and part.on_error is None:
+                on_error = self._target(target, place)
+            else:
+                self._refuse_outcome(entry, written, outcomes, place)
+        return targets, on_error
+
+    def _refuse_outcome(self, entry: Entry, outcome: str, outcomes: Sequence[str], place: Path) -> None:
+        if outcome == ERROR:
+            self._problems.add("conflicting_keys", place, "`on_error` already says where an error leads")
+            return
+        options = ", ".join((*outcomes, ERROR))
+        message = f"the step {entry.id!r} has no outcome {outcome!r}; it has {options}"
+        self._problems.add("unknown_outcome", place, message, did_you_mean(outcome, outcomes))
+
+    def _target(self, target: str, place: Path) -> str:
+        if target == END or target in self._made.known:
+            return target
+        message = f"there is no step {target!r}"
+        if self._lenient:
+            self._problems.add("unknown_step", place, f"{message}: the run completes here", severity="warning")
+        else:
+            self._problems.add("unknown_step", place, message, did_you_mean(target, (*self._made.known, END)))
+        return END
+
+    def _check_since(self, entry: Entry, part: StepPart) -> None:
+        """`since` of a wait may name a step."""
+        since = part.config.get("since") if isinstance(part.config, Mapping) else None
+        if STEP_TYPES[part.type].name == "wait" and isinstance(since, str) and since not in ("enrollment", "wait"):
+            place = (*entry.path, "config", "since")
+            if since not in self._made.known:
+                hint = did_you_mean(since, (*self._made.known, "enrollment", "wait"))
+                self._problems.add("unknown_step", place, f"there is no step {since!r}", hint)
+
+    def _refuse_effect_keys(self, entry: Entry, part: StepPart, runner: StepType) -> None:
+        if runner.effect:
+            return
+        for key, value in (("timeout", part.timeout), ("crash_policy", part.crash_policy), ("retry", part.retry)):
+            if value is not None:
+                hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
+                message = f"`{key}` is for steps that reach outside; a {part.type} step happens at once"
+                self._problems.add("not_applicable", (*entry.path, key), message, hint)
+
+    def _respelled(self, raw: Any, path: Path) -> Any:
+        return respell_all(raw, path, self._problems)
+
+
+def read_retry(raw: Any, path: Path, base: RetryPolicy, problems: Problems) -> RetryPolicy:
+    """A retry policy; what it leaves open is as in `base`."""
+    part = None if raw is None else read_part(RetryPart, raw, path, problems)
+    if part is None:
+        return base
+    attempts = part.max_attempts
+    if part.max_retries is not None:
+        if attempts is not None:
+            problems.add("conflicting_keys", (*path, "max_retries"), "use max_attempts or max_retries, not both")
+        attempts = part.max_retries + 1
+    return RetryPolicy(
+        max_attempts=base.max_attempts if attempts is None else attempts,
+        backoff=base.backoff if part.backoff is None else part.backoff,
+        factor=base.factor if part.factor is None else part.factor,
+        max_backoff=base.max_backoff if part.max_backoff is None else part.max_backoff,
+        jitter=part.jitter or base.jitter,
+    )
+
+
+def _place_of(target: str, config: Any, path: Path) -> Path:
+    """Where a config names this step; the config itself when it cannot be told."""
+    items = config.items() if isinstance(config, Mapping) else enumerate(config) if isinstance(config, list) else ()
+    for key, value in items:
+        if value == target and key in ("to", "next", "default"):
+            return (*path, key)
+        place = _place_of(target, value, (*path, key)) if isinstance(value, Mapping | list) else path
+        if place != (*path, key) and place != path:
+            return place
+    return path
+
+
+def _outcome(written: str, outcomes: Sequence[str]) -> str:
+    """`True` in a `branches` map is the outcome `true`."""
+    if written in outcomes:
+        return written
+    return next((outcome for outcome in outcomes if outcome.lower() == written.lower()), written)
+
+
+def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[str, Any]:
+    """The step as the language would spell it: canonical names, every target written out."""
+    document: dict[str, Any] = {"id": step.id, "type": step.type}
+    for key in ("name", "when", "retry", "output", "crash_policy"):
+        value = entry.raw.get(key)
+        if value is not None:
+            document[key] = value
+    if config:
+        document["config"] = config
+    if "timeout" in entry.raw:
+        document["timeout"] = entry.raw["timeout"]
+    following = part.next if part.next is not None else entry.following
+    document["next"] = following
+    branches = {outcome: target for outcome, (target, _) in entry.branches.items()}
+    if branches:
+        document["branches"] = branches
+    if part.on_error is not None:
+        document["on_error"] = part.on_error
+    return document

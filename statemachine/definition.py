@@ -1,0 +1,198 @@
+"""Text → compiled workflow: the one way in for definitions.
+
+`load_workflow` never raises for bad input: it reports every problem at once, each with its code and place, and gives a
+workflow when none of them is an error. `compile_workflow` is the same for callers that want an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from statemachine.assembly import Assembly, Compiler, assemble, read_retry
+from statemachine.document import DocumentPart, kind_of, read_part
+from statemachine.entrance import Entrance
+from statemachine.errors import DefinitionError
+from statemachine.flow import check_flow, check_outputs
+from statemachine.machine import WorkflowMachine
+from statemachine.names import did_you_mean, slug
+from statemachine.problem import Path, Problem, Problems
+from statemachine.scope import contact_fields
+from statemachine.source import Format, read_source
+from statemachine.step import Reads
+from statemachine.workflow import ExitRule, RetryPolicy, Step, Trigger, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`workflow` is None when a problem is an error. `canonical` is the document in the language's own spelling."""
+
+    workflow: Workflow | None
+    problems: tuple[Problem, ...]
+    source_format: Format
+    canonical: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def load_workflow(
+    text: str | bytes,
+    *,
+    format: Format | None = None,  # noqa: A002
+    key: str | None = None,
+    name: str | None = None,
+    lenient: bool = False,
+    version: int = 0,
+) -> Loaded:
+    """Read, check and compile a definition.
+
+    `format` is found out when None; `key` and `name` win over the document's; with `lenient`, a target that names no
+    step is a warning and completes the run. Never raises for bad input.
+    """
+    source = read_source(text, format)
+    if source.data is None and source.problems:
+        return Loaded(None, source.problems, source.format)
+    problems = Problems(source.positions)
+    canonical: dict[str, Any] = {}
+    workflow = _Loader(problems, canonical, lenient=lenient).load(source.data, key, name)
+    found = (*source.problems, *problems.sorted())
+    if workflow is None or any(problem.severity == "error" for problem in found):
+        return Loaded(None, found, source.format, canonical)
+    return Loaded(replace(workflow, version=version, warnings=found), found, source.format, canonical)
+
+
+def compile_workflow(
+    text: str | bytes,
+    *,
+    format: Format | None = None,  # noqa: A002
+    key: str | None = None,
+    name: str | None = None,
+    lenient: bool = False,
+    version: int = 0,
+) -> Workflow:
+    """Like `load_workflow`; raises DefinitionError with all problems when one of them is an error."""
+    loaded = load_workflow(text, format=format, key=key, name=name, lenient=lenient, version=version)
+    if loaded.workflow is None:
+        raise DefinitionError(loaded.problems)
+    return loaded.workflow
+
+
+class _Loader:
+    def __init__(self, problems: Problems, canonical: dict[str, Any], *, lenient: bool) -> None:
+        self._problems = problems
+        self._canonical = canonical
+        self._lenient = lenient
+        self._compiler = Compiler(problems)
+
+    def load(self, data: Any, key: str | None, name: str | None) -> Workflow | None:
+        if not isinstance(data, Mapping):
+            self._problems.add("not_an_object", (), f"a definition is an object with `steps`, not {kind_of(data)}")
+            return None
+        document = read_part(DocumentPart, data, (), self._problems)
+        if document is None:
+            return None
+        name = name or document.name or key or document.key or ""
+        key = key or document.key or slug(name)
+        if not key:
+            self._problems.add("missing_key", ("name",), "a workflow needs a `name` or a `key`")
+        self._canonical.update({"key": key, "name": name}, **_plain(document))
+        made = self._assemble(document)
+        return self._workflow(document, made, key, name)
+
+    def _assemble(self, document: DocumentPart) -> Assembly:
+        retry = read_retry(document.retry, ("retry",), RetryPolicy(), self._problems)
+        if document.steps is None:
+            self._problems.add("no_steps", ("steps",), "the workflow has no steps")
+            return Assembly()
+        return assemble(document.steps, ("steps",), retry, self._problems, lenient=self._lenient)
+
+    def _workflow(self, document: DocumentPart, made: Assembly, key: str, name: str) -> Workflow | None:
+        entrance = Entrance(self._compiler, self._problems)
+        triggers = entrance.triggers(document)
+        entry = entrance.entry(document.entry)
+        exits = entrance.exits(document.exit, triggers)
+        limits = entrance.limits(document.limits)
+        variables = self._variables(document.variables)
+        self._canonical.update(entrance.canonical, steps=made.canonical)
+        self._check(made)
+        if self._problems.failed or made.first not in made.steps:
+            return None
+        own = contact_fields(path for path, _ in self._compiler.reads)
+        return Workflow(
+            key=key,
+            name=name,
+            steps=made.steps,
+            first=made.first,
+            machine=WorkflowMachine(made.steps, made.first),
+            description=document.description or "",
+            label=document.version or "",
+            active=document.is_active,
+            timezone=document.timezone,
+            triggers=triggers,
+            entry=entry,
+            exits=exits,
+            limits=limits,
+            on_missing=document.on_missing,
+            variables=variables,
+            reads=_all_reads(made.steps, triggers, exits, Reads(own)),
+        )
+
+    def _variables(self, raw: Any) -> Any:
+        if raw is None:
+            return None
+        if not isinstance(raw, Mapping):
+            message = f"`variables` has to be an object, not {kind_of(raw)}"
+            self._problems.add("not_an_object", ("variables",), message)
+            return None
+        self._canonical["variables"] = raw
+        return self._compiler.value(("variables",), raw)
+
+    def _check(self, made: Assembly) -> None:
+        outputs: list[tuple[str, str, Path]] = []
+        everything = [*made.reads, *((None, read) for read in self._compiler.reads)]
+        for reader, (path, place) in everything:
+            if path[0] != "steps" or len(path) < 2:
+                continue
+            target = str(path[1])
+            if target not in made.known:
+                message = f"there is no step {target!r}"
+                self._problems.add("unknown_step", place, message, did_you_mean(target, made.known))
+            elif reader is not None:
+                outputs.append((reader, target, place))
+        if made.known and set(made.known) == set(made.steps):
+            check_flow(made.steps, made.first, made.places, self._problems)
+            check_outputs(made.steps, made.first, outputs, self._problems)
+
+
+def _plain(document: DocumentPart) -> dict[str, Any]:
+    given = {
+        "description": document.description,
+        "version": document.version,
+        "timezone": document.timezone,
+        "retry": document.retry,
+    }
+    plain = {key: value for key, value in given.items() if value is not None}
+    if not document.is_active:
+        plain["is_active"] = False
+    if document.on_missing != "keep":
+        plain["on_missing"] = document.on_missing
+    return plain
+
+
+def _all_reads(
+    steps: Mapping[str, Step], triggers: tuple[Trigger, ...], exits: tuple[ExitRule, ...], own: Reads
+) -> Reads:
+    total = own
+    for step in steps.values():
+        total |= step.runner.reads
+        for case in step.cases:
+            total |= case.when.reads if case.when else Reads()
+        total |= step.when.reads if step.when else Reads()
+    for trigger in triggers:
+        total |= trigger.conditions.reads if trigger.conditions else Reads()
+    for rule in exits:
+        total |= rule.when.reads if rule.when else Reads()
+    return total

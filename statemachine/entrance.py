@@ -1,0 +1,150 @@
+"""How a run begins and ends by events: triggers, entry rules, exit rules and limits of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from statemachine.assembly import Compiler
+from statemachine.document import (
+    DocumentPart,
+    EntryPart,
+    ExitPart,
+    LimitsPart,
+    TriggerPart,
+    read_part,
+    respell_all,
+)
+from statemachine.names import EventName, event_group
+from statemachine.problem import Path, Problems
+from statemachine.workflow import EntryRules, ExitRule, Limits, Trigger
+
+_CONFIG_LATER = ("schedule", "webhook")
+
+
+class Entrance:
+    """Reads these parts of one document, and keeps their canonical spelling."""
+
+    def __init__(self, compiler: Compiler, problems: Problems) -> None:
+        self._compiler = compiler
+        self._problems = problems
+        self.canonical: dict[str, Any] = {}
+
+    def triggers(self, document: DocumentPart) -> tuple[Trigger, ...]:
+        found: dict[str, list[Trigger]] = {}
+        written: list[dict[str, Any]] = []
+        for number, (path, raw) in enumerate(self._raw_triggers(document), 1):
+            part = read_part(TriggerPart, raw, path, self._problems)
+            if part is None:
+                continue
+            trigger_id = part.id or f"trigger_{number}"
+            if trigger_id in found:
+                self._problems.add("duplicate_id", (*path, "id"), f"there are two triggers with the id {trigger_id!r}")
+            found.setdefault(trigger_id, []).extend(self._trigger(part, trigger_id, path))
+            written.append({**raw, "id": trigger_id})
+        if written:
+            self.canonical["triggers"] = respell_all(written, ("triggers",), Problems(), ("config", "value", "right"))
+        return tuple(trigger for group in found.values() for trigger in group)
+
+    def entry(self, raw: Any) -> EntryRules:
+        part = None if raw is None else read_part(EntryPart, raw, ("entry",), self._problems)
+        if part is None:
+            return EntryRules()
+        self.canonical["entry"] = part.model_dump(exclude_unset=True, mode="json")
+        key = None if part.key is None else self._compiler.value(("entry", "key"), part.key)
+        return EntryRules(part.reentry, part.cooldown, part.max_entries, part.priority, key)
+
+    def exits(self, raw: Any, triggers: tuple[Trigger, ...]) -> tuple[ExitRule, ...]:
+        rules: list[ExitRule] = []
+        for path, item in _items(raw, ("exit",)):
+            part = read_part(ExitPart, item, path, self._problems)
+            if part is None:
+                continue
+            rules.extend(self._exit(part, path))
+            if part.on_mismatch and not any(trigger.conditions for trigger in triggers):
+                message = "no trigger has conditions, so there is no entry filter that could stop matching"
+                self._problems.add("exit_never_fires", path, message, severity="warning")
+        if raw is not None:
+            self.canonical["exit"] = respell_all(raw, ("exit",), Problems())
+        return tuple(rules)
+
+    def limits(self, raw: Any) -> Limits:
+        part = None if raw is None else read_part(LimitsPart, raw, ("limits",), self._problems)
+        if part is None:
+            return Limits()
+        self.canonical["limits"] = part.model_dump(exclude_unset=True, mode="json")
+        return Limits(part.max_duration, part.max_transitions)
+
+    def _raw_triggers(self, document: DocumentPart) -> Iterator[tuple[Path, Any]]:
+        given = [key for key in ("trigger", "triggers", "trigger_type") if getattr(document, key) is not None]
+        for extra in given[1:]:
+            self._problems.add("conflicting_keys", (extra,), f"{given[0]!r} already names what starts the workflow")
+        if not given:
+            return
+        raw = getattr(document, given[0])
+        if given[0] == "trigger_type":
+            self._problems.spelled(("trigger", "type"), self._problems.source_path(("trigger_type",)))
+            yield ("trigger",), {"type": raw}
+        else:
+            yield from _items(raw, (given[0],))
+
+    def _trigger(self, part: TriggerPart, trigger_id: str, path: Path) -> Iterator[Trigger]:
+        config = part.config or {}
+        raw = respell_all(part.conditions, (*path, "conditions"), self._problems)
+        conditions = self._compiler.condition((*path, "conditions"), raw, "trigger")
+        key = None if part.key is None else self._compiler.value((*path, "key"), part.key)
+        for event in event_group(part.type):
+            self._refuse_later(event, part, path)
+            for name, value in event.data_filter.items():
+                if config.get(name, value) != value:
+                    message = f"{part.type!r} already means {name} {value!r}"
+                    self._problems.add("conflicting_keys", (*path, "config", name), message)
+            merged = {**config, **event.data_filter}
+            yield Trigger(trigger_id, event.type, merged, conditions, key, part.enabled)
+
+    def _refuse_later(self, event: EventName, part: TriggerPart, path: Path) -> None:
+        if event.type == "schedule" or (event.type in _CONFIG_LATER and part.config):
+            place = (*path, "config") if part.config else (*path, "type")
+            message = f"a trigger of type {event.type!r} cannot be run by this version yet"
+            self._problems.add("not_supported_yet", place, message)
+
+    def _exit(self, part: ExitPart, path: Path) -> Iterator[ExitRule]:
+        if (part.on is None) == (not part.on_mismatch):
+            message = "an exit rule has either `on: <event>` or `on_mismatch: true`"
+            self._problems.add("missing_key" if part.on is None else "conflicting_keys", (*path, "on"), message)
+            return
+        raw = respell_all(part.when, (*path, "when"), self._problems)
+        if part.on is None:
+            yield ExitRule(None, self._compiler.condition((*path, "when"), raw), part.reason, part.goal, True)
+            return
+        for event in event_group(part.on):
+            when = self._filtered(event, raw, (*path, "when"))
+            yield ExitRule(event.type, when, part.reason, part.goal)
+
+    def _filtered(self, event: EventName, raw: Any, path: Path) -> Any:
+        """The condition of an exit rule, with what the event's alias implies put in front of it."""
+        if not event.data_filter:
+            return self._compiler.condition(path, raw)
+        if raw is not None:
+            self._compiler.condition(path, raw)
+        return self._compiler.condition(path, filtered_condition(event, raw))
+
+
+def filtered_condition(event: EventName, raw: Any) -> Any:
+    """A raw condition that holds when the event's data are as its alias says and `raw` (if any) holds."""
+    implied = [
+        {"field": f"event.data.{name}", "operator": "equals", "value": value}
+        for name, value in event.data_filter.items()
+    ]
+    if raw is None or raw == []:
+        return implied
+    return {"operator": "AND", "conditions": [*implied, *(raw if isinstance(raw, list) else [raw])]}
+
+
+def _items(raw: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """The items of a list that may also be one item on its own."""
+    if isinstance(raw, list):
+        for index, item in enumerate(raw):
+            yield (*path, index), item
+    elif raw is not None:
+        yield path, raw
