@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from statemachine.condition import Condition, parse_condition
+from statemachine.compiler import Read, StepBuild
+from statemachine.condition import Condition
 from statemachine.document import (
     CONDITION_VALUES,
     RetryPart,
@@ -16,105 +17,17 @@ from statemachine.document import (
     kind_of,
     read_part,
     report_invalid,
-    respell,
     respell_all,
 )
-from statemachine.expression import Expression, ExpressionError, compile_expression
+from statemachine.layout import Entry, Layout
 from statemachine.limits import MAX_STEPS
-from statemachine.names import did_you_mean, snake_case
-from statemachine.problem import Path, Problems, Severity
+from statemachine.names import did_you_mean
+from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
-from statemachine.template import TemplateError, Value, compile_value
 from statemachine.workflow import RetryPolicy, Step
 
 ERROR: Final = "error"
-Read = tuple[tuple[str | int, ...], Path]
-"""A path that a template, condition or expression reads, and where it stands."""
-
-
-class Compiler:
-    """Compiles the small languages inside a document, reports their mistakes, and remembers which paths they read."""
-
-    def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-        self.reads: list[Read] = []
-
-    def value(self, path: Path, raw: Any) -> Value:
-        """A value with templates; a mistake is reported and leaves an empty value."""
-        try:
-            value = compile_value(raw)
-        except TemplateError as error:
-            self.problems.add("bad_template", path, str(error))
-            return compile_value(None)
-        self._remember(value.paths, path)
-        return value
-
-    def condition(self, path: Path, raw: Any, names: str = "contact") -> Condition | None:
-        """A condition in any of its forms; None when it is missing, or wrong and reported."""
-
-        def report(code: str, place: Path, message: str, suggestion: str = "") -> None:
-            self.problems.add(code, (*path, *place), message, suggestion)
-
-        if raw is None or raw == []:
-            return None
-        condition = parse_condition(raw, report, names=names)
-        if condition is not None:
-            self._remember(condition.paths, path)
-        return condition
-
-    def expression(self, path: Path, text: str) -> Expression | None:
-        try:
-            expression = compile_expression(text)
-        except ExpressionError as error:
-            self.problems.add("bad_expression", path, str(error))
-            return None
-        self._remember(expression.paths, path)
-        return expression
-
-    def _remember(self, paths: Any, place: Path) -> None:
-        self.reads.extend((path, place) for path in sorted(paths, key=repr))
-
-
-class StepBuild:
-    """`step.Build` for one step: paths relative to its config become paths of the document."""
-
-    def __init__(self, step_id: str, path: Path, branches: Sequence[str], problems: Problems) -> None:
-        self.step_id = step_id
-        self._path = path
-        self._branches = tuple(branches)
-        self._problems = problems
-        self.compiler = Compiler(problems)
-
-    def value(self, path: Path, raw: Any) -> Value:
-        return self.compiler.value((*self._path, *path), raw)
-
-    def condition(self, path: Path, raw: Any) -> Condition | None:
-        return self.compiler.condition((*self._path, *path), raw)
-
-    def expression(self, path: Path, text: str) -> Expression | None:
-        return self.compiler.expression((*self._path, *path), text)
-
-    def problem(
-        self, code: str, path: Path, message: str, *, suggestion: str = "", severity: str = "error"
-    ) -> None:
-        kind: Severity = "warning" if severity == "warning" else "error"
-        self._problems.add(code, (*self._path, *path), message, suggestion, kind)
-
-    def branches(self) -> tuple[str, ...]:
-        return self._branches
-
-
-@dataclass(slots=True)
-class Entry:
-    """A step of the document in its place; `following` is where its first outcome leads when nothing else is said."""
-
-    id: str
-    path: Path
-    raw: Mapping[str, Any]
-    following: str
-    branches: dict[str, tuple[str, Path]] = field(default_factory=dict)
-    part: StepPart | None = None
 
 
 @dataclass(slots=True)
@@ -135,7 +48,7 @@ def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, le
     if not isinstance(raw, list):
         problems.add("bad_value", path, f"`steps` has to be a list of steps, not {kind_of(raw)}")
         return made
-    entries = list(_Layout(problems).flatten(raw, path, END))
+    entries = list(Layout(problems).flatten(raw, path, END))
     if not entries:
         problems.add("no_steps", path, "the workflow has no steps")
         return made
@@ -159,70 +72,6 @@ def _claim_ids(entries: Sequence[Entry], made: Assembly, problems: Problems) -> 
         made.known.setdefault(entry.id, entry.path)
 
 
-class _Layout:
-    """Puts nested steps (trueSteps, falseSteps) into one list, each knowing what follows it."""
-
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
-
-    def flatten(self, raw: Sequence[Any], path: Path, after: str) -> Iterator[Entry]:
-        ids = [_id_of(step, index, path) for index, step in enumerate(raw)]
-        for index, step in enumerate(raw):
-            following = ids[index + 1] if index + 1 < len(ids) else after
-            yield from self._one(step, ids[index], (*path, index), following)
-
-    def _one(self, raw: Any, step_id: str, path: Path, following: str) -> Iterator[Entry]:
-        if not isinstance(raw, Mapping):
-            self._problems.add("not_an_object", path, f"a step is an object, not {kind_of(raw)}")
-            return
-        keys = respell(raw, path, self._problems, also=StepPart.also)
-        bodies = self._take_bodies(keys, path)
-        entry = Entry(step_id, path, keys, following)
-        after = str(keys.get("next") or following)
-        yield entry
-        for outcome, (body, place) in bodies.items():
-            target, inner = self._body(body, place, after)
-            if target is not None:
-                entry.branches[outcome] = (target, place)
-            yield from inner
-
-    def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[Any, Path]]:
-        """trueSteps and falseSteps stand beside the config or in it; they leave their place for `branches`."""
-        bodies: dict[str, tuple[Any, Path]] = {}
-        config = keys.get("config")
-        if isinstance(config, Mapping) and any(snake_case(str(key)) in _BODIES for key in config):
-            inside = respell(config, (*path, "config"), self._problems)
-            for key, outcome in _BODIES.items():
-                if key in inside:
-                    bodies[outcome] = (inside.pop(key), (*path, "config", key))
-            keys["config"] = inside
-        for key, outcome in _BODIES.items():
-            if key in keys:
-                bodies[outcome] = (keys.pop(key), (*path, key))
-        return bodies
-
-    def _body(self, body: Any, path: Path, after: str) -> tuple[str | None, Iterator[Entry]]:
-        """The first step of a body, and the steps that stand in it."""
-        items = body if isinstance(body, list) else [] if body is None else [body]
-        if all(isinstance(item, str) for item in items):
-            if len(items) > 1:
-                message = "name the first step only: the others follow by their own order or `next`"
-                self._problems.add("not_supported_yet", path, message)
-            return (items[0] if items else None), iter(())
-        return _id_of(items[0], 0, path), self.flatten(items, path, after)
-
-
-_BODIES: Final = {"true_steps": "true", "false_steps": "false"}
-
-
-def _id_of(raw: Any, index: int, path: Path) -> str:
-    """The id of a step; one without a usable id gets a name for messages, and is reported when it is read."""
-    step_id = raw.get("id") if isinstance(raw, Mapping) else None
-    if isinstance(step_id, str | int) and not isinstance(step_id, bool):
-        return str(step_id)
-    return f"{'.'.join(map(str, path))}[{index}]"
-
-
 class _Builder:
     def __init__(self, made: Assembly, retry: RetryPolicy, problems: Problems, *, lenient: bool) -> None:
         self._made = made
@@ -238,14 +87,11 @@ class _Builder:
         step_type = self._type(part.type, (*entry.path, "type"))
         if step_type is None:
             return
-        config = respell_all(
-            {} if part.config is None else part.config,
-            (*entry.path, "config"),
-            self._problems,
-            (*step_type.free_form, *CONDITION_VALUES),
-        )
-        build = StepBuild(entry.id, (*entry.path, "config"), tuple(entry.branches), self._problems)
-        runner = self._runner(step_type, config, build, (*entry.path, "config"))
+        place = (*entry.path, "config")
+        free_form = (*step_type.free_form, *CONDITION_VALUES)
+        config = {} if part.config is None else respell_all(part.config, place, self._problems, free_form)
+        build = StepBuild(entry.id, place, tuple(entry.branches), self._problems)
+        runner = self._runner(step_type, config, build, place)
         when = build.compiler.condition((*entry.path, "when"), self._respelled(part.when, (*entry.path, "when")))
         self._made.reads.extend((entry.id, read) for read in build.compiler.reads)
         if runner is not None:
@@ -262,6 +108,9 @@ class _Builder:
     ) -> None:
         targets, on_error = self._targets(entry, part, runner)
         self._check_since(entry, part)
+        if step_type.name == "condition" and not entry.branches and not runner.targets():
+            message = "a condition that leads nowhere decides nothing: say `branches: {true: …, false: …}`"
+            self._problems.add("missing_key", (*entry.path, "branches"), message)
         self._refuse_effect_keys(entry, part, runner)
         step = Step(
             id=entry.id,
@@ -424,7 +273,7 @@ def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[st
     for key in ("name", "when", "retry", "output", "crash_policy"):
         value = entry.raw.get(key)
         if value is not None:
-            document[key] = value
+            document[key] = respell_all(value, (), Problems())
     if config:
         document["config"] = config
     if "timeout" in entry.raw:

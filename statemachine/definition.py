@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from statemachine.assembly import Assembly, Compiler, assemble, read_retry
-from statemachine.document import DocumentPart, kind_of, read_part
+from statemachine.assembly import Assembly, assemble, read_retry
+from statemachine.compiler import Compiler
+from statemachine.document import DocumentPart, is_canvas, kind_of, read_part, respell_all
 from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
-from statemachine.flow import check_flow, check_outputs
+from statemachine.flow import check_flow, check_outputs, check_rings
 from statemachine.machine import WorkflowMachine
 from statemachine.names import did_you_mean, slug
 from statemachine.problem import Path, Problem, Problems
@@ -99,13 +100,14 @@ class _Loader:
         if not key:
             self._problems.add("missing_key", ("name",), "a workflow needs a `name` or a `key`")
         self._canonical.update({"key": key, "name": name}, **_plain(document))
-        made = self._assemble(document)
+        made = self._assemble(document, data)
         return self._workflow(document, made, key, name)
 
-    def _assemble(self, document: DocumentPart) -> Assembly:
+    def _assemble(self, document: DocumentPart, data: Mapping[str, Any]) -> Assembly:
         retry = read_retry(document.retry, ("retry",), RetryPolicy(), self._problems)
         if document.steps is None:
-            self._problems.add("no_steps", ("steps",), "the workflow has no steps")
+            if not is_canvas(data):
+                self._problems.add("no_steps", ("steps",), "the workflow has no steps")
             return Assembly()
         return assemble(document.steps, ("steps",), retry, self._problems, lenient=self._lenient)
 
@@ -162,7 +164,9 @@ class _Loader:
                 self._problems.add("unknown_step", place, message, did_you_mean(target, made.known))
             elif reader is not None:
                 outputs.append((reader, target, place))
-        if made.known and set(made.known) == set(made.steps):
+        check_rings(made.steps, made.places, self._problems)
+        if made.steps and not self._problems.failed:
+            # these look at the whole flow: with a part of it missing they would complain of things that are right
             check_flow(made.steps, made.first, made.places, self._problems)
             check_outputs(made.steps, made.first, outputs, self._problems)
 
@@ -172,7 +176,7 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
         "description": document.description,
         "version": document.version,
         "timezone": document.timezone,
-        "retry": document.retry,
+        "retry": respell_all(document.retry, (), Problems()),
     }
     plain = {key: value for key, value in given.items() if value is not None}
     if not document.is_active:

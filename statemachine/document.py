@@ -184,6 +184,11 @@ def read_part(model: type[PartType], raw: Any, path: Path, problems: Problems) -
         return None
 
 
+def is_canvas(raw: Mapping[str, Any]) -> bool:
+    """Whether a document draws its workflow instead of listing steps."""
+    return any(snake_case(key) in ("nodes", "canvas_data") for key in raw)
+
+
 def respell(
     raw: Mapping[Any, Any], path: Path, problems: Problems, *, also: Mapping[str, str] | None = None
 ) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from statemachine.assembly import Compiler
+from statemachine.compiler import Compiler
 from statemachine.document import (
     DocumentPart,
     EntryPart,

@@ -12,7 +12,7 @@ Edges = Mapping[str, tuple[str, ...]]
 
 
 def check_flow(steps: Mapping[str, Step], first: str, paths: Mapping[str, Path], problems: Problems) -> None:
-    """Report rings, unreachable steps and waits without an end. `paths` says where each step stands."""
+    """Warn of unreachable steps and waits without an end. `paths` says where each step stands."""
     edges = {step.id: _ways_out(step) for step in steps.values()}
     reached = reachable(edges, first)
     for step in steps.values():
@@ -22,7 +22,6 @@ def check_flow(steps: Mapping[str, Step], first: str, paths: Mapping[str, Path],
         if waits_for_ever(step):
             message = f"{step.id!r} waits for an event that may never come: add a `timeout`"
             problems.add("wait_without_timeout", path, message, severity="warning")
-    _check_rings(steps, edges, paths, problems)
 
 
 def check_outputs(
@@ -67,7 +66,9 @@ def _ways_out(step: Step) -> tuple[str, ...]:
     return tuple(targets)
 
 
-def _check_rings(steps: Mapping[str, Step], edges: Edges, paths: Mapping[str, Path], problems: Problems) -> None:
+def check_rings(steps: Mapping[str, Step], paths: Mapping[str, Path], problems: Problems) -> None:
+    """Report rings that would never end, and warn of those that may run away."""
+    edges = {step.id: _ways_out(step) for step in steps.values()}
     restless = {step.id for step in steps.values() if not isinstance(step.runner, WaitingStep)}
     pure = {step_id for step_id in restless if not steps[step_id].runner.effect}
     for ring in rings(edges, pure):
