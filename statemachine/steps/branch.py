@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import ConfigDict, Field
 
+from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Parts, Path
+from statemachine.steps.parts import Parts
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -119,9 +120,10 @@ class Branch(PureStep):
             build.problem("no_condition", (key,), f"`{key}` is empty; {_NO_CONDITION}")
         for index, entry in enumerate(entries):
             outcome = entry.id or (DEFAULT if entry.default else f"case_{index + 1}")
-            if outcome in seen or outcome == "error":
-                why = "is used by an earlier case" if outcome in seen else "is reserved"
-                build.problem("duplicate_id", (key, index, "id"), f"the case id {outcome!r} {why}")
+            if outcome in seen:
+                build.problem("duplicate_id", (key, index, "id"), f"the case id {outcome!r} is used by an earlier case")
+            elif outcome == "error":
+                build.problem("reserved_id", (key, index, "id"), "`error` is where failures go; choose another case id")
             seen.add(outcome)
             if entry.next is not None:
                 self._targets[outcome] = entry.next

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from statemachine.contact import Contact, reserved_field, standard_field
 from statemachine.errors import StepFailed
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Parts, resolve, text_of, texts_of
+from statemachine.steps.parts import Parts, resolve, texts_of
+from statemachine.values import number, text
 
 if TYPE_CHECKING:
     from statemachine.template import Value
 
 _MISSING: Final = object()
+_MAX_WHOLE: Final = 2**53
+"""The largest whole number that every reader of JSON holds exactly."""
 _PREFIXES: Final = ("contact.", "customer.")
 _CUSTOM_PREFIXES: Final = ("custom_fields.", "metadata.")
 
@@ -174,7 +177,7 @@ class UpdateField(PureStep):
 
     def run(self, context: Context) -> Result:
         contact = context.contact
-        value = _MISSING if self._value is None else self._value.resolve(context.scope)
+        value = _MISSING if self._value is None else resolve(self._value, context.scope)
         old = _stored(contact, self._field)
         new = _OPERATIONS[self._operation](old, value)
         if not _same(old, new):
@@ -250,7 +253,7 @@ def _field_name(name: str, build: Build) -> str:
         message = f"{bare!r} is part of the contact itself and no field"
         build.problem("reserved_field", ("field",), message, suggestion=hints.get(bare, ""))
     elif not bare or "." in bare or "{{" in bare:
-        build.problem("bad_path", ("field",), f"{name!r} is no field name; write one name, e.g. lifecycle_stage")
+        build.problem("bad_name", ("field",), f"{name!r} is no field name; write one name, e.g. lifecycle_stage")
     return standard_field(bare) or bare
 
 
@@ -284,7 +287,7 @@ def _appended(old: Any, value: Any) -> Any:
     if isinstance(old, (list, tuple)):
         return [*old, *more]
     if isinstance(old, str):
-        return old + "".join(text_of(item) for item in more)
+        return old + "".join(text(item) for item in more)
     raise StepFailed("not_appendable", f"cannot append to {old!r}: it is neither a list nor text")
 
 
@@ -311,26 +314,22 @@ _OPERATIONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 
 
 def _number(value: Any) -> Number | None:
-    """A number, also when it is written as text; None when it is none. Whole floats become ints."""
-    if isinstance(value, str):
-        try:
-            value = float(value) if not value.strip().lstrip("+-").isdecimal() else int(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    """A number, also when it is written as text (`+5` included); None when it is none. Whole floats become ints."""
+    found = number(value.strip().removeprefix("+") if isinstance(value, str) else value)
+    if found is None or not math.isfinite(found):
         return None
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(found) if found == int(found) and abs(found) <= _MAX_WHOLE else found
 
 
 def _require_number(value: Any, what: str) -> Number:
-    number = _number(value)
-    if number is None:
+    found = _number(value)
+    if found is None:
         raise StepFailed("not_a_number", f"{what} is {_or_none(value)!r}, not a number")
-    return number
+    return found
 
 
-def _finite(number: Number) -> Number:
-    checked = _number(number)
-    if checked is None:
+def _finite(result: Number) -> Number:
+    checked = _number(result)
+    if checked is None or (isinstance(checked, int) and abs(checked) > _MAX_WHOLE):
         raise StepFailed("not_a_number", "the result is too large to be a number")
     return checked

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Parts, resolve, text_of
+from statemachine.steps.parts import Parts, resolve
+from statemachine.values import text
 
 
 class GotoConfig(StepConfig):
@@ -48,7 +49,7 @@ class Exit(PureStep):
         return ()
 
     def run(self, context: Context) -> Result:
-        return End("exited", text_of(resolve(self._reason, context.scope)) or None)
+        return End("exited", text(resolve(self._reason, context.scope)) or None)
 
 
 class EndConfig(StepConfig):

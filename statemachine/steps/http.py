@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from statemachine.decision import TaskOrder
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
 from statemachine.step import Build, Context, EffectStep, StepConfig
-from statemachine.steps.parts import Parts, later, refuse_later, resolve, text_of
+from statemachine.steps.parts import Parts, later, refuse_later, resolve
+from statemachine.values import text
 
 QUEUE: Final = "http"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -45,8 +47,10 @@ class HttpRequest(EffectStep):
         refuse_later(config, build)
         self._verb = _method(config.method or self._method, build)
         self._url = parts.value(("url",), config.url)
-        if self._url.constant and not _is_url(text_of(config.url)):
-            build.problem("bad_url", ("url",), f"{config.url!r} is no address; it must begin with http:// or https://")
+        if self._url.constant and not _is_url(text(config.url)):
+            build.problem(
+                "bad_value", ("url",), f"{config.url!r} is no address; it must begin with http:// or https://"
+            )
         self._headers = parts.optional(("headers",), config.headers)
         self._query = parts.optional(("query",), config.query)
         self._body = parts.optional(("body",), config.body)
@@ -55,11 +59,12 @@ class HttpRequest(EffectStep):
         self.reads = parts.reads
 
     def order(self, context: Context) -> TaskOrder:
-        return TaskOrder(context.step_id, context.visit, "http_request", QUEUE, self._input(context))
+        order = TaskOrder(context.step_id, context.visit, "http_request", QUEUE, self._input(context))
+        return order if self._timeout_s is None else replace(order, timeout_s=self._timeout_s)
 
     def _input(self, context: Context) -> dict[str, Any]:
         scope = context.scope
-        url = text_of(self._url.resolve(scope)).strip()
+        url = text(self._url.resolve(scope)).strip()
         if not _is_url(url):
             raise StepFailed("bad_url", f"{url!r} is no address; it must begin with http:// or https://")
         found: dict[str, Any] = {
@@ -119,7 +124,7 @@ def _ranges(raw: Any, build: Build) -> list[tuple[int, int]]:
 
 
 def _range(item: Any) -> tuple[int, int] | None:
-    match = None if isinstance(item, bool) else _RANGE.fullmatch(text_of(item).strip())
+    match = None if isinstance(item, bool) else _RANGE.fullmatch(text(item).strip())
     if match is None:
         return None
     if match[1]:
@@ -133,7 +138,7 @@ def _texts(mapping: Any) -> dict[str, Any] | None:
     if not mapping:
         return None
     return {
-        str(name): [text_of(item) for item in value] if isinstance(value, list) else text_of(value)
+        str(name): [text(item) for item in value] if isinstance(value, list) else text(value)
         for name, value in mapping.items()
         if value is not None
     }

@@ -14,7 +14,8 @@ from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.step import Build, Context, EffectStep, StepConfig
-from statemachine.steps.parts import Parts, later, refuse_later, text_of, texts_of
+from statemachine.steps.parts import Parts, later, refuse_later, resolve, texts_of
+from statemachine.values import text
 
 if TYPE_CHECKING:
     from statemachine.template import Value
@@ -85,12 +86,12 @@ class _MessageStep(EffectStep):
         scope = context.scope
         content: dict[str, Any] = dict(self._address(context))
         for key, value in self._extras.items():
-            found = value.resolve(scope)
+            found = resolve(value, scope)
             content[key] = texts_of(found) if key in ("cc", "bcc") else found
         if self._body is not None:
-            content["body"] = text_of(self._body.resolve(scope))
+            content["body"] = text(self._body.resolve(scope))
         if self._template is not None:
-            content["template"] = text_of(self._template.resolve(scope))
+            content["template"] = text(self._template.resolve(scope))
             content["variables"] = _template_variables(context)
         return {key: value for key, value in content.items() if value is not None and value != []}
 
@@ -162,7 +163,7 @@ class SendReply(_MessageStep):
     def _address(self, context: Context) -> Mapping[str, Any]:
         trigger = context.scope.trigger
         data = trigger.get("data") or {}
-        channel = text_of(data.get("channel")).lower() or _own_channel(context)
+        channel = text(data.get("channel")).lower() or _own_channel(context)
         conversation = trigger.get("conversation_id") or data.get("conversation_id")
         return {
             "channel": channel,
@@ -179,7 +180,7 @@ class SendReply(_MessageStep):
             own = data.get("from") or conversation or context.contact_id
         if not own:
             raise StepFailed("no_recipient", f"there is nobody to answer by {channel}")
-        return text_of(own)
+        return text(own)
 
 
 class SendNotification(_MessageStep):
@@ -226,7 +227,7 @@ def _recipient(to: Value | None, context: Context, field: str) -> str | list[str
     found = context.contact.get(field) if to is None else to.resolve(context.scope)
     names = texts_of(found)
     if not names or any("{{" in name for name in names):
-        what = f"contact.{field} is not set" if to is None else f"`to` is {text_of(found)!r}"
+        what = f"contact.{field} is not set" if to is None else f"`to` is {text(found)!r}"
         raise StepFailed("no_recipient", f"there is nobody to send to: {what}")
     return names[0] if len(names) == 1 else names
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from statemachine.contact import standard_field
+from statemachine.path import Path
+from statemachine.scope import contact_fields
 from statemachine.step import Reads
+from statemachine.values import text
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -16,16 +18,6 @@ if TYPE_CHECKING:
     from statemachine.scope import Scope
     from statemachine.step import Build, StepConfig
     from statemachine.template import Value
-
-Path = tuple[str | int, ...]
-
-_OTHER_ROOTS: Final = frozenset({
-    "trigger", "input", "event", "variables", "workflow", "vars", "conversation", "global", "steps", "loop",
-    "enrollment", "execution", "resources", "connection", "error", "last_error", "now",
-})  # fmt: skip
-_CONTACT_ROOTS: Final = ("contact", "customer")
-_CUSTOM: Final = ("custom_fields", "metadata")
-_WHOLE: Final = frozenset({"*"})
 
 
 def later() -> Any:
@@ -40,34 +32,6 @@ def refuse_later(config: StepConfig, build: Build) -> None:
         if name in config.model_fields_set and isinstance(extra, Mapping) and extra.get("not_supported_yet"):
             key = spec.alias or name
             build.problem("not_supported_yet", (key,), f"`{key}` is not supported yet")
-
-
-def contact_fields(paths: Iterable[Path]) -> frozenset[str]:
-    """The contact fields that these paths read, as `Reads.contact` names them; {"*"} when it cannot be told."""
-    fields: set[str] = set()
-    for path in paths:
-        fields.update(_fields_of(path))
-    return _WHOLE if "*" in fields else frozenset(fields)
-
-
-def _fields_of(path: Path) -> frozenset[str]:
-    if not path or path[0] in _OTHER_ROOTS:
-        return frozenset()
-    names = path[1:] if path[0] in _CONTACT_ROOTS else path
-    if names and names[0] in _CUSTOM:
-        names = names[1:]
-    if not names or not isinstance(names[0], str):
-        return _WHOLE
-    return field_reads(names[0])
-
-
-def field_reads(name: str) -> frozenset[str]:
-    """What reading one contact field needs: `name` is made of two others, the id is always known."""
-    if name == "id":
-        return frozenset()
-    if name == "name":
-        return frozenset({"name", "first_name", "last_name"})
-    return frozenset({standard_field(name) or name})
 
 
 class Parts:
@@ -100,29 +64,29 @@ class Parts:
 
     def field(self, name: str) -> None:
         """Declare that the step reads this contact field (or "tags", "lists", "score", "*") by itself."""
-        self.reads |= Reads(_WHOLE if name == "*" else field_reads(name))
+        self.reads |= Reads(frozenset({"*"}) if name == "*" else contact_fields([("contact", name)]))
 
     def _read(self, paths: Iterable[Path]) -> None:
         self.reads |= Reads(contact_fields(paths))
 
 
-def text_of(value: Any) -> str:
-    """A resolved value as the text a person would expect: null is empty, whole numbers have no fraction."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def texts_of(value: Any) -> list[str]:
     """A resolved text or list of texts as a list without empty entries."""
     items = value if isinstance(value, (list, tuple)) else [value]
-    return [text for text in (text_of(item).strip() for item in items) if text]
+    return [found for found in (text(item).strip() for item in items) if found]
 
 
 def resolve(value: Value | None, scope: Scope) -> Any:
-    """The value of an optional part; None when it was not given."""
-    return None if value is None else value.resolve(scope)
+    """The value of an optional part as plain data; None when it was not given."""
+    return None if value is None else plain(value.resolve(scope))
+
+
+def plain(value: Any) -> Any:
+    """The value as data that JSON can hold: instants become text, mappings objects, sequences lists."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return text(value)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, Literal
 
+from statemachine.path import Path
 from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Path
 
 HOLDOUT: Final = "holdout"
 
@@ -135,10 +135,10 @@ def _check(entries: list[_Entry], config: SplitConfig, build: Build) -> None:
     for entry in entries:
         if not _is_weight(entry.weight):
             build.problem("bad_weight", entry.path, f"the weight of {entry.label!r} must be a number above 0")
-        if entry.label in seen or entry.label in ("", "error"):
-            build.problem(
-                "duplicate_id", entry.path, f"the variant name {entry.label!r} is used twice, empty or reserved"
-            )
+        if entry.label in seen:
+            build.problem("duplicate_id", entry.path, f"two variants are called {entry.label!r}")
+        elif entry.label in ("", "error"):
+            build.problem("reserved_id", entry.path, f"a variant cannot be called {entry.label!r}")
         seen.add(entry.label)
     if all(_is_weight(entry.weight) for entry in entries):
         _warn_percentages(entries, place, build)

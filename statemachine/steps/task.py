@@ -8,7 +8,7 @@ from pydantic import Field
 
 from statemachine.decision import TaskOrder
 from statemachine.step import Build, Context, EffectStep, StepConfig
-from statemachine.steps.parts import Parts
+from statemachine.steps.parts import Parts, resolve
 
 _RESERVED: Final = ("done", "error")
 
@@ -38,5 +38,5 @@ class Task(EffectStep):
         return self._outcomes
 
     def order(self, context: Context) -> TaskOrder:
-        resolved = self._input.resolve(context.scope)
+        resolved = resolve(self._input, context.scope)
         return TaskOrder(context.step_id, context.visit, self.name, self._queue, resolved, outcomes=self._outcomes)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
+from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Parts, Path, later, refuse_later
+from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
 
 if TYPE_CHECKING:
     from statemachine.template import Value
@@ -48,7 +49,7 @@ class SetVariable(PureStep):
 
     def run(self, context: Context) -> Result:
         scope = context.scope
-        for path, value in [(path, value.resolve(scope)) for path, value in self._values]:
+        for path, value in [(path, resolve(value, scope)) for path, value in self._values]:
             context.set_variable(path, value)
         return Outcome("done")
 
@@ -86,7 +87,7 @@ def _variable_path(name: str, place: Path, build: Build) -> tuple[str, ...] | No
         return None
     if not segments or not all(_SEGMENT.fullmatch(segment) for segment in segments):
         message = f"{name!r} names no variable; write a name, or names joined by dots, e.g. order.total"
-        build.problem("bad_path", place, message)
+        build.problem("bad_name", place, message)
         return None
     return tuple(segments)
 
@@ -118,7 +119,7 @@ class Transform(PureStep):
 
     def run(self, context: Context) -> Result:
         try:
-            return Outcome("done", _evaluate(self._made, context))
+            return Outcome("done", plain(_evaluate(self._made, context)))
         except ExpressionError as error:
             raise StepFailed("expression_error", str(error)) from error
 

@@ -15,8 +15,9 @@ from statemachine.calendar import parse_time
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
 from statemachine.names import EventName, event_group
+from statemachine.path import Path
 from statemachine.step import Build, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
-from statemachine.steps.parts import Parts, Path, later, refuse_later
+from statemachine.steps.parts import Parts, later, refuse_later
 
 if TYPE_CHECKING:
     from statemachine.template import Value
@@ -63,6 +64,7 @@ class Wait(WaitingStep):
     name = "wait"
     aliases: ClassVar[tuple[str, ...]] = ("delay",)
     Config = WaitConfig
+    free_form: ClassVar[tuple[str, ...]] = ("value", "right")
 
     def __init__(self, config: WaitConfig, build: Build) -> None:
         parts = Parts(build)
@@ -70,7 +72,7 @@ class Wait(WaitingStep):
         self._cases = _event_cases(config, parts, build)
         self._deadline = _timer(config, parts, build)
         self._since = config.since
-        _check(config, self._cases, build)
+        _check(config, build)
         self.reads = parts.reads | Reads(events={case.event: None for case in self._cases})
 
     def outcomes(self) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ class Wait(WaitingStep):
         return context.started_at(step) or context.now
 
 
-def _check(config: WaitConfig, cases: tuple[EventCase, ...], build: Build) -> None:
+def _check(config: WaitConfig, build: Build) -> None:
     given = config.model_fields_set
     timers = [key for key in _TIMERS if ("for_" if key == "for" else key) in given]
     if len(timers) > 1:
@@ -113,9 +115,6 @@ def _check(config: WaitConfig, cases: tuple[EventCase, ...], build: Build) -> No
         build.problem("missing_key", (), "say how long: `for: 2d`, `until: <time>` or `on: [{event: …}]`")
     if "timeout" in timers and not waits_for_events:
         build.problem("missing_key", ("timeout",), "`timeout` belongs to `on`; a plain wait is `for`")
-    if cases and not timers:
-        message = "nothing ends this wait if the event never comes; add `timeout`"
-        build.problem("wait_without_timeout", (), message, severity="warning")
     if config.offset is not None and config.until is None:
         build.problem("missing_key", ("offset",), "`offset` belongs to `until`")
     if config.since is not None and not waits_for_events:

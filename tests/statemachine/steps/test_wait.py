@@ -1,0 +1,206 @@
+"""Waits: when they end, by what, and since when events count."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from statemachine.contact import Contact
+from statemachine.event import Event
+from statemachine.step import EventCase, Outcome, Rest, WaitingStep
+from tests.statemachine.steps.fakes import NOW, Stay, build, failure, problems, run
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("config", "span"),
+    [
+        ({"for_": "2d"}, timedelta(days=2)),
+        ({"for_": 90}, timedelta(seconds=90)),
+        ({"duration": 1, "unit": "days"}, timedelta(days=1)),
+        ({"duration": 86400}, timedelta(days=1)),
+        ({"duration": "3", "unit": "weeks"}, timedelta(weeks=3)),
+        ({"for_": "PT36H"}, timedelta(hours=36)),
+        ({"for_": "{{variables.pause}}"}, timedelta(minutes=5)),
+        ({"duration": "{{variables.count}}", "unit": "hours"}, timedelta(hours=2)),
+        ({"duration": "{{count}} hours"}, timedelta(hours=2)),
+    ],
+)
+def test_a_duration_counts_from_the_start_of_the_wait(config: dict[str, Any], span: timedelta) -> None:
+    stay = Stay(variables={"pause": "5m", "count": 2})
+    assert run(build("wait", **config), stay) == Rest(NOW + span)
+
+
+@pytest.mark.parametrize(
+    ("until", "zone", "expected"),
+    [
+        ("2026-01-02T09:00Z", "Europe/Berlin", "2026-01-02T09:00+00:00"),
+        ("2026-01-02T09:00", "Europe/Berlin", "2026-01-02T08:00+00:00"),
+        ("2026-01-02", "Europe/Berlin", "2026-01-01T23:00+00:00"),
+        ("{{contact.renewal}}", "UTC", "2026-02-01T00:00+00:00"),
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T01:00+00:00"),
+    ],
+)
+def test_a_time_without_zone_is_local(until: str, zone: str, expected: str) -> None:
+    stay = Stay(Contact("c1", custom_fields={"renewal": "2026-02-01"}), timezone=zone)
+    assert run(build("wait", until=until), stay) == Rest(datetime.fromisoformat(expected))
+
+
+@pytest.mark.parametrize(
+    ("offset", "day"), [("-3d", 7), ("+1d", 11), ("1d", 11), (-86400, 9), ("-{{days}} days", 8), ("- P1D", 9)]
+)
+def test_an_offset_moves_the_time(offset: Any, day: int) -> None:
+    step = build("wait", until="2026-01-10T00:00Z", offset=offset)
+    assert run(step, Stay(variables={"days": 2})) == Rest(datetime.fromisoformat(f"2026-01-{day:02}T00:00+00:00"))
+
+
+@pytest.mark.parametrize("config", [{"until": "2025-12-31T00:00Z"}, {"until": NOW.isoformat()}, {"for_": 0}])
+def test_a_wait_for_what_is_past_is_over_at_once(config: dict[str, Any]) -> None:
+    assert run(build("wait", **config)) == Outcome("done")
+
+
+def test_an_event_wait_that_is_late_still_looks_at_the_events_first() -> None:
+    step = build("wait", on="email_opened", until="2025-12-31T00:00Z")
+    assert isinstance(run(step), Rest)
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        ({"for_": "{{variables.missing}}"}, "bad_duration"),
+        ({"for_": "{{variables.text}}"}, "bad_duration"),
+        ({"until": "{{variables.text}}"}, "bad_time"),
+        ({"until": "{{contact.birthday}}"}, "bad_time"),
+        ({"until": "{{variables.none}}"}, "bad_time"),
+    ],
+)
+def test_a_template_that_renders_to_nonsense_fails_the_step(config: dict[str, Any], code: str) -> None:
+    assert failure(build("wait", **config), Stay(variables={"text": "soon", "none": None})) == code
+
+
+def cases_of(**config: Any) -> list[tuple[str, str]]:
+    step = build("wait", **config)
+    assert isinstance(step, WaitingStep)
+    return [(case.event, case.outcome) for case in step.cases()]
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [
+        ("email_open", [("email_opened", "done")]),
+        (["email_click", "demo_booked"], [("email_clicked", "done"), ("demo_booked", "done")]),
+        ({"event": "email_opened", "branch": "opened"}, [("email_opened", "opened")]),
+        ([{"event": "sms_received"}], [("message_received", "done")]),
+        ("reply", [("message_received", "done"), ("email_replied", "done"), ("sms_replied", "done")]),
+    ],
+)
+def test_events_are_named_canonically_in_the_order_written(on: Any, expected: list[tuple[str, str]]) -> None:
+    assert cases_of(on=on, timeout="1d") == expected
+    if isinstance(on, str):
+        assert cases_of(event=on, timeout="1d") == cases_of(wait_for_event=on, timeout="1d") == expected
+
+
+def matches(case: EventCase, event: Event) -> bool:
+    scope = Stay().scope
+    scope.event = event
+    return case.event == event.type and (case.when is None or case.when.test(scope))
+
+
+def sole_case(**entry: Any) -> EventCase:
+    step = build("wait", on=[entry], timeout="1d")
+    assert isinstance(step, WaitingStep)
+    (case,) = step.cases()
+    return case
+
+
+def test_sms_received_takes_messages_by_sms_alone() -> None:
+    case = sole_case(event="sms_received")
+    assert matches(case, Event("1", "message_received", data={"channel": "sms"}))
+    assert not matches(case, Event("2", "message_received", data={"channel": "email"}))
+
+
+def test_an_alias_with_when_asks_for_both() -> None:
+    case = sole_case(event="sms_received", when="event.data.content == 'yes'")
+    assert matches(case, Event("1", "message_received", data={"channel": "sms", "content": "yes"}))
+    assert not matches(case, Event("2", "message_received", data={"channel": "sms", "content": "no"}))
+    assert not matches(case, Event("3", "message_received", data={"channel": "chat", "content": "yes"}))
+
+
+@pytest.mark.parametrize(
+    ("config", "outcomes", "timer"),
+    [
+        ({"for_": "1d"}, ("done",), "done"),
+        ({"on": "reply", "timeout": "1d"}, ("done", "timeout"), "timeout"),
+        ({"on": "reply", "for_": "1d"}, ("done", "timeout"), "timeout"),
+        ({"on": "reply"}, ("done",), "timeout"),
+        ({"on": [{"event": "a", "branch": "x"}, "b"], "timeout": 60}, ("done", "x", "timeout"), "timeout"),
+        ({"on": [{"event": "a", "branch": "x"}, {"event": "b", "branch": "x"}]}, ("x",), "timeout"),
+    ],
+)
+def test_outcomes(config: dict[str, Any], outcomes: tuple[str, ...], timer: str) -> None:
+    step = build("wait", **config)
+    assert isinstance(step, WaitingStep)
+    assert (step.outcomes(), step.timer_outcome()) == (outcomes, timer)
+
+
+@pytest.mark.parametrize(
+    ("since", "previous", "anchor"),
+    [
+        (None, "send", NOW - 2 * HOUR),
+        (None, None, NOW),
+        ("enrollment", "send", NOW - 9 * HOUR),
+        ("wait", "send", NOW),
+        ("first", "send", NOW - 5 * HOUR),
+        ("never_run", "send", NOW),
+    ],
+)
+def test_events_count_since_the_anchor(since: str | None, previous: str | None, anchor: datetime) -> None:
+    starts = {"send": NOW - 2 * HOUR, "first": NOW - 5 * HOUR}
+    stay = Stay(previous_step=previous, starts=starts, enrolled_at=NOW - 9 * HOUR)
+    step = (
+        build("wait", on="email_opened", timeout="1h", since=since)
+        if since
+        else build("wait", on="email_opened", timeout="1h")
+    )
+    assert run(step, stay) == Rest(NOW + HOUR, anchor)
+
+
+def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
+    step = build(
+        "wait", on=[{"event": "email_opened", "when": {"field": "vip", "operator": "exists"}}], timeout="{{patience}}"
+    )
+    assert step.reads.contact == {"vip", "patience"}
+    assert dict(step.reads.events) == {"email_opened": None}
+    assert build("wait", until="{{contact.birthday}}").reads.contact == {"birthday", "timezone"}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, [("missing_key", ())]),
+        ({"for_": "-1d"}, [("bad_duration", ("for",))]),
+        ({"for_": "10y"}, [("bad_duration", ("for",))]),
+        ({"duration": "soon"}, [("bad_duration", ("duration",))]),
+        ({"duration": 1, "unit": "moons"}, [("bad_duration", ("duration",))]),
+        ({"for_": "1d", "until": "2026-01-01"}, [("conflicting_keys", ("until",))]),
+        ({"until": "tomorrow"}, [("bad_time", ("until",))]),
+        ({"until": "2026-01-01", "offset": "-x"}, [("bad_duration", ("offset",))]),
+        ({"timeout": "1d"}, [("missing_key", ("timeout",))]),
+        ({"for_": "1d", "since": "wait"}, [("missing_key", ("since",))]),
+        ({"for_": "1d", "offset": "1d"}, [("missing_key", ("offset",))]),
+        ({"on": [], "timeout": "1d"}, [("bad_value", ("on",))]),
+        ({"on": [7], "timeout": "1d"}, [("bad_value", ("on", 0))]),
+        ({"on": {"event": "a", "wen": "x"}, "timeout": "1d"}, [("unknown_key", ("on", "wen"))]),
+        ({"on": {"event": "a", "branch": "error"}, "timeout": "1d"}, [("reserved_id", ("on", "branch"))]),
+        ({"on": "a", "event": "b", "timeout": "1d"}, [("conflicting_keys", ("event",))]),
+        ({"at": {"time": "09:00"}}, [("not_supported_yet", ("at",))]),
+        ({"until_true": "contact.vip"}, [("not_supported_yet", ("until_true",))]),
+        ({"for_": "1d", "late": "fire"}, [("not_supported_yet", ("late",))]),
+        ({"on": "a", "timeout": 1, "debounce": "5s"}, [("not_supported_yet", ("debounce",))]),
+    ],
+)
+def test_what_is_wrong_with_a_wait_is_said(config: dict[str, Any], expected: list[Any]) -> None:
+    assert problems("wait", **config) == expected
