@@ -1,0 +1,240 @@
+"""Expressions: CEL, with the number rules of the language.
+
+All numbers go in as doubles, literals too (`10 / 4` is 2.5, `total + 1` works at 10.5); whole results leave as ints.
+Compile once, evaluate in any thread: a compiled program is immutable and each evaluation has its own memory.
+An expression cannot run away: CEL has no unbounded loops, and its iterations, depth and patterns are limited.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_math, ext_strings
+
+from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
+from statemachine.path import Path, format_path
+from statemachine.scope import MISSING, Names, Scope, contact_fields
+from statemachine.step import Reads
+
+__all__ = ["Expression", "ExpressionError", "compile_expression"]
+
+MAX_EXPRESSION_LENGTH: Final = 20_000
+_MAX_RESULT_SIZE: Final = 1_000_000
+_MAX_DEPTH: Final = 64
+_CHECK_ERROR: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_RUN_CODE: Final = re.compile(r"\A[A-Z_]+: ")
+_NO_VALUE: Final = re.compile(r'No value with name "(p\d+)" found')
+_SLOT: Final = re.compile(r"\bp\d+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. `paths` are all names it may read; bare ones resolve as `names` says."""
+
+    text: str
+    paths: frozenset[Path]
+    names: Names
+    slots: Mapping[str, tuple[Path, Kind]] = field(repr=False, compare=False)
+    program: cel.Expression = field(repr=False, compare=False)
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The result as plain data: instants as ISO 8601 text, spans in seconds. Raises ExpressionError."""
+        data: dict[str, Any] = {}
+        for name, (path, kind) in self.slots.items():
+            found = scope.value(path, self.names)
+            if kind == "has":
+                data[name] = found is not MISSING and found is not None
+            elif found is not MISSING:
+                data[name] = _entering(found, 0)
+            elif _reads_as_null(path):
+                data[name] = None
+        try:
+            result = self.program.eval(data=data)
+            if result.type() == _ERROR:
+                raise ExpressionError(self._reason(str(result.value())))
+            return _leaving(result.plain_value())
+        except RuntimeError as error:
+            raise ExpressionError(self._reason(str(error))) from error
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The first names of all paths."""
+        return frozenset(str(path[0]) for path in self.paths)
+
+    @property
+    def reads(self) -> Reads:
+        """The contact fields it may read."""
+        return Reads(contact_fields(self.paths))
+
+    def _reason(self, message: str) -> str:
+        missing = _NO_VALUE.search(message)
+        if missing:
+            return f"{format_path(self.slots[missing[1]][0])} has no value"
+        return _authors_names(_RUN_CODE.sub("", message), self.slots)
+
+
+def compile_expression(text: str, *, names: Names = "template") -> Expression:
+    """Compile an expression. Raises ExpressionError (message, column) when it is not well-formed."""
+    if len(text) > MAX_EXPRESSION_LENGTH:
+        raise ExpressionError(f"the expression is {len(text)} characters long; at most {MAX_EXPRESSION_LENGTH}")
+    if not text.strip():
+        raise ExpressionError("the expression is empty", 1)
+    source = rewrite(text)
+    paths = frozenset(path for path, _ in source.slots)
+    return Expression(text, paths, names, slot_names(source.slots), _compile(source))
+
+
+def _compile(source: CelText) -> cel.Expression:
+    environment = _environment()
+    try:
+        return environment.compile(source.cel)
+    except RuntimeError as error:
+        message = str(error)
+    problems = _CHECK_ERROR.findall(message)
+    if problems and all(found.startswith("found no matching overload") for _, _, found in problems):
+        # The checker is stricter than the language: it wants both sides of a comparison or `?:` to be of one type.
+        return _compile_unchecked(environment, source)
+    raise _compile_error(message, source)
+
+
+def _compile_unchecked(environment: cel.Env, source: CelText) -> cel.Expression:
+    try:
+        return environment.compile(source.cel, disable_check=True)
+    except RuntimeError as error:
+        raise _compile_error(str(error), source) from error
+
+
+def _compile_error(message: str, source: CelText) -> ExpressionError:
+    problem = _CHECK_ERROR.search(message)
+    if problem is None:
+        return ExpressionError(_RUN_CODE.sub("", message).split(" [")[0])
+    line, column, found = int(problem[1]), int(problem[2]), problem[3]
+    found = _authors_names(found.split(" (in container")[0].split(" [INVALID")[0], slot_names(source.slots))
+    return ExpressionError(found, source.column(column) if line == 1 and column > 0 else None)
+
+
+def _authors_names(message: str, slots: Mapping[str, tuple[Path, Kind]]) -> str:
+    return _SLOT.sub(lambda match: format_path(slots[match[0]][0]) if match[0] in slots else match[0], message)
+
+
+def _reads_as_null(path: Path) -> bool:
+    """A standard contact field that is unset is null, so that authors can ask for it without `has`."""
+    return bool(_UNSET.lookup(path) == "")
+
+
+_UNSET: Final = Scope()
+
+
+def _entering(value: Any, depth: int) -> Any:
+    """The value as CEL takes it: JSON types only, every number a double."""
+    if value is None or isinstance(value, (str, bool, float)):
+        return value
+    if isinstance(value, int):
+        return float(value) if value.bit_length() < 1024 else math.inf
+    if depth >= _MAX_DEPTH:
+        raise ExpressionError(f"a value is nested more than {_MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        return {str(key): _entering(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_entering(item, depth + 1) for item in value]
+    return _instant_text(value) if isinstance(value, datetime) else str(value)
+
+
+def _instant_text(value: datetime) -> str:
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _leaving(result: Any) -> Any:
+    """Plain data again, whole numbers as ints."""
+    left = _MAX_RESULT_SIZE
+
+    def plain(value: Any) -> Any:
+        nonlocal left
+        left -= len(value) if isinstance(value, (str, bytes, list, dict)) else 1
+        if left < 0:
+            raise ExpressionError(f"the result is larger than {_MAX_RESULT_SIZE} characters and items")
+        if value is None or isinstance(value, (bool, str, int)):
+            return value
+        if isinstance(value, float):
+            return _number(value)
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        if isinstance(value, dict):
+            return {str(key): plain(item) for key, item in value.items()}
+        return _moment(value)
+
+    return plain(result)
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _instant_text(value)
+    if isinstance(value, timedelta):
+        return _number(value.total_seconds())
+    raise ExpressionError("the result is no plain data (text, number, boolean, list or object)")
+
+
+def _number(value: float) -> int | float:
+    if not math.isfinite(value):
+        raise ExpressionError("the result is no finite number; was something divided by zero?")
+    return int(value) if value.is_integer() else value
+
+
+_ERROR: Final = cel.Type.ERROR
+_DOUBLE: Final = cel.Type.DOUBLE
+_INT: Final = cel.Type.INT
+_STRING: Final = cel.Type.STRING
+
+
+def _mixed(name: str, apply: Callable[[Any, Any], Any], *, doubles: bool = False) -> cel.FunctionDecl:
+    """An arithmetic operator for a double beside an int, such as what `size()` answers."""
+    pairs = [("double_int", [_DOUBLE, _INT]), ("int_double", [_INT, _DOUBLE])]
+    if doubles:
+        pairs.append(("double_double", [_DOUBLE, _DOUBLE]))
+    return cel.FunctionDecl(
+        name,
+        [cel.Overload(f"mixed_{apply.__name__}_{kind}", _DOUBLE, types, False, apply) for kind, types in pairs],
+    )
+
+
+def divide(left: float, right: float) -> float:
+    return left / right if right else math.nan
+
+
+def remainder(left: float, right: float) -> float:
+    return math.fmod(left, right) if right else math.nan
+
+
+def _substring(text: str, start: float, end: float | None = None) -> str:
+    return text[max(0, int(start)) :] if end is None else text[max(0, int(start)) : max(0, int(end))]
+
+
+@cache
+def _environment() -> cel.Env:
+    """The one CEL environment: slots as variables, the usual text and number functions, operators on mixed numbers."""
+    functions = [
+        _mixed("_+_", operator.add),
+        _mixed("_-_", operator.sub),
+        _mixed("_*_", operator.mul),
+        _mixed("_/_", divide),
+        _mixed("_%_", remainder, doubles=True),
+        cel.FunctionDecl(
+            "substring",
+            [
+                cel.Overload("substring_from_double", _STRING, [_STRING, _DOUBLE], True, _substring),
+                cel.Overload("substring_doubles", _STRING, [_STRING, _DOUBLE, _DOUBLE], True, _substring),
+            ],
+        ),
+    ]
+    return cel.NewEnv(
+        variables={f"p{number}": cel.Type.DYN for number in range(MAX_SLOTS)},
+        extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), cel.CelExtension("statewright", functions)],
+    )
