@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
@@ -43,8 +43,6 @@ class BranchConfig(StepConfig):
     branches: list[CaseConfig] | None = None
     default: str | None = None
     condition: Any = None
-    true_steps: Any = Field(default=None)
-    false_steps: Any = Field(default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +96,6 @@ class Branch(PureStep):
         return Outcome(self._otherwise)
 
     def _two_ways(self, config: BranchConfig, parts: Parts, build: Build) -> tuple[_Case, ...]:
-        for outcome, key, steps in (
-            ("true", "true_steps", config.true_steps),
-            ("false", "false_steps", config.false_steps),
-        ):
-            target = _one_step(key, steps, build)
-            if target is not None:
-                self._targets[outcome] = target
         if config.default is not None:
             build.problem("conflicting_keys", ("default",), "`default` belongs to `cases`; use `branches: {false: …}`")
         path, raw = _condition_of(config)
@@ -159,22 +150,10 @@ def _case_condition(path: Path, entry: CaseConfig, parts: Parts, build: Build) -
     return parts.condition((*path, "conditions"), entry.conditions)
 
 
-def _one_step(key: str, steps: Any, build: Build) -> str | None:
-    """The step that a `true_steps` list begins with: one id; step bodies inside a step are not built yet."""
-    names = steps if isinstance(steps, list) else [steps]
-    if steps is None or names == []:
-        return None
-    if len(names) == 1 and isinstance(names[0], str):
-        return names[0]
-    build.problem("not_supported_yet", (key,), f"`{key}` takes one step id; steps inside a step are not supported yet")
-    return None
-
-
 def _refuse_mixture(config: BranchConfig, key: str, build: Build) -> None:
     extra = dict(config.model_extra or {})
-    for name in ("condition", "true_steps", "false_steps"):
-        if getattr(config, name) is not None:
-            extra[name] = getattr(config, name)
+    if config.condition is not None:
+        extra["condition"] = config.condition
     if config.cases is not None and config.branches is not None:
         extra["branches"] = config.branches
     for name in extra:

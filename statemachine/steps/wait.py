@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pydantic import Field
 
 from statemachine.calendar import parse_time
+from statemachine.condition_tree import All, Condition
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
 from statemachine.names import EventName, event_group
@@ -132,10 +133,10 @@ def _event_cases(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventC
         outcome = entry.branch or DONE
         if outcome == "error":
             build.problem("reserved_id", (*path, "branch"), "`error` is no branch of a wait")
-        cases.extend(
-            EventCase(kind.type, outcome, _case_condition(path, kind, entry.when, parts))
-            for kind in event_group(entry.event)
-        )
+        when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+        cases += [
+            EventCase(kind.type, outcome, _filtered(path, kind, when, parts)) for kind in event_group(entry.event)
+        ]
     return tuple(cases)
 
 
@@ -171,15 +172,15 @@ def _entry(path: Path, raw: Any, build: Build) -> EventEntry | None:
     return EventEntry(event=raw["event"], when=raw.get("when"), branch=branch)
 
 
-def _case_condition(path: Path, kind: EventName, when: Any, parts: Parts) -> Any:
-    """What the author asks of the event, and what its alias says about the data."""
-    filters = [
+def _filtered(path: Path, kind: EventName, when: Condition | None, parts: Parts) -> Condition | None:
+    """What an alias such as sms_received says about the event's data, and what the author asks of it."""
+    if not kind.data_filter:
+        return when
+    implied = parts.condition(path, [
         {"field": f"event.data.{name}", "operator": "equals", "value": wanted}
         for name, wanted in kind.data_filter.items()
-    ]
-    if not filters:
-        return None if when is None else parts.condition((*path, "when"), when)
-    return parts.condition(path, {"all": filters if when is None else [*filters, when]})
+    ])  # fmt: skip
+    return All(tuple(part for part in (implied, when) if part is not None))
 
 
 # --- timers ---

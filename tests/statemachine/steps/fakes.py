@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from statemachine.condition import Condition, parse_condition
 
+from statemachine.condition import Condition, parse_condition
 from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
@@ -83,16 +83,16 @@ class Stay:
     variants: dict[str, str] = field(default_factory=dict)
     raised: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     written: int = 0
+    contact_id: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.contact_id = self.person.id if self.person else None
 
     @property
     def scope(self) -> Scope:
         scope = Scope(contact=self.person, trigger=self.trigger, variables=self.variables, now=self.now)
         scope.zone = self.timezone
         return scope
-
-    @property
-    def contact_id(self) -> str | None:
-        return self.person.id if self.person else None
 
     @property
     def contact(self) -> Contact:
@@ -128,7 +128,7 @@ class Stay:
         self.raised.extend(events)
 
 
-def build(step_type: str, /, branches: tuple[str, ...] = (), **config: Any) -> StepType:
+def build(step_type: str, branches: tuple[str, ...] = (), /, **config: Any) -> StepType:
     """The step, whose config must be right; a trailing underscore in a key is dropped (`for_`)."""
     step, report = try_build(step_type, branches, config)
     assert report.found == []
@@ -142,7 +142,7 @@ def try_build(step_type: str, branches: tuple[str, ...], config: Mapping[str, An
     return found(found.Config.model_validate(raw), report), report
 
 
-def problems(step_type: str, /, branches: tuple[str, ...] = (), **config: Any) -> list[tuple[str, Path]]:
+def problems(step_type: str, branches: tuple[str, ...] = (), /, **config: Any) -> list[tuple[str, Path]]:
     """(code, path) of the errors of a config."""
     found = try_build(step_type, branches, config)[1].found
     return [(code, path) for severity, code, path in found if severity == "error"]

@@ -77,11 +77,6 @@ def test_branches_of_a_canvas_have_an_else_of_their_own() -> None:
     assert run(step, Stay()) == Outcome("b2")
 
 
-def test_the_lists_of_true_and_false_steps_name_where_to_go() -> None:
-    step = build("conditional", condition="contact.score > 5", true_steps=["a"], false_steps="b")
-    assert step.targets() == {"true": "a", "false": "b"}
-
-
 def test_a_condition_declares_what_it_reads() -> None:
     assert build("condition", field="plan", operator="exists").reads.contact == {"plan"}
 
@@ -97,7 +92,6 @@ def test_a_condition_declares_what_it_reads() -> None:
         ({"cases": [{"id": "error", "when": "true"}]}, [("reserved_id", ("cases", 0, "id"))]),
         ({"cases": [{"when": "true"}], "field": "x"}, [("conflicting_keys", ("field",))]),
         ({"expression": "true", "default": "x"}, [("conflicting_keys", ("default",))]),
-        ({"expression": "true", "true_steps": [{"id": "x", "type": "pass"}]}, [("not_supported_yet", ("true_steps",))]),
     ],
 )
 def test_what_is_wrong_with_a_condition_is_said(config: dict[str, Any], expected: list[Any]) -> None:

@@ -85,7 +85,7 @@ def test_the_variant_is_remembered_and_is_the_output() -> None:
     assert stay.variants == {"here": "a"}
 
 
-HELD_OUT = {"variants": {"a": 1, "holdout": 1}, "mode": "random"}
+HELD_OUT: dict[str, Any] = {"variants": {"a": 1, "holdout": 1}, "mode": "random"}
 
 
 def test_holdout_ends_the_run() -> None:

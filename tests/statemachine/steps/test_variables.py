@@ -60,7 +60,12 @@ def test_an_expression_is_the_output() -> None:
 
 @pytest.mark.parametrize("key", ["mapping", "output"])
 def test_a_mapping_builds_one_object(key: str) -> None:
-    mapping = {"double": "variables.n * 2", "deep": {"name": "contact.first_name"}, "list": ["1 + 1", 7], "fixed": True}
+    mapping: dict[str, Any] = {
+        "double": "variables.n * 2",
+        "deep": {"name": "contact.first_name"},
+        "list": ["1 + 1", 7],
+        "fixed": True,
+    }
     result = run(build("transform", **{key: mapping}), Stay(Contact("c1", {"first_name": "Ann"}), variables={"n": 3}))
     assert result == Outcome("done", {"double": 6, "deep": {"name": "Ann"}, "list": [2, 7], "fixed": True})
 
