@@ -1,11 +1,11 @@
-"""The small languages inside a document — templates, conditions, expressions — compiled with their mistakes reported."""
+"""The small languages inside a document (templates, conditions, expressions), compiled with mistakes reported."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from statemachine.condition import Condition, parse_condition
+from statemachine.condition import Condition, FieldNames, parse_condition
 from statemachine.expression import Expression, ExpressionError, compile_expression
 from statemachine.problem import Path, Problems, Severity
 from statemachine.template import TemplateError, Value, compile_value
@@ -50,7 +50,7 @@ class Compiler:
         for place, text in _texts(path, raw):
             self._remember(compile_value(text).paths, place)
 
-    def condition(self, path: Path, raw: Any, names: str = "contact") -> Condition | None:
+    def condition(self, path: Path, raw: Any, names: FieldNames = "contact") -> Condition | None:
         """A condition in any of its forms; None when it is missing, or wrong and reported."""
 
         def report(code: str, place: Path, message: str, suggestion: str = "") -> None:

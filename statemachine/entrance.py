@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from statemachine.compiler import Compiler
+from statemachine.condition import Condition
 from statemachine.document import (
     DocumentPart,
     EntryPart,
@@ -121,12 +122,13 @@ class Entrance:
             when = self._filtered(event, raw, (*path, "when"))
             yield ExitRule(event.type, when, part.reason, part.goal)
 
-    def _filtered(self, event: EventName, raw: Any, path: Path) -> Any:
+    def _filtered(self, event: EventName, raw: Any, path: Path) -> Condition | None:
         """The condition of an exit rule, with what the event's alias implies put in front of it."""
         if not event.data_filter:
             return self._compiler.condition(path, raw)
-        if raw is not None:
-            self._compiler.condition(path, raw)
+        own = self._compiler.condition(path, raw)
+        if own is None and raw:
+            return None
         return self._compiler.condition(path, filtered_condition(event, raw))
 
 

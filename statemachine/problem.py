@@ -60,10 +60,8 @@ CODES: Final[Mapping[str, str]] = {
     "no_condition": "A condition is missing where the step needs one.",
     "bad_weight": "A weight is no number above zero, or does not go with its variant.",
     "single_variant": "A split needs at least two variants.",
-    "bad_path": "The path is not one that a variable can have.",
     "read_only_path": "The path can be read but not written.",
     "reserved_field": "The name is a part of the contact itself, not one of its fields.",
-    "bad_url": "The URL is not an http or https address.",
     # the flow
     "pure_ring": "A ring of steps with neither a wait nor an effect would never end.",
     "ring_without_wait": "A ring of steps has effects but no wait: it may run away.",

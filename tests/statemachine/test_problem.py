@@ -1,0 +1,57 @@
+"""Problems: their text, their places and their spelling."""
+
+from typing import Any
+
+import pytest
+
+from statemachine.problem import CODES, Positions, Problem, Problems, format_path
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), ""),
+        (("steps", 3, "config", "duration"), "steps[3].config.duration"),
+        (("trigger", "conditions", 0), "trigger.conditions[0]"),
+        (("a b", "c"), '["a b"].c'),
+    ],
+)
+def test_a_path_is_written_as_in_code(path: tuple[Any, ...], text: str) -> None:
+    assert format_path(path) == text
+
+
+def test_a_problem_says_where_what_and_what_would_be_right() -> None:
+    problem = Problem("unknown_type", "error", "there is no step type 'x'", "steps[0].type", 3, 5, "did you mean 'y'?")
+    assert str(problem) == (
+        "line 3, column 5: steps[0].type: there is no step type 'x' (did you mean 'y'?) [unknown_type]"
+    )
+
+
+def test_a_problem_about_something_missing_stands_at_what_is_around_it() -> None:
+    problems = Problems(Positions({(): (1, 1), ("steps", 0): (3, 5)}))
+    problems.add("missing_key", ("steps", 0, "id"), "the key 'id' is missing")
+    assert [(problem.path, problem.line) for problem in problems.sorted()] == [("steps[0].id", 3)]
+
+
+def test_paths_are_reported_as_the_source_spells_them() -> None:
+    problems = Problems()
+    problems.spelled(("steps", 0, "on_error"), ("steps", 0, "onError"))
+    problems.add("unknown_step", ("steps", 0, "on_error", "x"), "…")
+    assert problems.sorted()[0].path == "steps[0].onError.x"
+
+
+def test_the_same_problem_is_told_once() -> None:
+    problems = Problems()
+    for _ in range(2):
+        problems.add("empty", (), "nothing there")
+    assert len(problems.sorted()) == 1
+
+
+def test_warnings_do_not_make_it_fail() -> None:
+    problems = Problems()
+    problems.add("unreachable_step", (), "…", severity="warning")
+    assert not problems.failed
+
+
+def test_every_code_is_explained_in_one_line() -> None:
+    assert all(meaning.endswith(".") and "\n" not in meaning for meaning in CODES.values())
