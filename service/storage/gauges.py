@@ -1,0 +1,58 @@
+"""What the whole store looks like right now, as a handful of figures for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from service.storage.database import Transaction
+from service.storage.dialect import instant
+from service.storage.tables import LIVE_SQL
+
+_OPEN_TASKS: Final = (
+    "select queue, sum(n) from (select queue, count(*) as n from tasks where status = 'ready' group by queue "
+    "union all select queue, count(*) as n from tasks where status = 'leased' group by queue) as t group by queue"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """`due_lag_s` is how long, in workflow time, the oldest due timer has been due; `open_tasks` counts by queue."""
+
+    live: int
+    stuck: int
+    quarantined: int
+    due_lag_s: float
+    open_tasks: Mapping[str, int]
+
+
+def read_gauges(transaction: Transaction, now: datetime, stuck: int) -> Gauges:
+    """The figures at workflow time `now`; `stuck` is the answer of the liveness audit."""
+    return Gauges(
+        live=_count(transaction, f"select count(*) from enrollments where {LIVE_SQL}"),
+        stuck=stuck,
+        quarantined=_count(
+            transaction, f"select count(*) from enrollments where {LIVE_SQL} and quarantined_at is not null"
+        ),
+        due_lag_s=_due_lag(transaction, now),
+        open_tasks={str(queue): int(count) for queue, count in transaction.rows(_OPEN_TASKS)},
+    )
+
+
+def _due_lag(transaction: Transaction, now: datetime) -> float:
+    oldest = [_first_due(transaction, "is not null"), _first_due(transaction, "is null")]
+    return max(0.0, *((now - due_at).total_seconds() if due_at else 0.0 for due_at in oldest))
+
+
+def _first_due(transaction: Transaction, contact: str) -> datetime | None:
+    """Asked per partial index, so that it costs one look at its first entry."""
+    row = transaction.row(f"select min(due_at) from enrollments where due_at is not null and contact_id {contact}")
+    return instant(row[0]) if row else None
+
+
+def _count(transaction: Transaction, sql: str) -> int:
+    row = transaction.row(sql)
+    assert row is not None
+    return int(row[0])
