@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from statemachine.condition import Condition, FieldNames, parse_condition
+from statemachine.condition import Condition, parse_condition
 from statemachine.expression import Expression, ExpressionError, compile_expression
+from statemachine.operand import FieldNames
 from statemachine.problem import Path, Problems, Severity
 from statemachine.template import TemplateError, Value, compile_value
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from statemachine.assembly import Assembly, assemble, read_retry
 from statemachine.compiler import Compiler
-from statemachine.document import DocumentPart, is_canvas, kind_of, read_part, respell_all
+from statemachine.document import DocumentPart, is_canvas, is_name, kind_of, read_part, respell_all
 from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
 from statemachine.flow import check_flow, check_outputs, check_rings
@@ -98,7 +98,11 @@ class _Loader:
         name = name or document.name or key or document.key or ""
         key = key or document.key or slug(name)
         if not key:
-            self._problems.add("missing_key", ("name",), "a workflow needs a `name` or a `key`")
+            self._problems.add(
+                "missing_key", ("key",), "a workflow needs a `key`, or a `name` with Latin letters in it"
+            )
+        elif not is_name(key):
+            self._problems.add("bad_name", ("key",), f"{key[:60]!r} is no key: use up to 100 letters, digits, _ and -")
         self._canonical.update({"key": key, "name": name}, **_plain(document))
         made = self._assemble(document, data)
         return self._workflow(document, made, key, name)

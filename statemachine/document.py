@@ -46,10 +46,15 @@ def _zone(raw: Any) -> Any:
 def _name(raw: Any) -> Any:
     """Ids may be written as numbers; they are text all the same."""
     text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
-    if isinstance(text, str) and not _NAME.match(text):
+    if isinstance(text, str) and not is_name(text):
         message = f"{text[:60]!r} is no name: use up to 100 letters, digits, _ and -"
         raise _custom("bad_name", message)
     return text
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be the key of a workflow or the id of a step or trigger."""
+    return _NAME.match(text) is not None
 
 
 def _variable(raw: Any) -> Any:

@@ -69,8 +69,8 @@ def _ways_out(step: Step) -> tuple[str, ...]:
 def check_rings(steps: Mapping[str, Step], paths: Mapping[str, Path], problems: Problems) -> None:
     """Report rings that would never end, and warn of those that may run away."""
     edges = {step.id: _ways_out(step) for step in steps.values()}
-    restless = {step.id for step in steps.values() if not isinstance(step.runner, WaitingStep)}
-    pure = {step_id for step_id in restless if not steps[step_id].runner.effect}
+    restless = [step.id for step in steps.values() if not isinstance(step.runner, WaitingStep)]
+    pure = [step_id for step_id in restless if not steps[step_id].runner.effect]
     for ring in rings(edges, pure):
         message = f"{_shown(ring)} is a ring with neither a wait nor an effect: it would never end"
         problems.add("pure_ring", paths[ring[0]], message)
@@ -86,10 +86,10 @@ def _shown(ring: list[str]) -> str:
 
 def rings(edges: Edges, among: Iterable[str]) -> Iterator[list[str]]:
     """One ring of each knot (strongly connected part) of the graph, as a list of steps in order of travel."""
-    members = dict.fromkeys(among)
+    members = {step_id: number for number, step_id in enumerate(among)}
     inner = {step_id: tuple(t for t in edges.get(step_id, ()) if t in members) for step_id in members}
     for knot in _knots(inner):
-        start = min(knot, key=list(members).index)
+        start = min(knot, key=members.__getitem__)
         ring = _shortest_ring(inner, start, knot)
         if ring:
             yield ring
