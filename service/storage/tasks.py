@@ -91,16 +91,6 @@ class QueueDepth:
     worker_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseKey:
-    """Names one lease: enough to finish or return it, and to page on."""
-
-    tenant_id: str
-    task_id: str
-    token: int
-    until: datetime
-
-
 def task_of(row: Row) -> LeasedTask:
     """A row read with TASK_COLUMNS."""
     return LeasedTask(**{name: _value(name, value) for name, value in zip(TASK_FIELDS, row, strict=True)})
@@ -161,30 +151,43 @@ def release_lease(transaction: Transaction, tenant: str, task_id: str, token: in
     return task_of(row)
 
 
-def release_leases(transaction: Transaction, leases: Sequence[LeasedTask]) -> int:
-    """Give back several unstarted tasks; those whose lease is no longer current stay as they are. Answers how many."""
-    rows = [
-        {"tenant_id": task.tenant_id, "id": task.id, "token": task.lease_token}
-        for task in sorted(leases, key=lambda task: (task.tenant_id, task.id))
-    ]
-    return transaction.write(_RELEASE_ALL, rows=rows) if rows else 0
+def release_leases(
+    transaction: Transaction, leases: Sequence[LeasedTask], *, available_at: datetime | None = None
+) -> int:
+    """Give back several unstarted tasks, to be taken from `available_at` (workflow time) or when they could before.
+
+    Those whose lease is no longer current stay as they are. Answers how many went back.
+    """
+    if not leases:
+        return 0
+    return transaction.write(_RELEASE_ALL, rows=[{**row, "available_at": available_at} for row in _tokens(leases)])
 
 
-def expired_leases(
-    transaction: Transaction, *, now: datetime, beyond: datetime, after: LeaseKey | None, limit: int
-) -> list[LeaseKey]:
-    """A page of leases that ended before `now` or end after `beyond`, by (lease_until, id), starting after a key.
+def extend_leases(transaction: Transaction, leases: Sequence[LeasedTask], until: datetime) -> set[tuple[str, str]]:
+    """Move the end of several leases; answers the (tenant, id) of those that are still held."""
+    rows = transaction.rows(_EXTEND_ALL, rows=_tokens(leases), until=instant_text(until)) if leases else ()
+    return {(row[0], row[1]) for row in rows}
 
-    No honest lease ends after `beyond`: such a one was written by a clock that has moved back since.
+
+def take_over_expired(
+    transaction: Transaction, *, now: datetime, beyond: datetime, until: datetime, limit: int
+) -> list[LeasedTask]:
+    """Take a page of leases whose holders are gone, oldest end first: fenced off at once, and leased until `until`.
+
+    So a holder that comes back meanwhile is refused, two replicas never take the same one, and a row that cannot be
+    finished makes room for the next page. Gone are leases that ended before `now`, and those that end after `beyond`:
+    only a clock that has moved back since can have written those. `worker_id` keeps naming the last holder.
     """
     rows = transaction.rows(
-        _EXPIRED if after is None else _EXPIRED_AFTER,
-        now=instant_text(now),
-        beyond=instant_text(beyond),
-        limit=limit,
-        **({} if after is None else {"after_until": instant_text(after.until), "after_id": after.task_id}),
+        _TAKE_OVER, now=instant_text(now), beyond=instant_text(beyond), until=instant_text(until), limit=limit
     )
-    return [LeaseKey(row[0], row[1], int(row[2]), _instant(row[3])) for row in rows]
+    return sorted(map(task_of, rows), key=lambda task: task.id)
+
+
+def has_ready(transaction: Transaction, tenant: str, queues: Sequence[str], now: datetime) -> bool:
+    """Whether any task of these queues may be leased now: a look without locks, before trying to."""
+    rows = [{"queue": queue} for queue in dict.fromkeys(queues)]
+    return transaction.row(_HAS_READY, tenant=tenant, now=instant_text(now), rows=rows) is not None
 
 
 def get_task(transaction: Transaction, tenant: str, task_id: str) -> LeasedTask:
@@ -255,20 +258,37 @@ where tenant_id = :tenant and id = :id and lease_token = :token and status = 'le
 returning {TASK_COLUMNS}
 """
 
-_RELEASE_ALL: Final = """
-update tasks set status = 'ready', lease_token = tasks.lease_token + 1, lease_until = null
-from {rows:rows; tenant_id text, id text, token bigint}
-where tasks.tenant_id = r.tenant_id and tasks.id = r.id and tasks.lease_token = r.token and tasks.status = 'leased'
+_HELD: Final = """tasks.tenant_id = r.tenant_id and tasks.id = r.id and tasks.lease_token = r.token
+    and tasks.status = 'leased'"""
+
+_RELEASE_ALL: Final = f"""
+update tasks set status = 'ready', lease_token = tasks.lease_token + 1, lease_until = null,
+    available_at = coalesce(r.available_at, tasks.available_at)
+from {{rows:rows; tenant_id text, id text, token bigint, available_at timestamptz}} where {_HELD}
 """
 
-_OVER: Final = "status = 'leased' and (lease_until < :now or lease_until > :beyond)"
-_EXPIRED: Final = f"""
-select tenant_id, id, lease_token, lease_until from tasks where {_OVER} order by lease_until, id limit :limit
+_EXTEND_ALL: Final = f"""
+update tasks set lease_until = :until
+from {{rows:rows; tenant_id text, id text, token bigint}} where {_HELD}
+returning tasks.tenant_id, tasks.id
 """
-_EXPIRED_AFTER: Final = f"""
-select tenant_id, id, lease_token, lease_until from tasks
-where {_OVER} and lease_until >= :after_until and (lease_until > :after_until or id > :after_id)
-order by lease_until, id limit :limit
+
+_TAKE_OVER: Final = f"""
+with gone as materialized (
+    select tenant_id as gone_tenant, id as gone_id from tasks
+    where status = 'leased' and (lease_until < :now or lease_until > :beyond)
+    order by lease_until, id limit :limit {{for update skip locked}}
+)
+update tasks set lease_token = lease_token + 1, lease_until = :until
+from gone where tenant_id = gone_tenant and id = gone_id and status = 'leased'
+returning {TASK_COLUMNS}
+"""
+
+_HAS_READY: Final = """
+select 1 from {rows:rows; queue text} where exists (
+    select 1 from tasks t
+    where t.tenant_id = :tenant and t.queue = r.queue and t.status = 'ready' and t.available_at <= :now
+) limit 1
 """
 
 _DEPTHS: Final = """
@@ -326,7 +346,8 @@ def _value(name: str, value: Any) -> Any:
     return bool(value) if name == "at_most_once" else value
 
 
-def _instant(value: Any) -> datetime:
-    found = instant(value)
-    assert found is not None
-    return found
+def _tokens(leases: Sequence[LeasedTask]) -> list[Mapping[str, Any]]:
+    return [
+        {"tenant_id": task.tenant_id, "id": task.id, "token": task.lease_token}
+        for task in sorted(leases, key=lambda task: (task.tenant_id, task.id))
+    ]
