@@ -77,20 +77,17 @@ class StoredGauges:
     """The gauges that come from the database; one scrape in `GAUGE_AGE_S` reads them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._live = Gauge("statewright_live_enrollments", "Enrollments that have not ended.", registry=registry)
-        self._stuck = Gauge(
-            "statewright_stuck_enrollments",
-            "Live enrollments that nothing will ever move; must be 0.",
-            registry=registry,
-        )
-        self._quarantined = Gauge(
-            "statewright_quarantined_enrollments", "Enrollments set aside after failing repeatedly.", registry=registry
-        )
-        self.lag = Gauge(
-            "statewright_due_timer_lag_seconds", "How long the oldest due timer has been due.", registry=registry
-        )
-        self._tasks = Gauge("statewright_open_tasks", "Tasks ordered and not finished.", ["queue"], registry=registry)
-        self._reachable = Gauge("statewright_database_up", "Whether the database answered last.", registry=registry)
+        def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"statewright_{name}", text, labels, registry=registry)
+
+        self._live = gauge("live_enrollments", "Enrollments that have not ended.")
+        self._stuck = gauge("stuck_enrollments", "Live enrollments that nothing will ever move; must be 0.")
+        self._overdue = gauge("overdue_timers", "Timers due for over a minute that nobody fired; must be 0.")
+        self._expired = gauge("expired_leases", "Leases over for a minute that nobody took over; must be 0.")
+        self._quarantined = gauge("quarantined_enrollments", "Enrollments set aside after failing repeatedly.")
+        self.lag = gauge("due_timer_lag_seconds", "How long the oldest due timer has been due.")
+        self._tasks = gauge("open_tasks", "Tasks ordered and not finished.", ("queue",))
+        self._reachable = gauge("database_up", "Whether the database answered last.")
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -110,8 +107,10 @@ class StoredGauges:
     def _set(self, gauges: Gauges) -> None:
         self._reachable.set(1)
         self._live.set(gauges.live)
-        self._stuck.set(gauges.stuck)
-        self._quarantined.set(gauges.quarantined)
+        self._stuck.set(gauges.liveness.stuck)
+        self._overdue.set(gauges.liveness.overdue)
+        self._expired.set(gauges.liveness.expired)
+        self._quarantined.set(gauges.liveness.quarantined)
         self.lag.set(gauges.due_lag_s)
         self._tasks.clear()
         for queue, open_tasks in gauges.open_tasks.items():

@@ -1,9 +1,11 @@
 """Every setting of the server: what it is for, its default, and where it may come from.
 
 A setting is given as a flag, in the environment or in a TOML file, and the first of these that has it wins; otherwise
-its default holds. All three carry the same name: `--max-pending`, `STATEWRIGHT_MAX_PENDING`, `max_pending = 5000`. The
-file is the one that `--config` or `STATEWRIGHT_CONFIG` names. An unknown key of the file is refused, so that a misspelt
-setting is never silently ignored.
+its default holds. All three carry the same name: `--max-pending`, `STATEWRIGHT_MAX_PENDING`, `max_pending = 5000`.
+
+The file is the one that `--config` or `STATEWRIGHT_CONFIG` names, shared with the other commands: settings of the
+server stand at its top or in its table `[serve]`, those of another command in the table of that command. Any other key
+is refused, so that a misspelt setting is never silently ignored.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from statemachine.errors import InvalidInput
 
 PREFIX: Final = "STATEWRIGHT_"
 CONFIG_VARIABLE: Final = "STATEWRIGHT_CONFIG"
+
+_CLIENT_KEYS: Final = frozenset({"address", "json", "timeout", "config"})
+"""What every command may find at the top of the file."""
 
 
 class SettingsError(InvalidInput):
@@ -305,13 +310,13 @@ def _is_given(name: str, value: str | None) -> bool:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text()
-        read = tomllib.loads(text)
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"config file {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"config file {path} is not TOML: {error}") from error
-    values = {key.replace("-", "_"): value for key, value in read.items()}
+    top = {key: value for key, value in read.items() if not isinstance(value, dict) and key not in _CLIENT_KEYS}
+    values = {key.replace("-", "_"): value for key, value in (top | read.get("serve", {})).items()}
     unknown = [key for key in values if key not in Settings.model_fields]
     if unknown:
         raise SettingsError("\n".join(f"config file {path}: {_unknown(key)}" for key in unknown))
@@ -320,7 +325,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _unknown(key: str) -> str:
     near = difflib.get_close_matches(key, Settings.model_fields, 1)
-    return f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    advice = f"did you mean {near[0]!r}?" if near else "options of a command stand in its table, such as [list]"
+    return f"there is no setting {key!r}; {advice}"
 
 
 def _explained(errors: list[ErrorDetails], sources: Mapping[str, str]) -> SettingsError:

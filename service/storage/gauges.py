@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.tables import LIVE_SQL
@@ -19,24 +20,20 @@ _OPEN_TASKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """`due_lag_s` is how long, in workflow time, the oldest due timer has been due; `open_tasks` counts by queue."""
+    """`due_lag_s` is how long, in wall seconds, the oldest due timer has been due; `open_tasks` counts by queue."""
 
     live: int
-    stuck: int
-    quarantined: int
+    liveness: Liveness
     due_lag_s: float
     open_tasks: Mapping[str, int]
 
 
-def read_gauges(transaction: Transaction, now: datetime, stuck: int) -> Gauges:
-    """The figures at workflow time `now`; `stuck` is the answer of the liveness audit."""
+def read_gauges(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime, rate: float = 1.0) -> Gauges:
+    """The figures now. `rate` says how many seconds of workflow time pass in one on the wall."""
     return Gauges(
-        live=_count(transaction, f"select count(*) from enrollments where {LIVE_SQL}"),
-        stuck=stuck,
-        quarantined=_count(
-            transaction, f"select count(*) from enrollments where {LIVE_SQL} and quarantined_at is not null"
-        ),
-        due_lag_s=_due_lag(transaction, now),
+        live=_count_live(transaction),
+        liveness=audit_liveness(transaction, workflow_now=workflow_now, wall_now=wall_now, rate=rate),
+        due_lag_s=_due_lag(transaction, workflow_now) / rate,
         open_tasks={str(queue): int(count) for queue, count in transaction.rows(_OPEN_TASKS)},
     )
 
@@ -52,7 +49,7 @@ def _first_due(transaction: Transaction, contact: str) -> datetime | None:
     return instant(row[0]) if row else None
 
 
-def _count(transaction: Transaction, sql: str) -> int:
-    row = transaction.row(sql)
+def _count_live(transaction: Transaction) -> int:
+    row = transaction.row(f"select count(*) from enrollments where {LIVE_SQL}")
     assert row is not None
     return int(row[0])

@@ -94,6 +94,17 @@ def test_a_misspelt_key_of_the_file_is_refused_with_the_right_one(tmp_path: Path
         load_settings(config=config_file(tmp_path, "max_pendin = 5"))
 
 
+def test_the_file_is_shared_with_the_other_commands(tmp_path: Path) -> None:
+    path = config_file(tmp_path, 'address = "h:1"\nlanes = 3\n[serve]\nmax-pending = 9\n[list]\nstatus = "failed"')
+    settings = load_settings(config=path)
+    assert (settings.lanes, settings.max_pending) == (3, 9)
+
+
+def test_a_key_that_is_no_setting_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no setting 'status'; options of a command stand in its table"):
+        load_settings(config=config_file(tmp_path, 'status = "failed"'))
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml cannot be read"):
         load_settings(config=tmp_path / "absent.toml")
