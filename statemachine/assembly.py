@@ -21,7 +21,6 @@ from statemachine.document import (
 )
 from statemachine.layout import Entry, Layout
 from statemachine.limits import MAX_STEPS
-from statemachine.names import did_you_mean
 from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
@@ -138,7 +137,7 @@ class _Builder:
         if why is not None:
             self._problems.add("not_supported_yet", path, f"the step type {name!r}: {why}")
         else:
-            hint = did_you_mean(name, (*STEP_TYPES, *NOT_YET))
+            hint = self._problems.guess(name, (*STEP_TYPES, *NOT_YET))
             self._problems.add("unknown_type", path, f"there is no step type {name!r}", hint)
         return None
 
@@ -195,7 +194,7 @@ class _Builder:
             return
         options = ", ".join((*outcomes, ERROR))
         message = f"the step {entry.id!r} has no outcome {outcome!r}; it has {options}"
-        self._problems.add("unknown_outcome", place, message, did_you_mean(outcome, outcomes))
+        self._problems.add("unknown_outcome", place, message, self._problems.guess(outcome, outcomes))
 
     def _target(self, target: str, place: Path) -> str:
         if target == END or target in self._made.known:
@@ -204,7 +203,7 @@ class _Builder:
         if self._lenient:
             self._problems.add("unknown_step", place, f"{message}: the run completes here", severity="warning")
         else:
-            self._problems.add("unknown_step", place, message, did_you_mean(target, (*self._made.known, END)))
+            self._problems.add("unknown_step", place, message, self._problems.guess(target, (*self._made.known, END)))
         return END
 
     def _check_since(self, entry: Entry, part: StepPart) -> None:
@@ -213,7 +212,7 @@ class _Builder:
         if STEP_TYPES[part.type].name == "wait" and isinstance(since, str) and since not in ("enrollment", "wait"):
             place = (*entry.path, "config", "since")
             if since not in self._made.known:
-                hint = did_you_mean(since, (*self._made.known, "enrollment", "wait"))
+                hint = self._problems.guess(since, (*self._made.known, "enrollment", "wait"))
                 self._problems.add("unknown_step", place, f"there is no step {since!r}", hint)
 
     def _refuse_effect_keys(self, entry: Entry, part: StepPart, runner: StepType) -> None:

@@ -17,7 +17,7 @@ from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
 from statemachine.flow import check_flow, check_outputs, check_rings
 from statemachine.machine import WorkflowMachine
-from statemachine.names import did_you_mean, slug
+from statemachine.names import slug
 from statemachine.problem import Path, Problem, Problems
 from statemachine.scope import contact_fields
 from statemachine.source import Format, read_source
@@ -165,7 +165,7 @@ class _Loader:
             target = str(path[1])
             if target not in made.known:
                 message = f"there is no step {target!r}"
-                self._problems.add("unknown_step", place, message, did_you_mean(target, made.known))
+                self._problems.add("unknown_step", place, message, self._problems.guess(target, made.known))
             elif reader is not None:
                 outputs.append((reader, target, place))
         check_rings(made.steps, made.places, self._problems)

@@ -229,9 +229,10 @@ def report_invalid(error: ValidationError, model: type[BaseModel], raw: Any, pat
     found: dict[Path, ErrorDetails] = {}
     for detail in error.errors(include_url=False):
         found.setdefault(_real_path(detail, raw), detail)
+    # a union reports every member that did not fit: the deepest complaint is about the member that was meant
+    around = {loc[:length] for loc in found for length in range(len(loc))}
     for loc, detail in found.items():
-        # a union reports every member that did not fit: the deepest complaint is about the member that was meant
-        if not any(other[: len(loc)] == loc and other != loc for other in found):
+        if loc not in around:
             _report_detail(loc, detail, model, path, problems)
 
 
@@ -277,20 +278,20 @@ def _report_detail(loc: Path, detail: ErrorDetails, model: type[BaseModel], path
     elif kind == "extra_forbidden":
         options = keys_at(model, loc[:-1])
         listed = f"; the keys here are {', '.join(options)}" if options else ""
-        problems.add("unknown_key", place, f"there is no key {key!r} here{listed}", did_you_mean(key, options))
+        problems.add("unknown_key", place, f"there is no key {key!r} here{listed}", problems.guess(key, options))
     elif kind in CODES:
         context = detail.get("ctx", {})
         problems.add(kind, place, detail["msg"], str(context.get("hint", "")))
     else:
         message = detail["msg"].removeprefix("Value error, ")
-        problems.add("bad_value", place, message[:1].lower() + message[1:], _literal_hint(detail))
+        problems.add("bad_value", place, message[:1].lower() + message[1:], _literal_hint(detail, problems))
 
 
-def _literal_hint(detail: ErrorDetails) -> str:
+def _literal_hint(detail: ErrorDetails, problems: Problems) -> str:
     if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
         return ""
     options = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
-    return did_you_mean(detail["input"], options)
+    return problems.guess(detail["input"], options)
 
 
 def keys_at(model: type[BaseModel], loc: Path) -> tuple[str, ...]:

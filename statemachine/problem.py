@@ -7,9 +7,11 @@ translations may rely on them; the messages may change.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from statemachine.names import did_you_mean
 
 Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -70,9 +72,15 @@ CODES: Final[Mapping[str, str]] = {
     "output_may_be_missing": "The output of a step is read where that step may not have run.",
     "exit_never_fires": "The exit rule can never apply.",
     "weights_not_100": "The weights look like percentages but do not add up to 100.",
+    # the report itself
+    "more_problems": "There are more problems than are shown.",
 }
 """Every code and what it means in one line."""
 
+MAX_PROBLEMS: Final = 200
+"""How many errors, and how many warnings, one report shows."""
+
+_MAX_GUESSES: Final = 50
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _ABOUT_KEYS: Final = frozenset({"unknown_key", "duplicate_key", "not_supported_yet", "merge_key_refused", "bad_key"})
 
@@ -119,13 +127,24 @@ class Problems:
     def __init__(self, positions: Positions | None = None) -> None:
         self._positions = positions or Positions()
         self._origins: dict[Path, Path] = {}
-        self._found: dict[Problem, None] = {}
+        self._found: dict[Severity, dict[Problem, None]] = {"error": {}, "warning": {}}
+        self._unshown: dict[Severity, int] = {"error": 0, "warning": 0}
+        self._guesses = 0
 
     def add(self, code: str, path: Path, message: str, suggestion: str = "", severity: Severity = "error") -> None:
+        found = self._found[severity]
+        if len(found) >= MAX_PROBLEMS:
+            self._unshown[severity] += 1
+            return
         source_path = self.source_path(path)
         place = self._positions.find(source_path, key=code in _ABOUT_KEYS)
         line, column = place if place else (None, None)
-        self._found[Problem(code, severity, message, format_path(source_path), line, column, suggestion)] = None
+        found[Problem(code, severity, message, format_path(source_path), line, column, suggestion)] = None
+
+    def guess(self, word: str, options: Iterable[str]) -> str:
+        """`did you mean …?`, or nothing. Guessing is slow, so that a long report goes without from some point on."""
+        self._guesses += 1
+        return did_you_mean(word, options) if self._guesses <= _MAX_GUESSES else ""
 
     def spelled(self, path: Path, source_path: Path) -> None:
         """Remember that the node at `path` stands at `source_path` in the source, and everything below it too."""
@@ -140,11 +159,16 @@ class Problems:
     @property
     def failed(self) -> bool:
         """Whether one of them is an error."""
-        return any(problem.severity == "error" for problem in self._found)
+        return bool(self._found["error"])
 
     def sorted(self) -> tuple[Problem, ...]:
         """All of them, in the order of the text."""
-        return tuple(sorted(self._found, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        found = [*self._found["error"], *self._found["warning"]]
+        found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+        for severity, count in self._unshown.items():
+            if count:
+                found.append(Problem("more_problems", severity, f"there are {count} more {severity}s"))
+        return tuple(found)
 
 
 def format_path(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from statemachine.problem import Path, Place, Positions, Problem, format_path
+from statemachine.problem import MAX_PROBLEMS, Path, Place, Positions, Problem, format_path
 
 Format = Literal["yaml", "json"]
 
@@ -65,7 +65,10 @@ class Reader:
             raise SourceError("too_deep", f"lists and objects may be nested {MAX_DEPTH} deep", place)
 
     def note(self, error: SourceError) -> None:
-        self._problems.append(error.problem())
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(error.problem())
+        elif len(self._problems) == MAX_PROBLEMS:
+            self._problems.append(Problem("more_problems", "error", "there are more problems in the text"))
 
     def number(self, read: Callable[[str], int | float], text: str, place: Place, path: Path) -> int | float | str:
         """A number, or its text and a note when it is none that can be kept exactly."""

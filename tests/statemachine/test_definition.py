@@ -305,7 +305,60 @@ steps:
         )
 
 
-ODD = [None, True, 0, -1, 1.5, "", "x", "{{ x", "a b", [], {}, [[]], [None], {"a": {}}, {"": None}, 10**15, "9" * 50]
+HOSTILE = {
+    "unknown keys": {**dict.fromkeys((f"k{number}" * 12 for number in range(9_900)), 1), "name": "X"},
+    "unknown targets": {
+        "name": "X",
+        "steps": [
+            {"id": f"step_{n}", "type": "task", "branches": {f"o{m}": f"step_x{n}{m}" for m in range(15)}}
+            for n in range(500)
+        ],
+    },
+    "unknown operators": {
+        "name": "X",
+        "steps": [tag("a")],
+        "trigger": {"type": "x", "conditions": [{"field": "a", "operator": f"eqal{n}", "value": 1} for n in range(999)]},
+    },
+    "steps of templates": {
+        "name": "X",
+        "steps": [
+            {"id": f"step_{n}", "type": "send_sms",
+             "config": {"body": " ".join(f"{{{{steps.step_x{m}.output}}}}" for m in range(20))}}
+            for n in range(500)
+        ],
+    },
+    "no steps but numbers": {"name": "X", "steps": [1] * 19_000},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_document_full_of_mistakes_is_refused_quickly(document: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    loaded = load_workflow(json.dumps(document))
+    assert loaded.workflow is None
+    assert len(loaded.problems) <= 402
+    assert time.perf_counter() - started < 3
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    "",
+    "x",
+    "{{ x",
+    "a b",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {}},
+    {"": None},
+    10**15,
+    "9" * 50,
+]
 
 
 def _variants(value: Any) -> Iterator[Any]:

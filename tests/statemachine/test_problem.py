@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from statemachine.problem import CODES, Positions, Problem, Problems, format_path
+from statemachine.problem import CODES, MAX_PROBLEMS, Positions, Problem, Problems, format_path
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,14 @@ def test_warnings_do_not_make_it_fail() -> None:
 
 def test_every_code_is_explained_in_one_line() -> None:
     assert all(meaning.endswith(".") and "\n" not in meaning for meaning in CODES.values())
+
+
+def test_a_report_has_an_end_and_says_so() -> None:
+    problems = Problems()
+    for number in range(MAX_PROBLEMS + 3):
+        problems.add("unknown_key", (f"k{number}",), "no such key")
+    problems.add("unreachable_step", (), "a warning is not crowded out", severity="warning")
+    shown = problems.sorted()
+    assert len(shown) == MAX_PROBLEMS + 2
+    assert (shown[-1].code, shown[-1].severity) == ("more_problems", "error")
+    assert "3 more errors" in shown[-1].message
