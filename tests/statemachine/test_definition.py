@@ -317,7 +317,7 @@ HOSTILE = {
     "unknown operators": {
         "name": "X",
         "steps": [tag("a")],
-        "trigger": {"type": "x", "conditions": [{"field": "a", "operator": f"eqal{n}", "value": 1} for n in range(999)]},
+        "trigger": {"type": "x", "conditions": [{"field": "a", "operator": f"eqal{n}"} for n in range(2_800)]},
     },
     "steps of templates": {
         "name": "X",
