@@ -103,7 +103,9 @@ class TransitionRefused(PreconditionFailed):
 
     reason = "TRANSITION_REFUSED"
 
-    def __init__(self, transition: str, *, status: str, step: str | None, allowed: Sequence[str], why: str = "") -> None:
+    def __init__(
+        self, transition: str, *, status: str, step: str | None, allowed: Sequence[str], why: str = ""
+    ) -> None:
         options = ", ".join(allowed) if allowed else "none"
         where = f"at step {step!r} ({status})" if step else f"while {status}"
         detail = f": {why}" if why else ""

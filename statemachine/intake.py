@@ -309,7 +309,7 @@ def _entry_key(workflow: Workflow, trigger: Trigger | None, event: Event, scope:
 def _config_matches(name: str, wanted: Any, data: Mapping[str, Any]) -> bool:
     if name == "keyword":
         return _has_keyword(wanted, data)
-    return _config_value(name, data) == wanted
+    return bool(_config_value(name, data) == wanted)
 
 
 def _config_value(name: str, data: Mapping[str, Any]) -> Any:
@@ -328,4 +328,3 @@ def _has_keyword(wanted: Any, data: Mapping[str, Any]) -> bool:
     phrases = wanted if isinstance(wanted, list | tuple) else [wanted]
     padded = f" {' '.join(words)} "
     return any(f" {' '.join(str(phrase).casefold().split())} " in padded for phrase in phrases)
-

@@ -145,6 +145,10 @@ class Run:
     def step(self) -> Step:
         return self.workflow_version.steps[self.step_id]
 
+    def started_at(self, step_id: str) -> datetime | None:
+        return self.step_starts.get(step_id)
+
+    def zone(self, name: str | None = None) -> str:
         own = self._contact.get("timezone") if self._contact else None
         return name or own or self.workflow_version.timezone or self._surroundings.tenant_zone or "UTC"
 

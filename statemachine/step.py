@@ -90,15 +90,22 @@ class Context(Protocol):
     now: datetime
     step_id: str
     visit: int
-    attempt: int
-    enrollment_id: str
-    workflow: str
-    entry_key: str
-    contact_id: str | None
-    events: tuple[Event, ...]
     enrolled_at: datetime
     previous_step: str | None
     """The step that ran just before this one, in run order."""
+
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def enrollment_id(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def entry_key(self) -> str: ...
+    @property
+    def contact_id(self) -> str | None: ...
+    @property
+    def events(self) -> tuple[Event, ...]: ...
 
     @property
     def scope(self) -> Scope:

@@ -41,7 +41,7 @@ MIN_SQLITE: Final = (3, 38)
 
 
 class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
-    """The transaction lost a race (deadlock, serialisation, lock time-out, unique key): nothing happened, run it again."""
+    """The transaction lost a race (deadlock, lock time-out, unique key, …): nothing happened, run it again."""
 
 
 class Transaction:

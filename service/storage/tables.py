@@ -6,7 +6,7 @@ on both stores, so that an order agreed on in Python is the order of the locks.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 metadata: Final = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
 
 _Key: Final = String().with_variant(String(collation="C"), "postgresql")
-_Instant: Final[TypeEngine[object]] = Text().with_variant(DateTime(timezone=True), "postgresql")  # type: ignore[arg-type]
+_Instant: Final[TypeEngine[object]] = Text().with_variant(DateTime(timezone=True), "postgresql")  # type: ignore[assignment]
 _Json: Final[TypeEngine[object]] = Text().with_variant(JSON(), "postgresql")  # type: ignore[arg-type]
 _Flag: Final = Boolean(create_constraint=False)
 
@@ -48,7 +48,7 @@ def _json(name: str, *, nullable: bool = True) -> Column[object]:
     return Column(name, _Json, nullable=nullable)
 
 
-def _where(condition: str) -> dict[str, object]:
+def _where(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 

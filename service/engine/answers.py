@@ -1,0 +1,76 @@
+"""Answers as stored data: what a repeated request is told again, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from service.engine.commands import (
+    Answer,
+    ChangeContact,
+    Command,
+    ContactAnswer,
+    EnrollAnswer,
+    EnrollContact,
+    FinishAnswer,
+    FinishTask,
+    Operate,
+    OperateAnswer,
+)
+from statemachine.contact import contact_from_data, contact_to_data
+from statemachine.intake import Verdict
+from statemachine.snapshot import Snapshot, snapshot_from_data, snapshot_to_data
+
+
+def method_of(command: Command) -> str:
+    """The name under which a command's request id is remembered."""
+    if isinstance(command, Operate):
+        return command.operation
+    return {EnrollContact: "enroll", FinishTask: "finish_task", ChangeContact: "change_contact"}[type(command)]
+
+
+def answer_to_data(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer, EnrollAnswer):
+        return {"verdict": asdict(answer.verdict), "snapshot": _snapshot_data(answer.snapshot)}
+    if isinstance(answer, OperateAnswer):
+        return {"snapshot": _snapshot_data(answer.snapshot)}
+    if isinstance(answer, FinishAnswer):
+        return {"task_id": answer.task_id, "applied": answer.applied}
+    assert isinstance(answer, ContactAnswer)
+    return {
+        "id": answer.contact.id,
+        "contact": contact_to_data(answer.contact),
+        "revision": answer.contact.revision,
+        "created": answer.created,
+        "changed": answer.changed,
+        "created_at": answer.created_at.isoformat(),
+        "updated_at": answer.updated_at.isoformat(),
+    }
+
+
+def answer_from_data(command: Command, data: Mapping[str, Any]) -> Answer:
+    if isinstance(command, EnrollContact):
+        return EnrollAnswer(Verdict(**data["verdict"]), _snapshot(data["snapshot"]))
+    if isinstance(command, Operate):
+        snapshot = _snapshot(data["snapshot"])
+        assert snapshot is not None
+        return OperateAnswer(snapshot)
+    if isinstance(command, FinishTask):
+        return FinishAnswer(data["task_id"], data["applied"])
+    return ContactAnswer(
+        contact_from_data(data["id"], data["contact"], data["revision"]),
+        data["created"],
+        data["changed"],
+        datetime.fromisoformat(data["created_at"]),
+        datetime.fromisoformat(data["updated_at"]),
+    )
+
+
+def _snapshot_data(snapshot: Snapshot | None) -> dict[str, Any] | None:
+    return None if snapshot is None else snapshot_to_data(snapshot)
+
+
+def _snapshot(data: Mapping[str, Any] | None) -> Snapshot | None:
+    return None if data is None else snapshot_from_data(data)

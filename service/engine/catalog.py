@@ -1,0 +1,129 @@
+"""The versions this replica knows, compiled: which workflows an event may enter, and who listens to what.
+
+Versions are immutable, so they are compiled once and kept. What is active changes: a stamp read in every batch tells
+whether another replica published, activated or paused something, and the directory is then read anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.storage.database import Transaction
+from service.storage.workflows import (
+    StoredVersion,
+    StoredWorkflow,
+    all_listens,
+    all_workflows,
+    catalog_stamp,
+    get_version,
+)
+from statemachine.definition import compile_workflow
+from statemachine.errors import NotFound
+from statemachine.workflow import Workflow
+
+VersionKey = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it."""
+
+    stamp: tuple[Any, ...] = ()
+    workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
+    by_trigger: Mapping[tuple[str, str], tuple[Workflow, ...]] = field(default_factory=dict)
+    paused: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
+        return self.by_trigger.get((tenant, event_type), ())
+
+    def paused_in(self, tenant: str) -> frozenset[str]:
+        return self.paused.get(tenant, frozenset())
+
+    def listened(self, tenant: str, event_type: str) -> bool:
+        """Whether any version, active or not, could take an event of this type."""
+        return event_type in self.listens.get(tenant, ())
+
+
+class Catalog:
+    """Thread-safe: a lane swaps in a new directory whole, readers see the old or the new one."""
+
+    def __init__(self) -> None:
+        self._versions: dict[VersionKey, Workflow] = {}
+        self._directory = Directory()
+        self._lock = threading.Lock()
+
+    @property
+    def directory(self) -> Directory:
+        return self._directory
+
+    def refresh(self, transaction: Transaction) -> Directory:
+        """The directory as this transaction sees it; one cheap query when nothing changed."""
+        stamp = catalog_stamp(transaction)
+        if stamp != self._directory.stamp:
+            with self._lock:
+                self._directory = self._read(transaction, stamp)
+        return self._directory
+
+    def version(self, transaction: Transaction, tenant: str, key: str, version: int) -> Workflow:
+        """One compiled version; raises NotFound."""
+        known = self._versions.get((tenant, key, version))
+        if known is None:
+            stored = get_version(transaction, tenant, key, version)
+            if stored is None:
+                raise NotFound("version", f"{key}@{version}")
+            known = self.keep(stored)
+        return known
+
+    def known(self, tenant: str, key: str, version: int) -> Workflow | None:
+        return self._versions.get((tenant, key, version))
+
+    def keep(self, stored: StoredVersion, compiled: Workflow | None = None) -> Workflow:
+        """Compile a stored version and keep it."""
+        workflow = compiled or compile_stored(stored)
+        return self._versions.setdefault((stored.tenant, stored.workflow, stored.version), workflow)
+
+    def _read(self, transaction: Transaction, stamp: tuple[Any, ...]) -> Directory:
+        workflows = {(row.tenant, row.key): row for row in all_workflows(transaction)}
+        by_trigger: dict[tuple[str, str], list[Workflow]] = {}
+        for row in workflows.values():
+            if row.active_version is not None:
+                workflow = self.version(transaction, row.tenant, row.key, row.active_version)
+                for kind in dict.fromkeys(trigger.type for trigger in workflow.triggers):
+                    by_trigger.setdefault((row.tenant, kind), []).append(workflow)
+        return Directory(
+            stamp,
+            workflows,
+            {name: tuple(found) for name, found in by_trigger.items()},
+            _grouped((row.tenant, row.key) for row in workflows.values() if row.status == "paused"),
+            _grouped((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds),
+        )
+
+
+def compile_stored(stored: StoredVersion) -> Workflow:
+    return compile_workflow(
+        stored.source,
+        format=stored.format,  # type: ignore[arg-type]
+        key=stored.workflow,
+        name=stored.name,
+        lenient=stored.lenient,
+        version=stored.version,
+    )
+
+
+def listens_of(workflow: Workflow) -> tuple[str, ...]:
+    """The canonical event types that can enrol into or move runs of a version."""
+    kinds = {trigger.type for trigger in workflow.triggers}
+    kinds.update(rule.on for rule in workflow.exits if rule.on)
+    kinds.update(case.event for step in workflow.steps.values() for case in step.cases)
+    return tuple(sorted(kinds))
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    grouped: dict[str, set[str]] = {}
+    for tenant, name in pairs:
+        grouped.setdefault(tenant, set()).add(name)
+    return {tenant: frozenset(names) for tenant, names in grouped.items()}

@@ -1,0 +1,68 @@
+"""A desk: everything a batch knows about one contact, shared by all its commands in order.
+
+The first command finds what the database holds, each next one what the command before it left. Nothing is written here;
+the ledger does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.engine.catalog import Directory
+from service.storage.enrollments import StoredEnrollment
+from statemachine.contact import Contact
+from statemachine.event import Event
+from statemachine.intake import Past, Roster
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import Workflow
+
+
+@dataclass(slots=True)
+class Desk:
+    """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet."""
+
+    tenant: str
+    contact: Contact | None
+    revision: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    runs: dict[str, tuple[Workflow, Snapshot]] = field(default_factory=dict)
+    stored: dict[str, StoredEnrollment] = field(default_factory=dict)
+    past: dict[tuple[str, str], Past] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    written: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the contact does not exist yet and no command of this batch has made it."""
+        return self.revision == 0 and not self.written
+
+    def add_run(self, workflow: Workflow, stored: StoredEnrollment) -> None:
+        self.runs[stored.snapshot.id] = (workflow, stored.snapshot)
+        self.stored[stored.snapshot.id] = stored
+
+    def roster(self, directory: Directory, candidates: Iterable[Workflow], events: tuple[Event, ...]) -> Roster:
+        """What the rules may see of this contact for one event."""
+        return Roster(
+            contact=self.contact,
+            is_new=self.is_new,
+            runs={name: pair for name, pair in self.runs.items() if pair[1].live},
+            candidates=tuple(candidates),
+            paused=directory.paused_in(self.tenant),
+            past=self.past,
+            events=events,
+        )
+
+    def see(self, workflow: Workflow, snapshot: Snapshot) -> None:
+        """Remember what a decision made of a run."""
+        fresh = snapshot.id not in self.runs
+        self.runs[snapshot.id] = (workflow, snapshot)
+        name = (snapshot.workflow, snapshot.entry_key)
+        past = self.past.get(name, Past())
+        if fresh:
+            past = Past(past.entries + 1, snapshot.started_at, past.last_ended_at)
+        if not snapshot.live:
+            past = Past(past.entries, past.last_started_at, snapshot.ended_at)
+        self.past[name] = past

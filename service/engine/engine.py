@@ -1,0 +1,401 @@
+"""The engine: the only writer of enrollments and contacts. Commands come in, answers go out after the commit.
+
+Callers live on the event loop, lanes on threads of their own. What is waiting is bounded: a saturated engine refuses at
+once and stores nothing (promise P10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol, TypeVar
+
+from service.engine.batch import Result, Room
+from service.engine.catalog import Catalog
+from service.engine.clock import Clock
+from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
+from service.engine.firing import Fired
+from service.engine.lanes import MAX_BATCH, FireTimers, Lane, Ticket
+from service.engine.ledger import Ledger
+from service.engine.local import LocalQueue
+from service.engine.publishing import Publication, Published, activate, publish, set_paused
+from service.storage.database import Database, Transaction
+from service.storage.dialect import instant_text
+from service.storage.enrollments import next_due
+from service.storage.events import left_pending
+from service.storage.workflows import StoredWorkflow
+from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
+from statemachine.event import Event
+from statemachine.workflow import Workflow
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LEFT_BEHIND: Final = timedelta(seconds=5)
+"""How long a stored event may stay pending before any replica picks it up."""
+
+
+class EngineMetrics(Protocol):
+    def batch(self, items: int, seconds: float, statements: int) -> None: ...
+    def answered(self, kind: str, result: str, count: int) -> None: ...
+    def fired(self, count: int, lag_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueReport:
+    """`next_in_s` is in wall seconds; None when no timer waits."""
+
+    fired: int
+    lag_s: float
+    next_in_s: float | None
+
+
+class Subscription:
+    """Wakes when this replica commits something; several commits may be one wake-up."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return at the next commit, or after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        self._event.clear()
+
+
+class Feed:
+    """Tells those who watch the database that it is worth a look."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[Subscription]:
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def notify(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.notify()
+
+
+class Engine:
+    """See the module. `lanes` is cut to one on SQLite, which has one writer."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        replica_id: str,
+        lanes: int = 2,
+        max_pending: int = 10_000,
+        local_queues: Mapping[str, LocalQueue] | None = None,
+        metrics: EngineMetrics | None = None,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.catalog = Catalog()
+        self.replica_id = replica_id
+        self.feed = Feed()
+        self.pending = 0
+        self.draining = False
+        self._max_pending = max_pending
+        self._metrics = metrics
+        self._room = Room(self.catalog, clock, replica_id, local_queues if local_queues is not None else {})
+        count = 1 if database.kind == "sqlite" else lanes
+        self._lanes = [Lane(f"lane-{number}", database, self._room, self) for number in range(count)]
+        self._threads = ThreadPoolExecutor(4, "reader")
+        self._room_made = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._on_due_earlier: Callable[[float], None] | None = None
+        self._loop: asyncio.AbstractEventLoop
+
+    # --- life ---
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.read(self.catalog.refresh)
+        for lane in self._lanes:
+            lane.start()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take nothing new and finish what is waiting."""
+        self.draining = True
+        self._idle.clear()
+        if self.pending:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._idle.wait()
+            except TimeoutError:
+                log.warning("%d commands were still waiting when the drain time ended", self.pending)
+
+    async def stop(self) -> None:
+        self.draining = True
+        for lane in self._lanes:
+            lane.stop()
+        for lane in self._lanes:
+            await asyncio.to_thread(lane.join, 5.0)
+        self._threads.shutdown(wait=True)
+
+    # --- commands ---
+
+    async def ask(self, command: Command) -> Answer:
+        """The answer, once it is durable. Raises the WorkflowError that refused the command."""
+        (result,) = await self.ask_all([command])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Result]:
+        """One answer or refusal per command, in input order; commands of one contact apply in input order."""
+        if not commands:
+            return []
+        self._admit(len(commands))
+        future: asyncio.Future[list[Result]] = self._loop.create_future()
+        group = _Group(len(commands), future, self._loop)
+        self._distribute([Ticket(command, group.slot(index)) for index, command in enumerate(commands)])
+        results = await future
+        self._count(commands, results)
+        return results
+
+    async def capacity(self) -> None:
+        """Wait until there is room for more; a saturated stream simply stops being read."""
+        while self.pending >= self._max_pending // 2 and not self.draining:
+            self._room_made.clear()
+            await self._room_made.wait()
+
+    def _admit(self, count: int) -> None:
+        if self.draining:
+            raise Unavailable("the server is shutting down; ask another replica")
+        if self.pending + count > self._max_pending:
+            raise Saturated(f"{self.pending} commands are waiting; nothing was stored, try again")
+        self.pending += count
+
+    def _distribute(self, tickets: Sequence[Ticket]) -> None:
+        if len(self._lanes) == 1:
+            return self._lanes[0].put(tickets)
+        by_lane: dict[int, list[Ticket]] = {}
+        for ticket in tickets:
+            by_lane.setdefault(_lane_number(ticket.command, len(self._lanes)), []).append(ticket)
+        for number, chosen in by_lane.items():
+            self._lanes[number].put(chosen)
+        return None
+
+    def _count(self, commands: Sequence[Command], results: Sequence[Result]) -> None:
+        if self._metrics is None:
+            return
+        counts: dict[tuple[str, str], int] = {}
+        for command, result in zip(commands, results, strict=True):
+            name = (type(command).__name__, "ok" if not isinstance(result, Exception) else _reason(result))
+            counts[name] = counts.get(name, 0) + 1
+        for (kind, outcome), count in counts.items():
+            self._metrics.answered(kind, outcome, count)
+
+    # --- timers ---
+
+    async def fire_due(self) -> DueReport:
+        """Fire due timers, batch by batch, until none is due; says when the next one is."""
+        fired, lag_s = 0, 0.0
+        busy = list(self._lanes)
+        while busy and not self.draining:
+            results = await asyncio.gather(*(self._fire(lane) for lane in busy))
+            fired += sum(result.fired for result in results)
+            lag_s = max(lag_s, *(result.lag_s for result in results))
+            busy = [lane for lane, result in zip(busy, results, strict=True) if result.claimed >= MAX_BATCH]
+        if self._metrics is not None:
+            self._metrics.fired(fired, lag_s)
+        return DueReport(fired, lag_s, await self.read(self._next_due_in))
+
+    def on_due_earlier(self, callback: Callable[[float], None]) -> None:
+        """`callback(seconds)` runs on the loop when a commit sets a timer due in that many wall seconds."""
+        self._on_due_earlier = callback
+
+    async def pick_up_pending(self) -> int:
+        """Dispatch stored events that a process which died left behind."""
+        if self.draining:
+            return 0
+        left = await self.read(self._left_pending)
+        commands = [DispatchEvent(tenant, row_id, event) for tenant, row_id, event in left]
+        await self.ask_all(commands[: max(0, self._max_pending - self.pending)])
+        return len(commands)
+
+    async def _fire(self, lane: Lane) -> Fired:
+        future: asyncio.Future[Fired] = self._loop.create_future()
+        lane.fire(FireTimers(lambda result: self._call(_resolve, future, result)))
+        return await future
+
+    def _next_due_in(self, transaction: Transaction) -> float | None:
+        due_at = next_due(transaction, skip_paused=any(self.catalog.directory.paused.values()))
+        if due_at is None:
+            return None
+        return self.clock.wall_delay(due_at - self.clock.read(transaction).workflow).total_seconds()
+
+    def _left_pending(self, transaction: Transaction) -> Sequence[tuple[str, str, Event]]:
+        before = self.clock.read(transaction).workflow - _LEFT_BEHIND * self.clock.rate
+        return left_pending(transaction, instant_text(before), MAX_BATCH)
+
+    # --- workflows ---
+
+    async def publish(self, request: Publication) -> Published:
+        return await self.write(lambda transaction: publish(transaction, self.catalog, self.clock, request))
+
+    async def activate(
+        self, tenant: str, key: str, version: int, expected_revision: int | None = None
+    ) -> StoredWorkflow:
+        return await self.write(
+            lambda transaction: activate(transaction, self.clock, tenant, key, version, expected_revision)
+        )
+
+    async def pause_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
+        return await self._set_paused(tenant, key, expected_revision, paused=True)
+
+    async def resume_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
+        resumed = await self._set_paused(tenant, key, expected_revision, paused=False)
+        if self._on_due_earlier is not None:
+            self._on_due_earlier(0.0)
+        return resumed
+
+    async def _set_paused(
+        self, tenant: str, key: str, expected_revision: int | None, *, paused: bool
+    ) -> StoredWorkflow:
+        return await self.write(
+            lambda transaction: set_paused(
+                transaction, self.clock, tenant, key, paused=paused, expected_revision=expected_revision
+            )
+        )
+
+    async def version(self, tenant: str, key: str, version: int | None = None) -> Workflow:
+        """A compiled version, by default the active one. Raises NotFound."""
+        return await self.read(lambda transaction: self._version(transaction, tenant, key, version))
+
+    def _version(self, transaction: Transaction, tenant: str, key: str, version: int | None) -> Workflow:
+        if version is None:
+            row = self.catalog.refresh(transaction).workflows.get((tenant, key))
+            if row is None:
+                raise NotFound("workflow", key)
+            version = row.active_version or row.latest_version
+        return self.catalog.version(transaction, tenant, key, version)
+
+    # --- the database, for everybody else ---
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run a query in a thread of its own, in one snapshot."""
+
+        def reading() -> T:
+            with self.database.reading() as transaction:
+                return work(transaction)
+
+        return await self._loop.run_in_executor(self._threads, reading)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run a short transaction that touches neither enrollments nor contacts; again after a lost race."""
+        return await self._loop.run_in_executor(self._threads, self.database.run, work)
+
+    # --- what lanes tell (LaneOwner) ---
+
+    def committed(self, ledger: Ledger) -> None:
+        for task in ledger.local_tasks:
+            self._room.local_queues[task.queue].offer(task)
+        follow_ups: list[Command] = [DispatchEvent(one.tenant, one.row_id, one.event) for one in ledger.raised]
+        follow_ups += [ContinueRun(tenant, name, number) for tenant, name, number in ledger.continues]
+        delay_s = None
+        if ledger.earliest_due is not None:
+            delay_s = self.clock.wall_delay(ledger.earliest_due - ledger.times.workflow).total_seconds()
+        self._call(self._follow_up, follow_ups, delay_s)
+
+    def measured(self, items: int, seconds: float, statements: int) -> None:
+        if self._metrics is not None:
+            self._metrics.batch(items, seconds, statements)
+
+    def settled(self, commands: int) -> None:
+        self._call(self._settled, commands)
+
+    def _follow_up(self, commands: Sequence[Command], delay_s: float | None) -> None:
+        """What a commit asks for goes in at once; it is durable, so it may be left to the pick-up when draining."""
+        if commands and not self.draining:
+            self.pending += len(commands)
+            self._distribute([Ticket(command, _ignored) for command in commands])
+        if delay_s is not None and self._on_due_earlier is not None:
+            self._on_due_earlier(max(0.0, delay_s))
+        self.feed.notify()
+
+    def _settled(self, commands: int) -> None:
+        self.pending -= commands
+        self._room_made.set()
+        if not self.pending:
+            self._idle.set()
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Run something on the loop, from any thread; nobody is left to tell once the loop is closed."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            log.debug("the loop is closed; an answer had no one to go to")
+
+
+class _Group:
+    """The answers of one call: resolved together, on the loop, when the last one is in."""
+
+    __slots__ = ("_future", "_left", "_loop", "_results")
+
+    def __init__(self, size: int, future: asyncio.Future[list[Result]], loop: asyncio.AbstractEventLoop) -> None:
+        self._results: list[Result | None] = [None] * size
+        self._left = size
+        self._future = future
+        self._loop = loop
+
+    def slot(self, index: int) -> Callable[[Result], None]:
+        def answer(result: Result) -> None:
+            self._loop.call_soon_threadsafe(self._answer, index, result)
+
+        return answer
+
+    def _answer(self, index: int, result: Result) -> None:
+        self._results[index] = result
+        self._left -= 1
+        if not self._left and not self._future.done():
+            self._future.set_result(self._results)  # type: ignore[arg-type]
+
+
+def _resolve(future: asyncio.Future[Fired], result: Fired | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
+def _ignored(result: Result) -> None:
+    """Follow-ups have no caller; what they could not do is picked up again from the database."""
+    if isinstance(result, Exception):
+        log.warning("a follow-up was not carried out and will be picked up again: %s", result)
+
+
+def _lane_number(command: Command, lanes: int) -> int:
+    contact_id: str | None = getattr(command, "contact_id", None)
+    if isinstance(command, TriggerEvent | DispatchEvent):
+        contact_id = command.event.contact_id
+    name = contact_id or getattr(command, "enrollment_id", None) or getattr(command, "task_id", None) or ""
+    return zlib.crc32(f"{command.tenant}/{name}".encode()) % lanes
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, WorkflowError) else "INTERNAL"

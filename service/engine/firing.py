@@ -1,0 +1,138 @@
+"""Firing timers: claim what is due, decide, save — one transaction, set-based, on the database's clock.
+
+The claim locks enrollments with their contacts and skips what others hold, so any number of replicas may tick and a
+timer still fires once. A run whose decision fails backs off and, after five failures, is quarantined: visible, and out
+of everybody's way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from service.engine.batch import Room, want_events
+from service.engine.ledger import Ledger
+from service.storage.database import Transaction
+from service.storage.dialect import instant_text, load
+from service.storage.enrollments import StoredEnrollment, claim_due
+from service.storage.events import look_back
+from statemachine.cause import Surroundings, TimerCause
+from statemachine.contact import Contact, contact_from_data
+from statemachine.decide import decide
+from statemachine.event import Event
+
+log = logging.getLogger(__name__)
+
+MAX_FAILURES: Final = 5
+_BACKOFF: Final = timedelta(seconds=1)
+
+ContactKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """`claimed` rows were due; `lag_s` is how late (workflow seconds) the latest of them was."""
+
+    claimed: int
+    fired: int
+    lag_s: float
+
+
+class Firing:
+    """One batch of due timers. `ledger` then says what must follow the commit."""
+
+    def __init__(self, room: Room, most: int, *, alone: bool) -> None:
+        self._room = room
+        self._most = most
+        self._alone = alone
+        self._contacts: dict[ContactKey, tuple[Contact, int]] = {}
+        self._events: dict[ContactKey, list[Event]] = {}
+        self.ledger: Ledger
+
+    def run(self, transaction: Transaction) -> Fired:
+        """Raises Conflict when nothing of the batch happened."""
+        claimed = self._claim(transaction)
+        self._load(transaction, claimed)
+        fired = sum(self._fire(stored) for stored, _, _ in claimed)
+        self.ledger.save(transaction)
+        return Fired(len(claimed), fired, _lag_s(claimed, self.ledger.times.workflow))
+
+    def postpone_only(self, transaction: Transaction) -> Fired:
+        """Let what is claimed back off without deciding it: its transition cannot be saved."""
+        claimed = self._claim(transaction)
+        for stored, _, _ in claimed:
+            self.back_off(stored)
+        self.ledger.save(transaction)
+        return Fired(len(claimed), 0, 0.0)
+
+    def _claim(self, transaction: Transaction) -> list[tuple[StoredEnrollment, str | None, int]]:
+        directory = self._room.catalog.refresh(transaction)
+        times = self._room.clock.read(transaction)
+        self.ledger = Ledger(times, directory, self._room.replica_id, self._room.local_queues)
+        paused = any(directory.paused.values())
+        return claim_due(transaction, instant_text(times.workflow), self._most, alone=self._alone, skip_paused=paused)
+
+    def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
+        wanted: dict[tuple[str, str, str], datetime] = {}
+        for stored, profile, revision in claimed:
+            snapshot = stored.snapshot
+            workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
+            if snapshot.contact_id is None or profile is None:
+                continue
+            key = (stored.tenant, snapshot.contact_id)
+            if key not in self._contacts:
+                self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
+            if workflow.reads.events:
+                now = self.ledger.times.workflow
+                want_events(wanted, key, workflow, snapshot.started_at or now, now)
+        if wanted:
+            rows = [
+                {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
+                for (tenant, contact, kind), since in sorted(wanted.items())
+            ]
+            for tenant, event in look_back(transaction, rows):
+                self._events.setdefault((tenant, event.contact_id or ""), []).append(event)
+
+    def _fire(self, stored: StoredEnrollment) -> bool:
+        try:
+            return self._decide(stored)
+        except Exception as error:
+            log.error(
+                "a timer could not be fired",
+                extra={"enrollment": stored.snapshot.id, "workflow": stored.snapshot.workflow, "error": repr(error)},
+            )
+            self.back_off(stored)
+            return False
+
+    def back_off(self, stored: StoredEnrollment) -> None:
+        """Try again later; after MAX_FAILURES not by itself any more."""
+        failures = stored.failures + 1
+        quarantine = failures >= MAX_FAILURES
+        again_at = None if quarantine else self.ledger.times.workflow + _BACKOFF * 2 ** (failures - 1)
+        self.ledger.postpone(stored, again_at, failures, quarantine=quarantine)
+
+    def _decide(self, stored: StoredEnrollment) -> bool:
+        snapshot = stored.snapshot
+        workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
+        assert workflow is not None
+        key = (stored.tenant, snapshot.contact_id or "")
+        contact, revision = self._contacts.get(key, (None, 0))
+        cause = TimerCause(snapshot.visit, snapshot.timers)
+        events = tuple(self._events.get(key, ()))
+        decision = decide(workflow, snapshot, cause, Surroundings(self.ledger.times.workflow, contact, events))
+        if decision is None:
+            self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
+            return False
+        self.ledger.record(stored.tenant, workflow, decision, cause, stored)
+        if decision.contact is not None:
+            self._contacts[key] = (decision.contact, revision)
+            self.ledger.keep_contact(stored.tenant, decision.contact, revision)
+        return True
+
+
+def _lag_s(claimed: Sequence[tuple[StoredEnrollment, str | None, int]], now: datetime) -> float:
+    dues = [stored.due_at for stored, _, _ in claimed if stored.due_at is not None]
+    return max(0.0, (now - min(dues)).total_seconds()) if dues else 0.0

@@ -1,0 +1,233 @@
+"""Lanes: one lane is one thread with one connection and one queue.
+
+A lane takes everything that is waiting (up to 500 commands) as one batch and answers all of it after the commit. There
+is no artificial delay: while one batch commits, the next gathers. Commands of one contact always share a lane, so they
+keep their order. A batch that loses a race runs again; one that fails is run item by item, so that a bad item never
+sinks its neighbours.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from service.engine.batch import Batch, HeldElsewhere, Result, Room
+from service.engine.commands import Command
+from service.engine.firing import Fired, Firing
+from service.engine.ledger import Ledger
+from service.storage.database import Conflict, Database
+from statemachine.errors import Unavailable, WorkflowError
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH: Final = 500
+_RERUNS: Final = 4
+_PUT_BACKS: Final = 200
+_PUT_BACK_S: Final = 0.005
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A command on its way, and whom to tell: `answer(result)` is called once, on the lane's thread."""
+
+    command: Command
+    answer: Callable[[Result], None]
+    put_backs: int = 0
+
+
+@dataclass(slots=True)
+class FireTimers:
+    """Ask a lane to claim and fire due timers until none is left, then tell."""
+
+    answer: Callable[[Fired | Exception], None]
+
+
+class LaneOwner(Protocol):
+    """What a lane tells the engine."""
+
+    def committed(self, ledger: Ledger) -> None:
+        """A batch is durable; follow it up (raised events, continuing runs, tasks for local queues)."""
+
+    def measured(self, items: int, seconds: float, statements: int) -> None: ...
+
+    def settled(self, commands: int) -> None:
+        """So many commands have been answered."""
+
+
+class Lane:
+    """See the module."""
+
+    def __init__(self, name: str, database: Database, room: Room, owner: LaneOwner) -> None:
+        self._database = database
+        self._room = room
+        self._owner = owner
+        self._waiting: deque[Ticket] = deque()
+        self._firings: deque[FireTimers] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, tickets: Sequence[Ticket]) -> None:
+        self._waiting.extend(tickets)
+        self._wake.set()
+
+    def fire(self, request: FireTimers) -> None:
+        self._firings.append(request)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish what is waiting, then end the thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> bool:
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._waiting or self._firings:
+                if self._waiting:
+                    self._run_commands(self._take())
+                if self._firings:
+                    self._fire_once(self._firings[0])
+            if self._stopping and not self._waiting and not self._firings:
+                return
+
+    def _take(self) -> list[Ticket]:
+        waiting = self._waiting
+        return [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+
+    # --- commands ---
+
+    def _run_commands(self, tickets: list[Ticket]) -> None:
+        try:
+            self._settle(tickets, self._run_together([ticket.command for ticket in tickets]))
+        except Unavailable as error:
+            self._settle(tickets, [error] * len(tickets))
+        except Exception as error:
+            if len(tickets) == 1:
+                log.exception("a %s failed", type(tickets[0].command).__name__)
+                self._settle(tickets, [_as_answer(error)])
+                return
+            log.warning("a batch of %d failed and runs item by item: %s", len(tickets), error)
+            for ticket in tickets:
+                self._run_commands([ticket])
+
+    def _run_together(self, commands: list[Command]) -> list[Result]:
+        """One batch, again after a lost race. Raises what it could not get over."""
+        for reruns_left in range(_RERUNS, -1, -1):
+            batch = Batch(self._room, commands)
+            started = time.perf_counter()
+            try:
+                with self._database.transaction() as transaction:
+                    results = batch.run(transaction)
+            except Conflict:
+                if not reruns_left:
+                    raise
+                continue
+            self._owner.measured(len(commands), time.perf_counter() - started, transaction.statements)
+            self._owner.committed(batch.ledger)
+            return results
+        raise AssertionError("unreachable")
+
+    def _settle(self, tickets: list[Ticket], results: Sequence[Result]) -> None:
+        answered = 0
+        put_back: list[Ticket] = []
+        for ticket, result in zip(tickets, results, strict=True):
+            if isinstance(result, HeldElsewhere) and ticket.put_backs < _PUT_BACKS:
+                ticket.put_backs += 1
+                put_back.append(ticket)
+                continue
+            ticket.answer(
+                Unavailable("the contact is busy; try again") if isinstance(result, HeldElsewhere) else result
+            )
+            answered += 1
+        self._owner.settled(answered)
+        if put_back:
+            self._waiting.extendleft(reversed(put_back))
+            if len(put_back) == len(tickets):
+                self._wake.wait(_PUT_BACK_S)
+
+    # --- timers ---
+
+    def _fire_once(self, request: FireTimers) -> None:
+        """One batch of timers; between two batches the commands that wait get their turn."""
+        try:
+            fired = self._fire_batch(alone=False, most=MAX_BATCH)
+            if fired.claimed < MAX_BATCH:
+                fired = _sum(fired, self._fire_batch(alone=True, most=MAX_BATCH))
+        except Exception as error:
+            self._firings.popleft()
+            request.answer(error)
+            return
+        self._firings.popleft()
+        request.answer(fired)
+
+    def _fire_batch(self, *, alone: bool, most: int) -> Fired:
+        try:
+            return self._fire_together(alone=alone, most=most)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.warning("a batch of timers failed and runs one by one: %s", error)
+            return self._fire_one_by_one(alone=alone, most=most)
+
+    def _fire_together(self, *, alone: bool, most: int) -> Fired:
+        for reruns_left in range(_RERUNS, -1, -1):
+            firing = Firing(self._room, most, alone=alone)
+            started = time.perf_counter()
+            try:
+                with self._database.transaction() as transaction:
+                    fired = firing.run(transaction)
+            except Conflict:
+                if not reruns_left:
+                    raise
+                continue
+            if fired.claimed:
+                self._owner.measured(fired.claimed, time.perf_counter() - started, transaction.statements)
+            self._owner.committed(firing.ledger)
+            return fired
+        raise AssertionError("unreachable")
+
+    def _fire_one_by_one(self, *, alone: bool, most: int) -> Fired:
+        total = Fired(0, 0, 0.0)
+        for _ in range(most):
+            try:
+                fired = self._fire_together(alone=alone, most=1)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("a timer cannot be saved; it backs off")
+                fired = self._back_off_first(alone=alone)
+            total = _sum(total, fired)
+            if not fired.claimed:
+                break
+        return total
+
+    def _back_off_first(self, *, alone: bool) -> Fired:
+        firing = Firing(self._room, 1, alone=alone)
+        with self._database.transaction() as transaction:
+            return firing.postpone_only(transaction)
+
+
+def _sum(one: Fired, other: Fired) -> Fired:
+    return Fired(one.claimed + other.claimed, one.fired + other.fired, max(one.lag_s, other.lag_s))
+
+
+def _as_answer(error: Exception) -> Exception:
+    if isinstance(error, WorkflowError):
+        return error
+    return (
+        Unavailable("the database kept refusing the transaction; try again") if isinstance(error, Conflict) else error
+    )

@@ -1,0 +1,368 @@
+"""The ledger of a batch: every row that one transaction will write, gathered while deciding, written at once.
+
+Deciding adds to it and never touches the database; saving is a constant number of statements, each a set of rows in key
+order, whatever the size of the batch. An enrollment that is decided several times in a batch is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from service.engine.catalog import Directory
+from service.engine.clock import Times
+from service.engine.ids import new_id
+from service.engine.local import LocalQueue
+from service.storage import contacts, enrollments, events, history, task_batch
+from service.storage.database import Conflict, Transaction
+from service.storage.enrollments import StoredEnrollment, state_of
+from service.storage.history import history_row
+from service.storage.tasks import LeasedTask
+from statemachine.cause import Cause
+from statemachine.contact import Contact, contact_to_data
+from statemachine.decision import Decision, EmittedEvent, TaskOrder, TaskRetry
+from statemachine.event import Event
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import Workflow
+
+LOCAL_LEASE: Final = timedelta(seconds=30)
+SOURCE: Final = "statewright"
+"""The source of events that steps and contact writes raise."""
+
+
+@dataclass(slots=True)
+class _RunWrite:
+    tenant: str
+    snapshot: Snapshot
+    workflow: Workflow
+    expected: int
+    task_id: str | None
+    variables: bool = False
+    outputs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An event raised in this batch that somebody may listen to: dispatched right after the commit."""
+
+    tenant: str
+    row_id: str
+    event: Event
+
+
+@dataclass(slots=True)
+class Ledger:
+    """`contacts_before` holds the revision under which each contact was locked; 0 for a new one."""
+
+    times: Times
+    directory: Directory
+    replica_id: str
+    local_queues: Mapping[str, LocalQueue]
+    raised: list[Raised] = field(default_factory=list)
+    continues: list[tuple[str, str, int]] = field(default_factory=list)
+    local_tasks: list[LeasedTask] = field(default_factory=list)
+    earliest_due: datetime | None = None
+    _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
+    _postponed: list[dict[str, Any]] = field(default_factory=list)
+    _contacts: dict[tuple[str, str], tuple[Contact, int]] = field(default_factory=dict)
+    _history: list[dict[str, Any]] = field(default_factory=list)
+    _new_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _finished_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _revoked_tasks: list[dict[str, Any]] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
+    _handled: list[dict[str, Any]] = field(default_factory=list)
+    _keys: list[dict[str, Any]] = field(default_factory=list)
+    _requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(
+        self, tenant: str, workflow: Workflow, decision: Decision, cause: Cause, before: StoredEnrollment | None
+    ) -> None:
+        """Everything a decision says, but its contact (which the desk keeps for the next decision)."""
+        snapshot = decision.snapshot
+        cause_id = cause.id
+        write = self._run_write(tenant, workflow, snapshot, before)
+        write.variables |= decision.changed_variables
+        write.outputs |= decision.changed_outputs
+        self._history.extend(history_row(tenant, snapshot.id, cause_id, entry) for entry in decision.history)
+        if decision.revoked and write.task_id:
+            self._revoke(tenant, write)
+        for retry in decision.retries:
+            self._retry(tenant, write, retry)
+        for order in decision.orders:
+            self._order(tenant, write, order)
+        if snapshot.task is None:
+            write.task_id = None
+        if decision.events:
+            self.emit(tenant, snapshot.contact_id, decision.events, _chain(snapshot, cause, workflow))
+        if decision.continues:
+            self.continues.append((tenant, snapshot.id, snapshot.continues))
+        self._note_due(snapshot.due_at)
+
+    def postpone(self, stored: StoredEnrollment, due_at: datetime | None, failures: int, *, quarantine: bool) -> None:
+        """Move a timer without a transition: nothing to do now, or a failure that backs off."""
+        self._postponed.append(
+            {
+                "tenant_id": stored.tenant,
+                "id": stored.snapshot.id,
+                "due_at": due_at,
+                "failures": failures,
+                "quarantined_at": self.times.wall if quarantine else None,
+            }
+        )
+        self._note_due(due_at)
+
+    def keep_contact(self, tenant: str, contact: Contact, revision_before: int) -> None:
+        self._contacts[tenant, contact.id] = (contact, revision_before)
+
+    def finish_task(
+        self, tenant: str, task: LeasedTask, status: str, output: Any, error: Mapping[str, Any] | None
+    ) -> None:
+        """The attempt of a leased task is over, under the lease token it was read with."""
+        self._finished_tasks[tenant, task.id] = {
+            "tenant_id": tenant,
+            "id": task.id,
+            "expected": task.lease_token,
+            "status": status,
+            "attempt": task.attempt,
+            "available_at": task.available_at,
+            "output": output,
+            "last_error": error,
+            "finished_at": self.times.wall,
+        }
+
+    def log_event(self, tenant: str, event: Event) -> None:
+        """Keep an accepted event in the event log."""
+        self._events.append(self._event_row(tenant, new_id(), event, pending=False))
+
+    def handled(self, tenant: str, row_id: str, accepted_at: datetime | None) -> None:
+        self._handled.append({"tenant_id": tenant, "id": row_id, "accepted_at": accepted_at})
+
+    def emit(
+        self, tenant: str, contact_id: str | None, emitted: Iterable[EmittedEvent], chain: tuple[str, ...]
+    ) -> None:
+        """Store raised events; those somebody listens to become commands right after the commit."""
+        for one in emitted:
+            row_id = new_id()
+            event = Event(
+                row_id, one.type, SOURCE, contact_id, data=one.data, accepted_at=self.times.workflow, chain=chain
+            )
+            pending = self.directory.listened(tenant, one.type)
+            self._events.append(self._event_row(tenant, row_id, event, pending=pending))
+            if pending:
+                self.raised.append(Raised(tenant, row_id, event))
+
+    def remember_event(self, tenant: str, event: Event, body_hash: str, verdicts: list[dict[str, Any]]) -> None:
+        self._keys.append(
+            {
+                "tenant_id": tenant,
+                "source": event.source,
+                "event_id": event.id,
+                "body_hash": body_hash,
+                "verdicts": verdicts,
+                "accepted_at": self.times.wall,
+            }
+        )
+
+    def remember_request(self, tenant: str, method: str, request_id: str, body_hash: str, answer: Any) -> None:
+        self._requests.append(
+            {
+                "tenant_id": tenant,
+                "method": method,
+                "request_id": request_id,
+                "body_hash": body_hash,
+                "answer": answer,
+                "created_at": self.times.wall,
+            }
+        )
+
+    def save(self, transaction: Transaction) -> None:
+        """Write everything down. Raises Conflict when any row was changed by somebody else meanwhile."""
+        writes = self._writes()
+        if not writes:
+            return
+        counts = transaction.write_all([(sql, rows) for sql, rows, _ in writes])
+        for (_, rows, exact), count in zip(writes, counts, strict=True):
+            if exact and count != len(rows):
+                raise Conflict(f"{len(rows) - count} rows were changed by another transaction")
+
+    def _writes(self) -> list[tuple[str, list[Mapping[str, Any]], bool]]:
+        inserts = [self._inserted_run(run) for run in self._runs.values() if run.expected == 0]
+        updates = [self._updated_run(run) for run in self._runs.values() if run.expected > 0]
+        changed = [self._contact_row(tenant, *entry) for (tenant, _), entry in self._contacts.items()]
+        sections: list[tuple[str, list[Any], bool]] = [
+            (contacts.WRITE, sorted(changed, key=_by_id), True),
+            (enrollments.INSERT, sorted(inserts, key=_by_id), True),
+            (enrollments.UPDATE, sorted(updates, key=_by_id), True),
+            (enrollments.POSTPONE, sorted(self._postponed, key=_by_id), False),
+            (history.INSERT, self._history, True),
+            (task_batch.INSERT, list(self._new_tasks.values()), True),
+            (task_batch.FINISH, sorted(self._finished_tasks.values(), key=_by_id), True),
+            (task_batch.REVOKE, sorted(self._revoked_tasks, key=_by_id), False),
+            (events.INSERT, self._events, True),
+            (events.HANDLED, self._handled, False),
+            (events.INSERT_KEYS, sorted(self._keys, key=_by_event), True),
+            (events.INSERT_REQUESTS, sorted(self._requests, key=_by_request), True),
+        ]
+        return [section for section in sections if section[1]]
+
+    def _run_write(
+        self, tenant: str, workflow: Workflow, snapshot: Snapshot, before: StoredEnrollment | None
+    ) -> _RunWrite:
+        write = self._runs.get((tenant, snapshot.id))
+        if write is None:
+            expected = before.snapshot.revision if before else 0
+            write = _RunWrite(tenant, snapshot, workflow, expected, before.task_id if before else None)
+            self._runs[tenant, snapshot.id] = write
+        write.snapshot = snapshot
+        return write
+
+    def _order(self, tenant: str, write: _RunWrite, order: TaskOrder) -> None:
+        task = self._task_of(tenant, write.snapshot, order)
+        write.task_id = task.id
+        local = self.local_queues.get(order.queue)
+        if local is not None and local.free > len(self.local_tasks):
+            task = task_batch.leased(task, self.replica_id, self.times.wall + LOCAL_LEASE)
+            self.local_tasks.append(task)
+        self._new_tasks[task.id] = task_batch.task_row(task)
+
+    def _task_of(self, tenant: str, snapshot: Snapshot, order: TaskOrder) -> LeasedTask:
+        return LeasedTask(
+            tenant_id=tenant,
+            id=new_id(),
+            enrollment_id=snapshot.id,
+            contact_id=snapshot.contact_id,
+            workflow=snapshot.workflow,
+            version=snapshot.version,
+            step=order.step,
+            visit=order.visit,
+            type=order.type,
+            queue=order.queue,
+            status="ready",
+            priority=order.priority or snapshot.priority,
+            input=dict(order.input),
+            outcomes=order.outcomes,
+            idempotency_key=f"{tenant}/{snapshot.id}/{order.step}/{order.visit}",
+            attempt=1,
+            max_attempts=order.max_attempts,
+            timeout_s=order.timeout_s,
+            at_most_once=order.at_most_once,
+            available_at=self.times.workflow,
+            lease_token=0,
+            lease_until=None,
+            worker_id=None,
+            last_error=None,
+            created_at=self.times.wall,
+            finished_at=None,
+            output=None,
+        )
+
+    def _retry(self, tenant: str, write: _RunWrite, retry: TaskRetry) -> None:
+        if write.task_id is None:
+            return
+        row = self._finished_tasks.get((tenant, write.task_id))
+        if row is not None:
+            row.update(status="ready", attempt=retry.attempt, available_at=retry.available_at, finished_at=None)
+
+    def _revoke(self, tenant: str, write: _RunWrite) -> None:
+        """Cancel the open task; one that was ordered in this very batch is written cancelled."""
+        assert write.task_id is not None
+        fresh = self._new_tasks.get(write.task_id)
+        if fresh is not None:
+            fresh.update(status="cancelled", finished_at=self.times.wall)
+            self.local_tasks = [task for task in self.local_tasks if task.id != write.task_id]
+        elif (tenant, write.task_id) not in self._finished_tasks:
+            self._revoked_tasks.append({"tenant_id": tenant, "id": write.task_id, "finished_at": self.times.wall})
+
+    def _inserted_run(self, run: _RunWrite) -> dict[str, Any]:
+        snapshot = run.snapshot
+        return {
+            **self._shared_columns(run),
+            "workflow": snapshot.workflow,
+            "version": snapshot.version,
+            "contact_id": snapshot.contact_id,
+            "entry_key": snapshot.entry_key,
+            "priority": snapshot.priority,
+            "parent_id": snapshot.parent_id,
+            "trigger": snapshot.trigger,
+            "variables": snapshot.variables or None,
+            "outputs": snapshot.outputs or None,
+            "started_at": snapshot.started_at,
+        }
+
+    def _updated_run(self, run: _RunWrite) -> dict[str, Any]:
+        return {
+            **self._shared_columns(run),
+            "expected": run.expected,
+            "variables": run.snapshot.variables if run.variables else None,
+            "outputs": run.snapshot.outputs if run.outputs else None,
+        }
+
+    def _shared_columns(self, run: _RunWrite) -> dict[str, Any]:
+        snapshot = run.snapshot
+        kinds = run.workflow.waiting_for(snapshot.step) if snapshot.live else ()
+        return {
+            "tenant_id": run.tenant,
+            "id": snapshot.id,
+            "status": snapshot.status.value,
+            "step": snapshot.step,
+            "due_at": snapshot.due_at,
+            "waiting_for": sorted(kinds) if kinds else None,
+            "revision": snapshot.revision,
+            "task_id": run.task_id,
+            "state": state_of(snapshot),
+            "exit_reason": snapshot.exit_reason,
+            "transition_at": snapshot.transition_at,
+            "ended_at": snapshot.ended_at,
+        }
+
+    def _contact_row(self, tenant: str, contact: Contact, revision_before: int) -> dict[str, Any]:
+        return {
+            "tenant_id": tenant,
+            "id": contact.id,
+            "profile": contact_to_data(contact),
+            "revision": revision_before + 1,
+            "now": self.times.wall,
+        }
+
+    def _event_row(self, tenant: str, row_id: str, event: Event, *, pending: bool) -> dict[str, Any]:
+        return {
+            "tenant_id": tenant,
+            "accepted_at": event.accepted_at,
+            "id": row_id,
+            "source": event.source,
+            "event_id": event.id,
+            "type": event.type,
+            "contact_id": event.contact_id,
+            "conversation_id": event.conversation_id,
+            "key": event.key,
+            "data": event.data,
+            "occurred_at": event.occurred_at,
+            "priority": event.priority,
+            "chain": event.chain or None,
+            "pending": pending,
+        }
+
+    def _note_due(self, due_at: datetime | None) -> None:
+        if due_at is not None and (self.earliest_due is None or due_at < self.earliest_due):
+            self.earliest_due = due_at
+
+
+def _chain(snapshot: Snapshot, cause: Cause, workflow: Workflow) -> tuple[str, ...]:
+    """The workflows that led to what this decision raises: those of the event it handled, or that enrolled it."""
+    event: Event | None = getattr(cause, "event", None)
+    before = event.chain if event is not None else tuple(snapshot.trigger.get("chain", ()))
+    return (*before, workflow.key)
+
+
+def _by_id(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["tenant_id"], row["id"]
+
+
+def _by_event(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["tenant_id"], row["source"], row["event_id"]
+
+
+def _by_request(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["tenant_id"], row["method"], row["request_id"]

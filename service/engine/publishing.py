@@ -1,0 +1,182 @@
+"""Publishing: a source becomes an immutable version, and becomes active, in one transaction.
+
+Concurrent publishes of one workflow are serialised; the identical source again gives the version that exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from service.engine.catalog import Catalog, listens_of
+from service.engine.clock import Clock
+from service.storage.database import Transaction
+from service.storage.dialect import instant_text
+from service.storage.enrollments import wake_workflow
+from service.storage.workflows import (
+    StoredVersion,
+    StoredWorkflow,
+    get_version,
+    get_workflow,
+    insert_version,
+    lock_publishing,
+    save_workflow,
+    versions_with_source,
+)
+from statemachine.definition import load_workflow
+from statemachine.errors import DefinitionError, NotFound, StaleRevision
+from statemachine.problem import Problem
+from statemachine.reader import Format
+from statemachine.source import Format
+from statemachine.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A source with the key and name that may be given beside it. `activate` False only stores the version."""
+
+    tenant: str
+    source: str
+    format: Format | None = None
+    key: str | None = None
+    name: str | None = None
+    activate: bool = True
+    lenient: bool = False
+    expected_revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    workflow: StoredWorkflow
+    version: StoredVersion
+    warnings: tuple[Problem, ...]
+    created: bool
+
+
+def publish(transaction: Transaction, catalog: Catalog, clock: Clock, request: Publication) -> Published:
+    """Raises DefinitionError with every problem, or StaleRevision; nothing is stored then."""
+    loaded = load_workflow(
+        request.source, format=request.format, key=request.key, name=request.name, lenient=request.lenient
+    )
+    if loaded.workflow is None:
+        raise DefinitionError(loaded.problems)
+    workflow = loaded.workflow
+    lock_publishing(transaction, request.tenant, workflow.key)
+    stored = get_workflow(transaction, request.tenant, workflow.key)
+    _check_revision(stored, request.expected_revision)
+    source_hash = _source_hash(request)
+    for same in versions_with_source(transaction, request.tenant, workflow.key, source_hash):
+        return _publish_again(transaction, clock, request, stored, same, loaded.problems)
+    version = _new_version(request, workflow, loaded.source_format, stored, source_hash, clock, transaction)
+    insert_version(transaction, version)
+    row = _saved_workflow(request, workflow, stored, version)
+    save_workflow(transaction, row)
+    return Published(row, version, loaded.problems, created=True)
+
+
+def activate(
+    transaction: Transaction, clock: Clock, tenant: str, key: str, version: int, expected_revision: int | None
+) -> StoredWorkflow:
+    """Make a version the one that new enrollments get. Raises NotFound, StaleRevision."""
+    stored = _locked(transaction, tenant, key, expected_revision)
+    if get_version(transaction, tenant, key, version) is None:
+        raise NotFound("version", f"{key}@{version}")
+    return _changed(transaction, clock, stored, active_version=version)
+
+
+def set_paused(
+    transaction: Transaction, clock: Clock, tenant: str, key: str, *, paused: bool, expected_revision: int | None
+) -> StoredWorkflow:
+    """Pause (no entries, runs are held) or resume (held runs look at what they missed) a workflow."""
+    stored = _locked(transaction, tenant, key, expected_revision)
+    status = "paused" if paused else "active"
+    if stored.status == status:
+        return stored
+    if not paused:
+        wake_workflow(transaction, tenant, key, instant_text(clock.read(transaction).workflow))
+    return _changed(transaction, clock, stored, status=status)
+
+
+def _publish_again(
+    transaction: Transaction,
+    clock: Clock,
+    request: Publication,
+    stored: StoredWorkflow | None,
+    same: StoredVersion,
+    problems: tuple[Problem, ...],
+) -> Published:
+    assert stored is not None
+    if request.activate and stored.active_version != same.version:
+        stored = _changed(transaction, clock, stored, active_version=same.version)
+    return Published(stored, same, problems, created=False)
+
+
+def _new_version(
+    request: Publication,
+    workflow: Workflow,
+    source_format: str,
+    stored: StoredWorkflow | None,
+    source_hash: str,
+    clock: Clock,
+    transaction: Transaction,
+) -> StoredVersion:
+    return StoredVersion(
+        tenant=request.tenant,
+        workflow=workflow.key,
+        version=stored.latest_version + 1 if stored else 1,
+        format=source_format,
+        source=request.source,
+        source_hash=source_hash,
+        name=workflow.name,
+        label=workflow.label,
+        lenient=request.lenient,
+        listens=listens_of(workflow),
+        published_at=clock.read(transaction).wall,
+    )
+
+
+def _saved_workflow(
+    request: Publication, workflow: Workflow, stored: StoredWorkflow | None, version: StoredVersion
+) -> StoredWorkflow:
+    active = version.version if request.activate and workflow.active else (stored.active_version if stored else None)
+    return StoredWorkflow(
+        tenant=request.tenant,
+        key=workflow.key,
+        name=workflow.name,
+        description=workflow.description,
+        status=stored.status if stored else "active",
+        active_version=active,
+        latest_version=version.version,
+        revision=stored.revision + 1 if stored else 1,
+        created_at=stored.created_at if stored else version.published_at,
+        updated_at=version.published_at,
+    )
+
+
+def _locked(transaction: Transaction, tenant: str, key: str, expected_revision: int | None) -> StoredWorkflow:
+    lock_publishing(transaction, tenant, key)
+    stored = get_workflow(transaction, tenant, key)
+    if stored is None:
+        raise NotFound("workflow", key)
+    _check_revision(stored, expected_revision)
+    return stored
+
+
+def _changed(transaction: Transaction, clock: Clock, stored: StoredWorkflow, **changes: object) -> StoredWorkflow:
+    at = clock.read(transaction).wall
+    changed: StoredWorkflow = replace(stored, revision=stored.revision + 1, updated_at=at, **changes)  # type: ignore[arg-type]
+    save_workflow(transaction, changed)
+    return changed
+
+
+def _check_revision(stored: StoredWorkflow | None, expected: int | None) -> None:
+    present = stored.revision if stored else 0
+    if expected is not None and expected != present:
+        raise StaleRevision(
+            f"the workflow is at revision {present}, not {expected}; read it again", revision=str(present)
+        )
+
+
+def _source_hash(request: Publication) -> str:
+    text = "\0".join((request.source, request.key or "", request.name or "", str(request.lenient)))
+    return blake2b(text.encode(), digest_size=16).hexdigest()

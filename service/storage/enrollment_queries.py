@@ -1,0 +1,212 @@
+"""Reading enrollments: one, a list, counts, and the path each has taken. No query here changes or locks anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from service.storage.database import Transaction
+from service.storage.dialect import instant_text, load
+from service.storage.enrollments import SNAPSHOT_COLUMNS, stored_of
+from service.storage.tables import LIVE_SQL
+from statemachine.errors import NotFound
+from statemachine.snapshot import Snapshot
+
+_WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
+_COLUMNS: Final = f"{SNAPSHOT_COLUMNS}, e.waiting_for, t.max_attempts, t.queue, t.status"
+_FROM: Final = "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id"
+_PATH_KINDS: Final = "h.kind in ('step_started', 'waiting', 'step_completed', 'step_failed') and h.step is not null"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentRecord:
+    """An enrollment as people see it. `max_attempts`, `queue` and `task_status` are those of its open task.
+
+    `path` is filled only where it is asked for; `last_step` is where it ended (or rests).
+    """
+
+    snapshot: Snapshot
+    task_id: str | None
+    due_at: datetime | None
+    quarantined_at: datetime | None
+    waiting_for: tuple[str, ...]
+    max_attempts: int
+    queue: str | None
+    task_status: str | None
+    last_step: str = ""
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentFilter:
+    """Which enrollments; what is left out lets everything through. The two instants are workflow time."""
+
+    tenant: str
+    workflow: str = ""
+    version: int | None = None
+    contact_id: str = ""
+    statuses: tuple[str, ...] = ()
+    step: str = ""
+    started_from: datetime | None = None
+    started_before: datetime | None = None
+    parent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`by_step` counts live enrollments by the step they rest in."""
+
+    total: int
+    by_status: dict[str, int]
+    by_step: dict[str, int]
+
+
+def find_enrollment(transaction: Transaction, tenant: str, enrollment_id: str) -> EnrollmentRecord:
+    """One enrollment with its path. Raises NotFound."""
+    rows = transaction.rows(
+        f"select {_COLUMNS} from {_FROM} where e.tenant_id = :tenant and e.id = :id", tenant=tenant, id=enrollment_id
+    )
+    if not rows:
+        raise NotFound("enrollment", enrollment_id)
+    return _records(transaction, tenant, rows, paths=True)[0]
+
+
+def find_enrollments(
+    transaction: Transaction, tenant: str, enrollment_ids: Sequence[str], *, paths: bool
+) -> dict[str, EnrollmentRecord]:
+    """Several enrollments by id; unknown ids are left out."""
+    rows = transaction.rows(
+        f"select {_COLUMNS} from {_FROM} where e.tenant_id = :tenant and e.id in "
+        "(select wanted_id from {rows:wanted; wanted_id text})",
+        tenant=tenant,
+        wanted=[{"wanted_id": enrollment_id} for enrollment_id in enrollment_ids],
+    )
+    return {record.snapshot.id: record for record in _records(transaction, tenant, rows, paths=paths)}
+
+
+def list_enrollments(
+    transaction: Transaction,
+    wanted: EnrollmentFilter,
+    *,
+    after: str | None,
+    newest_first: bool,
+    limit: int,
+    paths: bool,
+) -> list[EnrollmentRecord]:
+    """A page by id, which is by start; `after` is the last id of the page before."""
+    conditions, parameters = _conditions(wanted)
+    if after is not None:
+        conditions.append("e.id < :after" if newest_first else "e.id > :after")
+        parameters["after"] = after
+    order = "desc" if newest_first else "asc"
+    sql = f"select {_COLUMNS} from {_FROM} where {' and '.join(conditions)} order by e.id {order} limit :limit"
+    rows = transaction.rows(sql, limit=limit, **parameters)
+    return _records(transaction, wanted.tenant, rows, paths=paths)
+
+
+def count_enrollments(transaction: Transaction, wanted: EnrollmentFilter) -> Counts:
+    """How many there are, in total, by status, and (the live ones) by step."""
+    conditions, parameters = _conditions(wanted)
+    rows = transaction.rows(
+        f"select e.status, case when {LIVE_SQL.replace('status', 'e.status')} then e.step end as at_step, count(*) "
+        f"from enrollments as e where {' and '.join(conditions)} group by 1, 2",
+        **parameters,
+    )
+    by_status: dict[str, int] = {}
+    by_step: dict[str, int] = {}
+    for status, step, number in rows:
+        by_status[status] = by_status.get(status, 0) + int(number)
+        if step:
+            by_step[step] = by_step.get(step, 0) + int(number)
+    return Counts(sum(by_status.values()), by_status, by_step)
+
+
+def count_by_workflow(transaction: Transaction, tenant: str, workflows: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Status → number of enrollments, by workflow."""
+    rows = transaction.rows(
+        "select e.workflow, e.status, count(*) from enrollments as e where e.tenant_id = :tenant and e.workflow in "
+        "(select workflow_key from {rows:wanted; workflow_key text}) group by 1, 2",
+        tenant=tenant,
+        wanted=[{"workflow_key": key} for key in workflows],
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for workflow, status, number in rows:
+        counts.setdefault(workflow, {})[status] = int(number)
+    return counts
+
+
+def paths_of(transaction: Transaction, tenant: str, enrollment_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The steps that enrollments went through, in order: rounds repeated, skipped steps left out."""
+    rows = transaction.rows(
+        f"select h.enrollment_id, h.step from history as h where h.tenant_id = :tenant and h.enrollment_id in "
+        f"(select wanted_id from {{rows:wanted; wanted_id text}}) and {_PATH_KINDS} "
+        "group by h.enrollment_id, h.visit, h.step order by h.enrollment_id, min(h.sequence)",
+        tenant=tenant,
+        wanted=[{"wanted_id": enrollment_id} for enrollment_id in enrollment_ids],
+    )
+    paths: dict[str, list[str]] = {}
+    for enrollment_id, step in rows:
+        paths.setdefault(enrollment_id, []).append(step)
+    return {enrollment_id: tuple(path) for enrollment_id, path in paths.items()}
+
+
+def _records(transaction: Transaction, tenant: str, rows: Sequence[Any], *, paths: bool) -> list[EnrollmentRecord]:
+    ids = [row[1] for row in rows]
+    found = paths_of(transaction, tenant, ids) if paths and ids else {}
+    ended = [row[1] for row in rows if not row[7]] if not paths else []
+    last = _last_steps(transaction, tenant, ended) if ended else {}
+    return [_record(row, found.get(row[1], ()), last.get(row[1], "")) for row in rows]
+
+
+def _record(row: Any, path: tuple[str, ...], last_step: str) -> EnrollmentRecord:
+    stored = stored_of(row[:_WIDTH])
+    snapshot = stored.snapshot
+    waiting_for, max_attempts, queue, task_status = row[_WIDTH:]
+    return EnrollmentRecord(
+        snapshot,
+        stored.task_id,
+        stored.due_at,
+        stored.quarantined_at,
+        tuple(load(waiting_for) or ()),
+        max_attempts or 0,
+        queue,
+        task_status,
+        snapshot.step or last_step or (path[-1] if path else ""),
+        path,
+    )
+
+
+def _last_steps(transaction: Transaction, tenant: str, enrollment_ids: Sequence[str]) -> dict[str, str]:
+    rows = transaction.rows(
+        "select h.enrollment_id, h.step from history as h join (select l.enrollment_id, max(l.sequence) as sequence "
+        "from history as l where l.tenant_id = :tenant and l.enrollment_id in "
+        f"(select wanted_id from {{rows:wanted; wanted_id text}}) and {_PATH_KINDS.replace('h.', 'l.')} "
+        "group by l.enrollment_id) as m on h.enrollment_id = m.enrollment_id and h.sequence = m.sequence "
+        "where h.tenant_id = :tenant",
+        tenant=tenant,
+        wanted=[{"wanted_id": enrollment_id} for enrollment_id in enrollment_ids],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _conditions(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
+    conditions = ["e.tenant_id = :tenant"]
+    parameters: dict[str, Any] = {"tenant": wanted.tenant}
+    for name in ("workflow", "version", "contact_id", "step", "parent_id"):
+        value = getattr(wanted, name)
+        if value not in ("", None):
+            conditions.append(f"e.{name} = :{name}")
+            parameters[name] = value
+    if wanted.statuses:
+        conditions.append("e.status in (select status_word from {rows:statuses; status_word text})")
+        parameters["statuses"] = [{"status_word": status} for status in wanted.statuses]
+    for name, at, sign in (
+        ("started_from", wanted.started_from, ">="),
+        ("started_before", wanted.started_before, "<"),
+    ):
+        if at is not None:
+            conditions.append(f"e.started_at {sign} :{name}")
+            parameters[name] = instant_text(at)
+    return conditions, parameters

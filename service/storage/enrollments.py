@@ -1,0 +1,252 @@
+"""Enrollments at rest: rows to snapshots and back, and the statements of the batch.
+
+What queries and indexes ask for are columns; everything else of a snapshot is `state`. Variables and outputs have
+columns of their own, so that a transition that does not touch them does not write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from service.storage.database import Row, Transaction
+from service.storage.dialect import instant, load
+from service.storage.tables import LIVE_SQL
+from statemachine.snapshot import (
+    Snapshot,
+    Status,
+    last_error_from_data,
+    open_task_from_data,
+)
+
+SNAPSHOT_COLUMNS: Final = (
+    "e.tenant_id, e.id, e.workflow, e.version, e.contact_id, e.entry_key, e.status, e.step, e.priority, e.revision, "
+    "e.parent_id, e.open_children, e.trigger, e.variables, e.outputs, e.state, e.exit_reason, e.started_at, "
+    "e.transition_at, e.ended_at, e.task_id, e.failures, e.due_at, e.quarantined_at"
+)
+"""What `stored_of` and `snapshot_of` read, in this order, from table alias `e`."""
+
+_WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnrollment:
+    """A snapshot with what only the store knows of it."""
+
+    tenant: str
+    snapshot: Snapshot
+    task_id: str | None
+    failures: int
+    due_at: datetime | None
+    quarantined_at: datetime | None
+
+
+def stored_of(row: Row) -> StoredEnrollment:
+    return StoredEnrollment(row[0], snapshot_of(row), row[20], row[21], instant(row[22]), instant(row[23]))
+
+
+def snapshot_of(row: Row) -> Snapshot:
+    """The snapshot of a row selected as SNAPSHOT_COLUMNS."""
+    state = load(row[15])
+    get = state.get
+    task, error = get("task"), get("last_error")
+    return Snapshot(
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        Status(row[6]),
+        row[7],
+        get("visit", 0),
+        get("sequence", 0),
+        get("transitions", 0),
+        get("timers", 0),
+        row[8],
+        row[10],
+        row[11],
+        load(row[12]),
+        load(row[13]) or {},
+        load(row[14]) or {},
+        get("variants", {}),
+        _instants(get("deadlines")),
+        _instant(get("anchor_at")),
+        _instants(get("step_starts")),
+        get("previous_step"),
+        open_task_from_data(task) if task else None,
+        instant(row[17]),
+        _instant(get("entered_at")),
+        instant(row[18]),
+        instant(row[19]),
+        _instant(get("paused_at")),
+        get("pause_timers", "keep"),
+        tuple(get("held", ())),
+        tuple(get("consumed", ())),
+        get("continues", 0),
+        get("executed_steps", 0),
+        get("failed_steps", 0),
+        get("retried_steps", 0),
+        last_error_from_data(error) if error else None,
+        row[16],
+        get("goal"),
+        row[9],
+    )
+
+
+_PLAIN: Final = (
+    "visit", "sequence", "transitions", "timers", "variants", "previous_step", "held", "consumed", "continues",
+    "executed_steps", "failed_steps", "retried_steps", "goal",
+)  # fmt: skip
+
+
+def state_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The `state` column: what has no column of its own and is not empty."""
+    state: dict[str, Any] = {}
+    for name in _PLAIN:
+        value = getattr(snapshot, name)
+        if value:
+            state[name] = value
+    if snapshot.deadlines:
+        state["deadlines"] = snapshot.deadlines
+    if snapshot.step_starts and snapshot.live:
+        state["step_starts"] = snapshot.step_starts
+    if snapshot.anchor_at is not None:
+        state["anchor_at"] = snapshot.anchor_at
+    if snapshot.entered_at is not None:
+        state["entered_at"] = snapshot.entered_at
+    if snapshot.paused_at is not None:
+        state["paused_at"] = snapshot.paused_at
+    if snapshot.pause_timers != "keep":
+        state["pause_timers"] = snapshot.pause_timers
+    if snapshot.task is not None:
+        task = snapshot.task
+        state["task"] = {"step": task.step, "visit": task.visit, "attempt": task.attempt, "retry_at": task.retry_at}
+    if snapshot.last_error is not None:
+        error = snapshot.last_error
+        state["last_error"] = {"step": error.step, "code": error.code, "message": error.message, "at": error.at}
+    return state
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _instants(texts: dict[str, str] | None) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(text) for name, text in texts.items()} if texts else {}
+
+
+INSERT: Final = """
+insert into enrollments (tenant_id, id, workflow, version, contact_id, entry_key, status, step, due_at, waiting_for,
+    priority, revision, parent_id, task_id, trigger, variables, outputs, state, exit_reason, started_at, transition_at,
+    ended_at)
+select tenant_id, id, workflow, version, contact_id, entry_key, status, step, due_at, waiting_for, priority, revision,
+    parent_id, task_id, trigger, variables, outputs, state, exit_reason, started_at, transition_at, ended_at
+from {rows:rows; tenant_id text, id text, workflow text, version int, contact_id text, entry_key text, status text,
+    step text, due_at timestamptz, waiting_for json, priority int, revision bigint, parent_id text, task_id text,
+    trigger json, variables json, outputs json, state json, exit_reason text, started_at timestamptz,
+    transition_at timestamptz, ended_at timestamptz} where true"""
+
+UPDATE: Final = """
+update enrollments as e set status = r.status, step = r.step, due_at = r.due_at, waiting_for = r.waiting_for,
+    revision = r.revision, task_id = r.task_id, variables = coalesce(r.variables, e.variables),
+    outputs = coalesce(r.outputs, e.outputs), state = r.state, exit_reason = r.exit_reason,
+    transition_at = r.transition_at, ended_at = r.ended_at, failures = 0, quarantined_at = null
+from {rows:rows; tenant_id text, id text, expected bigint, status text, step text, due_at timestamptz, waiting_for json,
+    revision bigint, task_id text, variables json, outputs json, state json, exit_reason text,
+    transition_at timestamptz, ended_at timestamptz}
+where e.tenant_id = r.tenant_id and e.id = r.id and e.revision = r.expected"""
+
+POSTPONE: Final = """
+update enrollments as e set due_at = r.due_at, failures = r.failures, quarantined_at = r.quarantined_at
+from {rows:rows; tenant_id text, id text, due_at timestamptz, failures int, quarantined_at timestamptz}
+where e.tenant_id = r.tenant_id and e.id = r.id"""
+
+_BY_CONTACT: Final = f"""
+select {SNAPSHOT_COLUMNS} from {{rows:contacts; tenant_id text, contact_id text}}
+join enrollments as e on e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.{LIVE_SQL}"""
+
+_BY_ID: Final = f"""
+select {SNAPSHOT_COLUMNS} from {{rows:ids; tenant_id text, id text}}
+join enrollments as e on e.tenant_id = r.tenant_id and e.id = r.id"""
+
+
+def load_runs(
+    transaction: Transaction, contacts: list[dict[str, str]], ids: list[dict[str, str]]
+) -> list[StoredEnrollment]:
+    """The live enrollments of these contacts and the enrollments of these ids, in one query."""
+    queries: list[str] = []
+    parameters: dict[str, Any] = {}
+    if contacts:
+        queries.append(_BY_CONTACT)
+        parameters["contacts"] = contacts
+    if ids:
+        queries.append(_BY_ID)
+        parameters["ids"] = ids
+    if not queries:
+        return []
+    rows = transaction.rows(" union all ".join(queries), **parameters)
+    return [stored_of(row) for row in rows]
+
+
+_PAST: Final = """
+select e.tenant_id, e.contact_id, e.workflow, e.entry_key, count(*), max(e.started_at), max(e.ended_at)
+from {rows:wanted; tenant_id text, contact_id text, workflow text}
+join enrollments as e on e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.workflow = r.workflow
+group by e.tenant_id, e.contact_id, e.workflow, e.entry_key"""
+
+
+def load_past(transaction: Transaction, wanted: list[dict[str, str]]) -> Sequence[Row]:
+    """(tenant, contact, workflow, entry key, entries, last start, last end) for entry rules that ask for the past."""
+    return transaction.rows(_PAST, wanted=wanted)
+
+
+_DUE: Final = f"""
+select {SNAPSHOT_COLUMNS}, c.profile, c.revision from enrollments as e
+join contacts as c on c.tenant_id = e.tenant_id and c.id = e.contact_id
+where e.due_at <= :now and e.due_at is not null and e.contact_id is not null
+order by e.due_at limit :most {{for update of e, c skip locked}}"""
+
+_DUE_ALONE: Final = f"""
+select {SNAPSHOT_COLUMNS}, null, 0 from enrollments as e
+where e.due_at <= :now and e.due_at is not null and e.contact_id is null
+order by e.due_at limit :most {{for update of e skip locked}}"""
+
+_NOT_PAUSED: Final = "not exists (select 1 from workflows as w where w.tenant_id = e.tenant_id and w.key = e.workflow and w.status = 'paused')"  # noqa: E501
+
+
+def claim_due(
+    transaction: Transaction, now: Any, most: int, *, alone: bool, skip_paused: bool
+) -> list[tuple[StoredEnrollment, str | None, int]]:
+    """Lock up to `most` enrollments whose time has come, the earliest first, with their contacts.
+
+    `alone` claims those without a contact. Rows that others hold are skipped. `skip_paused` leaves the runs of paused
+    workflows where they are.
+    """
+    sql = _DUE_ALONE if alone else _DUE
+    if skip_paused:
+        sql = sql.replace("where e.due_at", f"where {_NOT_PAUSED} and e.due_at", 1)
+    return [(stored_of(row), row[_WIDTH], row[_WIDTH + 1]) for row in transaction.rows(sql, now=now, most=most)]
+
+
+def next_due(transaction: Transaction, *, skip_paused: bool) -> datetime | None:
+    """The earliest due instant of all enrollments (workflow time)."""
+    pause = f" and {_NOT_PAUSED}" if skip_paused else ""
+    row = transaction.row(
+        f"select min(d) from (select min(e.due_at) as d from enrollments as e where e.due_at is not null and "
+        f"e.contact_id is not null{pause} union all select min(e.due_at) from enrollments as e where e.due_at is not "
+        f"null and e.contact_id is null{pause}) as x"
+    )
+    return instant(row[0]) if row else None
+
+
+def wake_workflow(transaction: Transaction, tenant: str, workflow: str, now: str) -> int:
+    """Let every waiting run of a workflow look again at what happened while it was held."""
+    return transaction.write(
+        "update enrollments set due_at = :now where tenant_id = :tenant and workflow = :workflow "
+        "and status = 'waiting'",
+        tenant=tenant,
+        workflow=workflow,
+        now=now,
+    )

@@ -1,0 +1,130 @@
+"""Events at rest: the deduplication keys, the log that waits and conditions look back into, and repeated requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from service.storage.database import Row, Transaction
+from service.storage.dialect import instant, load
+from statemachine.event import Event
+
+EVENT_COLUMNS: Final = (
+    "e.tenant_id, e.id, e.source, e.event_id, e.type, e.contact_id, e.conversation_id, e.key, e.data, e.occurred_at, "
+    "e.accepted_at, e.priority, e.chain"
+)
+
+
+def event_of(row: Row) -> Event:
+    """The event of a row selected as EVENT_COLUMNS."""
+    return Event(
+        id=row[3],
+        type=row[4],
+        source=row[2],
+        contact_id=row[5],
+        conversation_id=row[6],
+        key=row[7],
+        data=load(row[8]),
+        occurred_at=instant(row[9]),
+        accepted_at=instant(row[10]),
+        priority=row[11],
+        chain=tuple(load(row[12]) or ()),
+    )
+
+
+INSERT: Final = """
+insert into events (tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data,
+    occurred_at, priority, chain, pending)
+select tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data, occurred_at,
+    priority, chain, pending
+from {rows:rows; tenant_id text, accepted_at timestamptz, id text, source text, event_id text, type text,
+    contact_id text, conversation_id text, key text, data json, occurred_at timestamptz, priority int, chain json,
+    pending bool} where true"""
+
+HANDLED: Final = """
+update events as e set pending = false from {rows:rows; tenant_id text, id text, accepted_at timestamptz}
+where e.tenant_id = r.tenant_id and e.accepted_at = r.accepted_at and e.id = r.id and e.pending"""
+
+INSERT_KEYS: Final = """
+insert into event_keys (tenant_id, source, event_id, body_hash, verdicts, accepted_at)
+select tenant_id, source, event_id, body_hash, verdicts, accepted_at
+from {rows:rows; tenant_id text, source text, event_id text, body_hash text, verdicts json, accepted_at timestamptz}
+where true"""
+
+INSERT_REQUESTS: Final = """
+insert into requests (tenant_id, method, request_id, body_hash, answer, created_at)
+select tenant_id, method, request_id, body_hash, answer, created_at
+from {rows:rows; tenant_id text, method text, request_id text, body_hash text, answer json, created_at timestamptz}
+where true"""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What is known of a key that was used before: the hash of its body and the stored answer."""
+
+    body_hash: str
+    answer: Any
+    at: datetime
+
+
+_KEYS: Final = """
+select 'event', k.tenant_id, k.source, k.event_id, k.body_hash, k.verdicts, k.accepted_at
+from {rows:keys; tenant_id text, source text, event_id text}
+join event_keys as k on k.tenant_id = r.tenant_id and k.source = r.source and k.event_id = r.event_id"""
+
+_REQUESTS: Final = """
+select 'request', q.tenant_id, q.method, q.request_id, q.body_hash, q.answer, q.created_at
+from {rows:requests; tenant_id text, method text, request_id text}
+join requests as q on q.tenant_id = r.tenant_id and q.method = r.method and q.request_id = r.request_id"""
+
+_PENDING: Final = """
+select 'pending', p.tenant_id, '', p.id, '', null, p.accepted_at
+from {rows:pending; tenant_id text, id text, accepted_at timestamptz}
+join events as p on p.tenant_id = r.tenant_id and p.accepted_at = r.accepted_at and p.id = r.id and p.pending"""
+
+
+def load_repeats(
+    transaction: Transaction,
+    keys: list[dict[str, Any]],
+    requests: list[dict[str, Any]],
+    pending: list[dict[str, Any]],
+) -> dict[tuple[str, str, str, str], Repeat]:
+    """Which event ids and request ids were used before, and which stored events are still pending; one query.
+
+    Keyed by (`event` | `request` | `pending`, tenant, source | method | "", id).
+    """
+    queries = [sql for sql, wanted in ((_KEYS, keys), (_REQUESTS, requests), (_PENDING, pending)) if wanted]
+    if not queries:
+        return {}
+    parameters = {name: rows for name, rows in (("keys", keys), ("requests", requests), ("pending", pending)) if rows}
+    found: dict[tuple[str, str, str, str], Repeat] = {}
+    for kind, tenant, scope, name, body_hash, answer, at in transaction.rows(" union all ".join(queries), **parameters):
+        when = instant(at)
+        assert when is not None
+        found[kind, tenant, scope, name] = Repeat(body_hash, load(answer), when)
+    return found
+
+
+_LOOK_BACK: Final = f"""
+select {EVENT_COLUMNS} from {{rows:wanted; tenant_id text, contact_id text, since timestamptz, type text}}
+join events as e on e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.accepted_at >= r.since
+    and e.type = r.type
+order by e.accepted_at, e.id"""
+
+
+def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tuple[str, Event]]:
+    """(tenant, event) of earlier events in order of acceptance, by contact, type and since when."""
+    return [(row[0], event_of(row)) for row in transaction.rows(_LOOK_BACK, wanted=wanted)]
+
+
+def left_pending(transaction: Transaction, before: str, most: int) -> Sequence[tuple[str, str, Event]]:
+    """(tenant, row id, event) of stored events that nobody has dispatched since `before`, the oldest first."""
+    rows = transaction.rows(
+        f"select {EVENT_COLUMNS} from events as e where e.pending and e.accepted_at <= :before "
+        "order by e.accepted_at, e.id limit :most",
+        before=before,
+        most=most,
+    )
+    return [(row[0], row[1], event_of(row)) for row in rows]

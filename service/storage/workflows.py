@@ -1,0 +1,161 @@
+"""Workflows and their immutable versions at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from service.storage.database import Row, Transaction
+from service.storage.dialect import dump, instant, instant_text, load
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkflow:
+    tenant: str
+    key: str
+    name: str
+    description: str
+    status: str
+    active_version: int | None
+    latest_version: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """`listens` are the canonical event types that can enrol into or move runs of this version."""
+
+    tenant: str
+    workflow: str
+    version: int
+    format: str
+    source: str
+    source_hash: str
+    name: str
+    label: str
+    lenient: bool
+    listens: tuple[str, ...]
+    published_at: datetime
+
+
+WORKFLOW_COLUMNS: Final = (
+    "w.tenant_id, w.key, w.name, w.description, w.status, w.active_version, w.latest_version, w.revision, "
+    "w.created_at, w.updated_at"
+)
+VERSION_COLUMNS: Final = (
+    "v.tenant_id, v.workflow, v.version, v.format, v.source, v.source_hash, v.name, v.label, v.lenient, v.listens, "
+    "v.published_at"
+)
+
+
+def workflow_of(row: Row) -> StoredWorkflow:
+    return StoredWorkflow(*row[0:8], _at(row[8]), _at(row[9]))  # type: ignore[call-arg]
+
+
+def version_of(row: Row) -> StoredVersion:
+    return StoredVersion(*row[0:8], bool(row[8]), tuple(load(row[9])), _at(row[10]))  # type: ignore[call-arg]
+
+
+def lock_publishing(transaction: Transaction, tenant: str, key: str) -> None:
+    """Serialise changes of one workflow; SQLite has one writer anyway."""
+    if transaction.kind == "postgresql":
+        transaction.row("select pg_advisory_xact_lock(hashtextextended(:name, 7))", name=f"{tenant}/{key}")
+
+
+def get_workflow(transaction: Transaction, tenant: str, key: str) -> StoredWorkflow | None:
+    row = transaction.row(
+        f"select {WORKFLOW_COLUMNS} from workflows as w where w.tenant_id = :tenant and w.key = :key",
+        tenant=tenant,
+        key=key,
+    )
+    return workflow_of(row) if row else None
+
+
+def get_version(transaction: Transaction, tenant: str, key: str, version: int) -> StoredVersion | None:
+    row = transaction.row(
+        f"select {VERSION_COLUMNS} from workflow_versions as v "
+        "where v.tenant_id = :tenant and v.workflow = :key and v.version = :version",
+        tenant=tenant,
+        key=key,
+        version=version,
+    )
+    return version_of(row) if row else None
+
+
+def versions_with_source(transaction: Transaction, tenant: str, key: str, source_hash: str) -> list[StoredVersion]:
+    rows = transaction.rows(
+        f"select {VERSION_COLUMNS} from workflow_versions as v where v.tenant_id = :tenant and v.workflow = :key "
+        "and v.source_hash = :source_hash order by v.version desc",
+        tenant=tenant,
+        key=key,
+        source_hash=source_hash,
+    )
+    return [version_of(row) for row in rows]
+
+
+def all_workflows(transaction: Transaction) -> Sequence[StoredWorkflow]:
+    return [workflow_of(row) for row in transaction.rows(f"select {WORKFLOW_COLUMNS} from workflows as w")]
+
+
+def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
+    """(tenant, event types) of every version there is."""
+    rows = transaction.rows("select tenant_id, listens from workflow_versions")
+    return [(row[0], tuple(load(row[1]))) for row in rows]
+
+
+def catalog_stamp(transaction: Transaction) -> tuple[Any, ...]:
+    """Changes whenever a workflow is published, activated, paused or resumed, on any replica."""
+    row = transaction.row("select count(*), coalesce(sum(revision), 0) from workflows")
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def insert_version(transaction: Transaction, version: StoredVersion) -> None:
+    transaction.write(
+        "insert into workflow_versions (tenant_id, workflow, version, format, source, source_hash, name, label, "
+        "lenient, listens, published_at) values (:tenant, :workflow, :version, :format, :source, :source_hash, :name, :label, "
+        ":lenient, :listens, :published_at)",
+        tenant=version.tenant,
+        workflow=version.workflow,
+        version=version.version,
+        format=version.format,
+        source=version.source,
+        source_hash=version.source_hash,
+        name=version.name,
+        label=version.label,
+        lenient=version.lenient,
+        listens=dump(version.listens),
+        published_at=instant_text(version.published_at),
+    )
+
+
+def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
+    """Insert or replace the row; the caller holds the publishing lock."""
+    transaction.write(
+        "insert into workflows as w (tenant_id, key, name, description, status, active_version, latest_version, "
+        "revision, created_at, updated_at) values (:tenant, :key, :name, :description, :status, :active_version, "
+        ":latest_version, :revision, :created_at, :updated_at) on conflict (tenant_id, key) do update set "
+        "name = excluded.name, description = excluded.description, status = excluded.status, "
+        "active_version = excluded.active_version, latest_version = excluded.latest_version, "
+        "revision = excluded.revision, updated_at = excluded.updated_at",
+        tenant=workflow.tenant,
+        key=workflow.key,
+        name=workflow.name,
+        description=workflow.description,
+        status=workflow.status,
+        active_version=workflow.active_version,
+        latest_version=workflow.latest_version,
+        revision=workflow.revision,
+        created_at=instant_text(workflow.created_at),
+        updated_at=instant_text(workflow.updated_at),
+    )
+
+
+def _at(value: Any) -> datetime:
+    at = instant(value)
+    assert at is not None
+    return at
