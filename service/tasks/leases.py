@@ -85,12 +85,12 @@ class TaskQueue:
         ends = self._monotonic() + wait.total_seconds()
         await self._record(tenant, queues, worker_id)
         async with self._engine.feed.subscribe() as news:
-            tasks = [] if self._closed else await self._take(tenant, queues, worker_id, max_tasks, lease)
-            while not tasks and not self._closed and (left := ends - self._monotonic()) > 0:
+            tasks = await self._take(tenant, queues, worker_id, max_tasks, lease)
+            while not (tasks or self.closed) and (left := ends - self._monotonic()) > 0:
                 await news.wait(min(_LOOK_EVERY_S, left))
-                if not self._closed and await self._any_ready(tenant, queues):
+                if await self._any_ready(tenant, queues):
                     tasks = await self._take(tenant, queues, worker_id, max_tasks, lease)
-                if not tasks:
+                else:
                     await asyncio.sleep(min(_LOOK_AT_MOST_EVERY_S, left))
         return tasks
 
@@ -143,6 +143,10 @@ class TaskQueue:
                 break
         return reclaimed
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         """Answer every waiting poll with what it has, and lease nothing more: the server drains."""
         self._closed = True
@@ -150,6 +154,8 @@ class TaskQueue:
     async def _take(
         self, tenant: str, queues: Sequence[str], worker_id: str, max_tasks: int, lease: timedelta
     ) -> list[LeasedTask]:
+        if self._closed:
+            return []
         clock = self._engine.clock
 
         def work(transaction: Transaction) -> list[LeasedTask]:
