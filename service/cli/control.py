@@ -1,0 +1,100 @@
+"""Commands that take an enrollment in hand: advance, pause, resume, cancel, retry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from service.cli.assignments import struct_of
+from service.cli.enrollments import answer_enrollment
+from service.cli.options import assignments, guarded
+from service.cli.session import Session, Verb, pass_session
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@click.argument("transition", required=False)
+@assignments("--data", "The step's output.")
+@guarded
+@pass_session
+def advance(session: Session, enrollment_id: str, transition: str | None, data: Any, **guard: Any) -> None:
+    """Fire a transition of an enrollment now: skip a wait, take a branch.
+
+    Without TRANSITION: list those that are possible.
+    """
+    from statewright.v1 import AdvanceRequest
+
+    if transition is None:
+        _list_transitions(session, enrollment_id)
+        return
+    request = AdvanceRequest(enrollment_id=enrollment_id, transition=transition, data=struct_of(data), **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.Advance, request).enrollment)
+
+
+def _list_transitions(session: Session, enrollment_id: str) -> None:
+    from service.cli.output import note, print_json, print_table
+    from service.cli.shapes import plain
+    from statewright.v1 import ListTransitionsRequest
+
+    request = ListTransitionsRequest(enrollment_id=enrollment_id)
+    shape = plain(session.call(session.client.enrollments.ListTransitions, request))
+    if session.json:
+        print_json(shape)
+        return
+    note(f"step {shape['step']}, revision {shape['revision']}")
+    rows = [(it["name"], it["target"] or it["ends_as"]) for it in shape["transitions"]]
+    print_table(("transition", "leads to"), rows, empty="no transition is possible: it has ended or is held")
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="Default: as the definition says.")
+@guarded
+@pass_session
+def pause(session: Session, enrollment_id: str, timers: str | None, **guard: Any) -> None:
+    """Hold an enrollment."""
+    from statewright.v1 import EnrollmentServicePauseRequest
+
+    policy: Any = f"PAUSE_TIMERS_{timers.upper()}" if timers else None
+    request = EnrollmentServicePauseRequest(enrollment_id=enrollment_id, timers=policy, **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.Pause, request).enrollment)
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@guarded
+@pass_session
+def resume(session: Session, enrollment_id: str, **guard: Any) -> None:
+    """Let a paused enrollment go on."""
+    from statewright.v1 import EnrollmentServiceResumeRequest
+
+    request = EnrollmentServiceResumeRequest(enrollment_id=enrollment_id, **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.Resume, request).enrollment)
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@click.option("--reason", default="", help="Kept as its exit reason. Default: cancelled.")
+@guarded
+@pass_session
+def cancel(session: Session, enrollment_id: str, reason: str, **guard: Any) -> None:
+    """End an enrollment; its timers and open tasks go with it."""
+    from statewright.v1 import CancelRequest
+
+    request = CancelRequest(enrollment_id=enrollment_id, reason=reason, **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.Cancel, request).enrollment)
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@assignments("--input", "Replaces fields of the failed step's input; k:=null removes one.")
+@guarded
+@pass_session
+def retry(session: Session, enrollment_id: str, **given: Any) -> None:
+    """Continue a failed enrollment from the step that failed."""
+    from statewright.v1 import RetryRequest
+
+    given["input"] = struct_of(given["input"])
+    request = RetryRequest(enrollment_id=enrollment_id, **given)
+    answer_enrollment(session, session.call(session.client.enrollments.Retry, request).enrollment)

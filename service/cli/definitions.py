@@ -1,0 +1,227 @@
+"""Commands about workflow files: check, publish, draw, write out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from service.cli.options import guarded
+from service.cli.session import Session, Verb, pass_session
+
+_STDIN: Final = "-"
+_FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+
+def read_text(name: str) -> bytes:
+    """The bytes of a file, of standard input for `-`."""
+    return sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
+
+
+@click.command(cls=Verb)
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.option("--lenient", is_flag=True, help="Let a step that leads to an unknown step end the run, with a warning.")
+@pass_session
+def validate(session: Session, files: Sequence[str], lenient: bool) -> None:
+    """Check workflow files; needs no server.
+
+    Prints every problem with its place. Exit code 1 when one of them is an error.
+    """
+    checked = [(name, *_check(name, lenient)) for name in files]
+    if session.json:
+        _print_checked(checked)
+    else:
+        _show_checked(checked)
+    if not all(result["valid"] for _, _, result in checked):
+        raise click.exceptions.Exit(1)
+
+
+def _check(name: str, lenient: bool) -> tuple[str, dict[str, Any]]:
+    from service.cli.problems import shape_of
+    from statemachine.definition import load_workflow
+
+    source = read_text(name)
+    loaded = load_workflow(source, lenient=lenient)
+    return source.decode("utf-8", "replace"), {
+        "file": name,
+        "valid": loaded.workflow is not None,
+        "workflow": loaded.workflow.key if loaded.workflow else None,
+        "steps": len(loaded.workflow.steps) if loaded.workflow else None,
+        "problems": [shape_of(problem) for problem in loaded.problems],
+    }
+
+
+def _print_checked(checked: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    from service.cli.output import print_json
+
+    files = [result for _, _, result in checked]
+    problems = [{"file": file["file"]} | problem for file in files for problem in file["problems"]]
+    print_json({"valid": all(file["valid"] for file in files), "problems": problems, "files": files})
+
+
+def _show_checked(checked: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    from service.cli.output import note
+    from service.cli.problems import counted, print_problems
+
+    for name, source, result in checked:
+        print_problems(name, source, result["problems"])
+        about = f"workflow {result['workflow']!r}, {result['steps']} steps, " if result["valid"] else ""
+        note(f"{name}: {'ok' if result['valid'] else 'not valid'}: {about}{counted(result['problems'])}")
+
+
+@click.command(cls=Verb)
+@click.argument("file", type=_FILE)
+@click.option("--key", default="", help="The workflow's key. Default: the file's own, else from its name.")
+@click.option("--name", default="", help="The workflow's name. Default: the file's own.")
+@click.option("--lenient", is_flag=True, help="Let a step that leads to an unknown step end the run, with a warning.")
+@click.option("--activate/--no-activate", default=True, help="Whether new entries run on it. Default yes.")
+@click.option("--dry-run", is_flag=True, help="Do everything but store.")
+@guarded
+@pass_session
+def publish(session: Session, file: str, **given: Any) -> None:
+    """Publish a workflow file as a new version.
+
+    Publishing the text of the latest version again stores nothing and answers that version.
+    """
+    import grpc
+
+    from statewright.v1 import PublishRequest
+
+    source = _decoded(session, file)
+    given["validate_only"] = given.pop("dry_run")
+    request = PublishRequest(source=source, **given)
+    try:
+        response = session.call(session.client.workflows.Publish, request)
+    except grpc.RpcError as error:
+        raise _refused(session, error, file, request) from error
+    _report_published(session, file, source, response)
+
+
+def _decoded(session: Session, file: str) -> str:
+    from service.cli.errors import Complaint
+
+    try:
+        return read_text(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Complaint(
+            f"{file} is not UTF-8: byte {error.start} cannot be read",
+            next_step="save it as UTF-8",
+            as_json=session.json,
+        ) from None
+
+
+def _refused(session: Session, error: Any, file: str, request: Any) -> Exception:
+    """The complaint about a refused definition, with every problem at its place in the file."""
+    from service.cli.errors import of_call
+    from service.cli.problems import placed, print_problems
+    from service.cli.shapes import plain_list
+    from statewright.v1 import ValidateRequest
+
+    complaint = of_call(error, session.address, as_json=session.json)
+    if complaint.reason != "INVALID_DEFINITION":
+        return complaint
+    question = ValidateRequest(source=request.source, lenient=request.lenient, key=request.key, name=request.name)
+    problems = placed(plain_list(session.call(session.client.workflows.Validate, question).problems))
+    if problems and not session.json:
+        print_problems(file, request.source, problems)
+        complaint.violations = ()
+    elif problems:
+        complaint.violations = tuple(problems)
+    return complaint
+
+
+def _report_published(session: Session, file: str, source: str, response: Any) -> None:
+    from service.cli.output import note, print_json
+    from service.cli.problems import placed, print_problems
+    from service.cli.shapes import plain_list
+
+    warnings = placed(plain_list(response.problems))
+    version = response.version
+    if session.json:
+        shape = {"workflow": version.workflow, "version": version.number, "created": response.created}
+        print_json(shape | {"active": version.active, "warnings": warnings})
+        return
+    print_problems(file, source, warnings)
+    what = "published" if response.created else "nothing new:"
+    active = "active" if version.active else "not active"
+    note(f"{what} {version.workflow} version {version.number} ({active})")
+
+
+@click.command(cls=Verb)
+@click.argument("target", metavar="FILE|KEY")
+@click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
+@click.option("--counts", is_flag=True, help="Write at each step how many enrollments rest there. Only with KEY.")
+@click.option("--version", type=click.IntRange(min=1), help="Default: the active one. Only with KEY.")
+@click.option("--enrollment", default="", metavar="ID", help="Highlight its path. Only with KEY.")
+@click.option("--lenient", is_flag=True, help="As in publish. Only with FILE.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to a file.")
+@pass_session
+def render(session: Session, target: str, form: str, output: Path | None, **given: Any) -> None:
+    """Draw a workflow file or a published workflow.
+
+    TARGET is a file when there is one of that name, else the key of a published workflow.
+    """
+    from service.cli.shapes import word
+    from statewright.v1 import RenderFormat, RenderRequest
+
+    request = RenderRequest(format=RenderFormat.Value(f"RENDER_FORMAT_{form.upper()}"), lenient=given["lenient"])
+    if _is_file(target):
+        _only_with_key(given)
+        request.source = _decoded(session, target)
+    else:
+        request.key, request.with_counts, request.enrollment_id = target, given["counts"], given["enrollment"]
+        if given["version"]:
+            request.version = given["version"]
+    response = session.call(session.client.workflows.Render, request)
+    made = word(RenderFormat.DESCRIPTOR, response.format)
+    _write(session, response.text, output, {"format": made, "text": response.text})
+
+
+def _is_file(target: str) -> bool:
+    if target == _STDIN or Path(target).is_file():
+        return True
+    if Path(target).suffix in (".yaml", ".yml", ".json") or "/" in target:
+        raise click.BadParameter(f"there is no file {target!r}", param_hint="FILE|KEY")
+    return False
+
+
+def _only_with_key(given: dict[str, Any]) -> None:
+    for name in ("counts", "version", "enrollment"):
+        if given[name]:
+            raise click.UsageError(f"--{name} is about a published workflow; {name} has no meaning for a file")
+
+
+def _write(session: Session, text: str, output: Path | None, shape: dict[str, Any]) -> None:
+    from service.cli.output import note, print_json
+
+    if output:
+        output.write_text(text, encoding="utf-8")
+        shape = shape | {"file": str(output)}
+    if session.json:
+        print_json(shape)
+    elif output:
+        note(f"wrote {output}")
+    else:
+        click.echo(text.rstrip("\n"))
+
+
+@click.command(cls=Verb)
+@click.argument("key")
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), help="Default: as it was published.")
+@click.option("--version", type=click.IntRange(min=1), help="Default: the active one, else the latest.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to a file.")
+@pass_session
+def export(session: Session, key: str, form: str | None, version: int | None, output: Path | None) -> None:
+    """Write a published version out; publishing that text gives an equal version."""
+    from service.cli.shapes import word
+    from statewright.v1 import DefinitionFormat, WorkflowServiceExportRequest
+
+    wanted = DefinitionFormat.Value(f"DEFINITION_FORMAT_{form.upper()}") if form else None
+    request = WorkflowServiceExportRequest(key=key, version=version, format=wanted)
+    response = session.call(session.client.workflows.Export, request)
+    made = word(DefinitionFormat.DESCRIPTOR, response.format)
+    shape = {"workflow": key, "version": response.version, "format": made, "source": response.source}
+    _write(session, response.source, output, shape)

@@ -1,0 +1,145 @@
+"""`statewright doctor`: is the server well, and if not, what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import click
+
+from service.cli.session import Session, Verb, pass_session
+
+_CLOCK_TOLERANCE: Final = timedelta(seconds=2)
+_LAG_TOLERANCE: Final = timedelta(seconds=5)
+_POLL_TOLERANCE: Final = timedelta(minutes=2)
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `state` is `ok`, `warning` or `error`; `advice` is empty when it is ok."""
+
+    check: str
+    state: str
+    text: str
+    advice: str = ""
+
+
+@click.command(cls=Verb)
+@click.option("--health", is_flag=True, help="Only ask whether it serves: exit code 0 or 3, for container checks.")
+@pass_session
+def doctor(session: Session, health: bool) -> None:
+    """Check a server: connection, database, clock, timers, stuck runs, queues. Exit code 1 when something is wrong."""
+    if health:
+        _ask_health(session)
+        return
+    from service.cli.output import print_json
+    from service.cli.shapes import plain
+    from statewright.v1 import GetServerInfoRequest
+
+    started = time.monotonic()
+    info = session.call(session.client.admin.GetServerInfo, GetServerInfoRequest()).server_info
+    took = timedelta(seconds=time.monotonic() - started)
+    findings = list(examine(info, took, datetime.now(UTC)))
+    well = all(finding.state != "error" for finding in findings)
+    if session.json:
+        print_json({"ok": well, "findings": [finding._asdict() for finding in findings], "server": plain(info)})
+    else:
+        _show(session, findings)
+    if not well:
+        raise click.exceptions.Exit(1)
+
+
+def _ask_health(session: Session) -> None:
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    from service.cli.errors import UNREACHABLE
+    from service.cli.output import print_json
+
+    stub: Any = HealthStub(session.client.channel)  # type: ignore[no-untyped-call]
+    status = session.call(stub.Check, HealthCheckRequest(), timeout_s=min(session.timeout_s, 5.0)).status
+    name = HealthCheckResponse.ServingStatus.Name(status)
+    if session.json:
+        print_json({"status": name})
+    else:
+        click.echo(name)
+    if status != HealthCheckResponse.SERVING:
+        raise click.exceptions.Exit(UNREACHABLE)
+
+
+def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
+    """What a ServerInfo, answered in `took`, amounts to; `now` is this machine's time."""
+    from service.cli.output import span
+    from service.cli.shapes import word
+    from statewright.v1 import DatabaseKind
+
+    mode = "development server" if info.dev else "server"
+    yield Finding("server", "ok", f"{mode} {info.version}, replica {info.replica_id}, answered in {span(took)}")
+    kind = word(DatabaseKind.DESCRIPTOR, info.database)
+    yield Finding("database", "ok", f"{kind} {info.database_version}, schema {info.schema_revision}")
+    yield _clock(info, took, now)
+    yield _timers(info)
+    yield _stuck(info)
+    yield _quarantine(info)
+    for queue in info.queues:
+        yield _queue(queue, info, now)
+
+
+def _clock(info: Any, took: timedelta, now: datetime) -> Finding:
+    from service.cli.output import span
+
+    rate = f", workflow time runs at {info.clock_rate:g}x" if info.clock_rate not in (0, 1) else ""
+    apart = abs(now - info.wall_time.ToDatetime(tzinfo=UTC))
+    if apart > _CLOCK_TOLERANCE + took:
+        text = f"this machine and the database are {span(apart)} apart{rate}"
+        return Finding("clock", "warning", text, "synchronise the clocks (NTP); the database's is the one that counts")
+    return Finding("clock", "ok", f"agrees with this machine's{rate}")
+
+
+def _timers(info: Any) -> Finding:
+    from service.cli.output import span
+
+    lag = info.oldest_due_lag.ToTimedelta()
+    if lag > _LAG_TOLERANCE * max(1.0, info.clock_rate):
+        text = f"the oldest due timer is {span(lag)} behind"
+        return Finding("timers", "error", text, "the server cannot keep up: look at its log, its CPU and the database")
+    return Finding("timers", "ok", f"{info.live_enrollments} live enrollments, none behind" if not lag else "on time")
+
+
+def _stuck(info: Any) -> Finding:
+    if info.stuck_enrollments:
+        text = f"{info.stuck_enrollments} live enrollments have nothing that could move them"
+        return Finding("liveness", "error", text, "a defect: report it, with `statewright history` of one of them")
+    return Finding("liveness", "ok", "no enrollment is stuck")
+
+
+def _quarantine(info: Any) -> Finding:
+    if info.quarantined_enrollments:
+        text = f"{info.quarantined_enrollments} enrollments were set aside after failing inside the engine"
+        return Finding("quarantine", "error", text, "a defect: the server's log names them")
+    return Finding("quarantine", "ok", "empty")
+
+
+def _queue(queue: Any, info: Any, now: datetime) -> Finding:
+    from service.cli.output import instant
+
+    check = f"queue {queue.name}"
+    work = f"{queue.ready_tasks} ready, {queue.delayed_tasks} delayed, {queue.leased_tasks} leased"
+    polled = f"last polled {instant(queue.last_poll_time)}" if queue.HasField("last_poll_time") else "never polled"
+    age = now - queue.last_poll_time.ToDatetime(tzinfo=UTC)
+    served = queue.waiting_workers or queue.leased_tasks or age < _POLL_TOLERANCE
+    if not queue.ready_tasks or served:
+        return Finding(check, "ok", f"{work}, {polled}")
+    advice = f"start a worker that polls {queue.name!r}"
+    if queue.name == "messages" and not info.dev:
+        advice += ", or serve with --dev to keep messages in the local outbox"
+    return Finding(check, "warning", f"{work}, {polled}", advice)
+
+
+def _show(session: Session, findings: list[Finding]) -> None:
+    from service.cli.output import note, print_table
+
+    note(f"server at {session.address}")
+    rows = [(it.state, it.check, it.text, it.advice) for it in findings]
+    print_table(("state", "check", "found", "next"), rows, empty="")

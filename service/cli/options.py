@@ -1,0 +1,91 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from service.cli.assignments import Assignment
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Instant(click.ParamType):
+    """An instant in ISO 8601 (local when it names no zone), or how long ago: `2h`, `7d`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        from statemachine.duration import parse_duration
+
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError:
+            pass
+        try:
+            return datetime.now(UTC) - parse_duration(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a time such as 2026-01-31T09:00Z nor an age such as 2h", param, ctx)
+
+
+class Span(click.ParamType):
+    """A duration such as `90s`, `2h` or `1d 12h`, read as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from statemachine.duration import parse_duration
+
+        try:
+            return parse_duration(value).total_seconds()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """An instant as the API has it."""
+    if moment is None:
+        return None
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def assignments(name: str, help: str) -> Callable[[F], F]:  # noqa: A002
+    """A repeatable option of `k=v` and `k:=json`."""
+    return click.option(name, type=Assignment(), multiple=True, metavar="K=V", help=f"{help} k=text or k:=json.")
+
+
+def guarded(function: F) -> F:
+    """Options of commands that change something: once only, and only what was read before."""
+    for option in (
+        click.option("--expected-revision", type=click.IntRange(min=0), help="Refuse unless it is at this revision."),
+        click.option("--request-id", default="", help="A repeat with the same id does nothing more."),
+    ):
+        function = option(function)
+    return function
+
+
+def paged(default: int) -> Callable[[F], F]:
+    """Options of lists."""
+
+    def decorate(function: F) -> F:
+        for option in (
+            click.option("--all", "every", is_flag=True, help="Every page, not one."),
+            click.option("--page-token", default="", help="`next_page_token` of the page before."),
+            click.option("--limit", type=click.IntRange(1, 500), default=default, show_default=True, help="Page size."),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
