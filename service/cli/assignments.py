@@ -1,4 +1,4 @@
-"""`k=v` is text, `k:=json` is typed, `{…}` is a whole object; dots in a key lead into objects (`address.city=Berlin`)."""
+"""`k=v` is text, `k:=json` is typed, `{…}` is a whole object; dots in a key lead into objects (`address.city=Rome`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EXAMPLE = "write k=text, or k:=json such as total:=49.9, paid:=true, items:='[1, 2]', or a whole '{…}'"
 
 
-class Assignment(click.ParamType):
+class Assignment(click.ParamType):  # type: ignore[type-arg]
     """One `k=v`, `k:=json` or `{…}`, read as (path, value); the path of a whole object is empty."""
 
     name = "k=v"

@@ -48,8 +48,9 @@ def get(session: Session, contact_id: str) -> None:
 @pass_session
 def list_(session: Session, list_name: str, **given: Any) -> None:
     """List contacts by id."""
-    from service.cli.paging import answer_page
     from statewright.v1 import ContactServiceListRequest
+
+    from service.cli.paging import answer_page
 
     request = ContactServiceListRequest(list=list_name, **{key: given.pop(key) for key in ("tag", "email", "phone")})
     answer_page(
@@ -85,8 +86,9 @@ def upsert(
     session: Session, contact_id: str, field: Any, tags: tuple[str, ...], lists: tuple[str, ...], **given: Any
 ) -> None:
     """Create a contact, or change the fields named."""
-    from service.cli.output import note
     from statewright.v1 import UpsertRequest
+
+    from service.cli.output import note
 
     contact, cleared = _contact(contact_id, field)
     contact.tags.extend(tags)
@@ -96,7 +98,8 @@ def upsert(
         request.update_mask.paths.extend(_mask(contact, cleared))
     response = session.call(session.client.contacts.Upsert, request)
     if not session.json:
-        note(f"{'created' if response.created else 'changed' if response.changed else 'nothing to change in'} {contact_id}")
+        what = "created" if response.created else "changed" if response.changed else "nothing to change in"
+        note(f"{what} {contact_id}")
     _answer(session, response.contact, created=response.created, changed=response.changed)
 
 
@@ -130,7 +133,9 @@ def _score(value: Any) -> float:
 
 def _mask(contact: Any, cleared: list[str]) -> list[str]:
     """With a mask every field to write has to be named."""
-    names = [descriptor.name for descriptor, _ in contact.ListFields() if descriptor.name not in ("id", "custom_fields")]
+    names = [
+        descriptor.name for descriptor, _ in contact.ListFields() if descriptor.name not in ("id", "custom_fields")
+    ]
     return [*names, *cleared, *(f"custom_fields.{key}" for key in contact.custom_fields.fields)]
 
 

@@ -33,9 +33,10 @@ def advance(session: Session, enrollment_id: str, transition: str | None, data: 
 
 
 def _list_transitions(session: Session, enrollment_id: str) -> None:
+    from statewright.v1 import ListTransitionsRequest
+
     from service.cli.output import note, print_json, print_table
     from service.cli.shapes import plain
-    from statewright.v1 import ListTransitionsRequest
 
     request = ListTransitionsRequest(enrollment_id=enrollment_id)
     shape = plain(session.call(session.client.enrollments.ListTransitions, request))

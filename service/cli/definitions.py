@@ -87,7 +87,6 @@ def publish(session: Session, file: str, **given: Any) -> None:
     Publishing the text of the latest version again stores nothing and answers that version.
     """
     import grpc
-
     from statewright.v1 import PublishRequest
 
     source = _decoded(session, file)
@@ -115,10 +114,11 @@ def _decoded(session: Session, file: str) -> str:
 
 def _refused(session: Session, error: Any, file: str, request: Any) -> Exception:
     """The complaint about a refused definition, with every problem at its place in the file."""
+    from statewright.v1 import ValidateRequest
+
     from service.cli.errors import of_call
     from service.cli.problems import placed, print_problems
     from service.cli.shapes import plain_list
-    from statewright.v1 import ValidateRequest
 
     complaint = of_call(error, session.address, as_json=session.json)
     if complaint.reason != "INVALID_DEFINITION":
@@ -164,10 +164,11 @@ def render(session: Session, target: str, form: str, output: Path | None, **give
 
     TARGET is a file when there is one of that name, else the key of a published workflow.
     """
-    from service.cli.shapes import word
     from statewright.v1 import RenderFormat, RenderRequest
 
-    request = RenderRequest(format=RenderFormat.Value(f"RENDER_FORMAT_{form.upper()}"), lenient=given["lenient"])
+    from service.cli.shapes import number_of, word
+
+    request = RenderRequest(format=number_of(RenderFormat.DESCRIPTOR, form), lenient=given["lenient"])
     if _is_file(target):
         _only_with_key(given)
         request.source = _decoded(session, target)
@@ -216,10 +217,11 @@ def _write(session: Session, text: str, output: Path | None, shape: dict[str, An
 @pass_session
 def export(session: Session, key: str, form: str | None, version: int | None, output: Path | None) -> None:
     """Write a published version out; publishing that text gives an equal version."""
-    from service.cli.shapes import word
     from statewright.v1 import DefinitionFormat, WorkflowServiceExportRequest
 
-    wanted = DefinitionFormat.Value(f"DEFINITION_FORMAT_{form.upper()}") if form else None
+    from service.cli.shapes import number_of, word
+
+    wanted = number_of(DefinitionFormat.DESCRIPTOR, form) if form else None
     request = WorkflowServiceExportRequest(key=key, version=version, format=wanted)
     response = session.call(session.client.workflows.Export, request)
     made = word(DefinitionFormat.DESCRIPTOR, response.format)

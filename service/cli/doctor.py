@@ -33,9 +33,10 @@ def doctor(session: Session, health: bool) -> None:
     if health:
         _ask_health(session)
         return
+    from statewright.v1 import GetServerInfoRequest
+
     from service.cli.output import print_json
     from service.cli.shapes import plain
-    from statewright.v1 import GetServerInfoRequest
 
     started = time.monotonic()
     info = session.call(session.client.admin.GetServerInfo, GetServerInfoRequest()).server_info
@@ -57,7 +58,7 @@ def _ask_health(session: Session) -> None:
     from service.cli.errors import UNREACHABLE
     from service.cli.output import print_json
 
-    stub: Any = HealthStub(session.client.channel)  # type: ignore[no-untyped-call]
+    stub: Any = HealthStub(session.client.channel)
     status = session.call(stub.Check, HealthCheckRequest(), timeout_s=min(session.timeout_s, 5.0)).status
     name = HealthCheckResponse.ServingStatus.Name(status)
     if session.json:
@@ -70,9 +71,10 @@ def _ask_health(session: Session) -> None:
 
 def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
     """What a ServerInfo, answered in `took`, amounts to; `now` is this machine's time."""
+    from statewright.v1 import DatabaseKind
+
     from service.cli.output import span
     from service.cli.shapes import word
-    from statewright.v1 import DatabaseKind
 
     mode = "development server" if info.dev else "server"
     yield Finding("server", "ok", f"{mode} {info.version}, replica {info.replica_id}, answered in {span(took)}")

@@ -42,8 +42,9 @@ def _filtered(
     before: datetime | None,
     parent: str,
 ) -> dict[str, Any]:
-    from service.cli.shapes import number_of
     from statewright.v1 import EnrollmentStatus
+
+    from service.cli.shapes import number_of
 
     return {
         "workflow": workflow,
@@ -136,8 +137,9 @@ def error_text(error: Any) -> str:
 @pass_session
 def list_(session: Session, oldest_first: bool, full: bool, every: bool, limit: int, page_token: str, **f: Any) -> None:
     """List enrollments, newest first."""
-    from service.cli.paging import answer_page
     from statewright.v1 import EnrollmentServiceListRequest as Request
+
+    from service.cli.paging import answer_page
 
     order: Any = "ENROLLMENT_ORDER_OLDEST_FIRST" if oldest_first else "ENROLLMENT_ORDER_NEWEST_FIRST"
     view: Any = "ENROLLMENT_VIEW_FULL" if full else "ENROLLMENT_VIEW_BASIC"
@@ -154,9 +156,10 @@ def list_(session: Session, oldest_first: bool, full: bool, every: bool, limit: 
 
 
 def _row(it: Any) -> tuple[Any, ...]:
+    from statewright.v1 import EnrollmentStatus
+
     from service.cli.output import due, instant, lasted
     from service.cli.shapes import word
-    from statewright.v1 import EnrollmentStatus
 
     return (
         it.id,
@@ -178,9 +181,10 @@ def _row(it: Any) -> tuple[Any, ...]:
 @pass_session
 def count(session: Session, **given: Any) -> None:
     """Count enrollments by status and step."""
+    from statewright.v1 import CountRequest
+
     from service.cli.output import print_json, print_table
     from service.cli.shapes import plain
-    from statewright.v1 import CountRequest
 
     counts = plain(session.call(session.client.enrollments.Count, CountRequest(**_filtered(**given))))["counts"]
     counts = counts or {"total": 0, "statuses": {}, "steps": {}}
@@ -201,13 +205,16 @@ def count(session: Session, **given: Any) -> None:
 @pass_session
 def history(session: Session, enrollment_id: str, level: str | None, step: str, limit: int | None) -> None:
     """Read what happened to an enrollment; with --json one object per line."""
+    from statewright.v1 import GetHistoryRequest
+
     from service.cli.output import print_json_line
     from service.cli.paging import pages
     from service.cli.shapes import history_line
-    from statewright.v1 import GetHistoryRequest
 
     wanted: Any = f"LOG_LEVEL_{level.upper()}" if level else None
-    request = GetHistoryRequest(enrollment_id=enrollment_id, min_level=wanted, step=step, page_size=min(limit or 500, 500))
+    request = GetHistoryRequest(
+        enrollment_id=enrollment_id, min_level=wanted, step=step, page_size=min(limit or 500, 500)
+    )
     _, read = pages(session, session.client.enrollments.GetHistory, request, every=limit is None or limit > 500)
     entries = [entry for response in read for entry in response.entries][:limit]
     if not session.json:

@@ -46,7 +46,9 @@ _LINE: Final = re.compile(r"line (\d+), column (\d+)")
 
 
 class Complaint(click.ClickException):
-    """A refusal or an unreachable server, ready to be shown."""
+    """A refusal, ready to be shown."""
+
+    exit_code = REFUSED
 
     def __init__(
         self,
@@ -57,7 +59,6 @@ class Complaint(click.ClickException):
         violations: Sequence[Mapping[str, Any]] = (),
         metadata: Mapping[str, str] | None = None,
         next_step: str = "",
-        exit_code: int = REFUSED,
         as_json: bool = False,
     ) -> None:
         super().__init__(message)
@@ -66,7 +67,6 @@ class Complaint(click.ClickException):
         self.violations = tuple(violations)
         self.metadata = dict(metadata or {})
         self.next_step = next_step
-        self.exit_code = exit_code
         self.as_json = as_json
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -92,6 +92,12 @@ class Complaint(click.ClickException):
         return "\n".join(lines)
 
 
+class Unreachable(Complaint):
+    """No answer: nobody is there, or nobody who can serve."""
+
+    exit_code = UNREACHABLE
+
+
 def _violation_line(violation: Mapping[str, Any]) -> str:
     text: str = violation["description"]
     return f"{violation['path']}: {text}" if violation["path"] else text
@@ -102,10 +108,8 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
     if isinstance(error, grpc.RpcError):
         return of_call(error, session.address, as_json=session.json)
     if isinstance(error, WorkflowError):
-        code = UNREACHABLE if isinstance(error, Unavailable) else REFUSED
-        return Complaint(
-            error.message, reason=error.reason, metadata=error.metadata, exit_code=code, as_json=session.json
-        )
+        kind = Unreachable if isinstance(error, Unavailable) else Complaint
+        return kind(error.message, reason=error.reason, metadata=error.metadata, as_json=session.json)
     if isinstance(error, OSError):
         return Complaint(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), as_json=session.json)
     return None
@@ -139,12 +143,11 @@ def _unreachable(error: Any, address: str, info: Any, as_json: bool) -> Complain
     else:
         message = f"no server can be reached at {address}"
         next_step = "start one with `statewright serve --dev`, or name another with --address HOST:PORT"
-    return Complaint(
+    return Unreachable(
         message,
         code=code.name,
         reason=info.reason if info else "UNREACHABLE",
         next_step=next_step,
-        exit_code=UNREACHABLE,
         as_json=as_json,
     )
 

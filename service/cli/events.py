@@ -29,9 +29,10 @@ _PRIORITY = click.IntRange(-100, 100)
 @pass_session
 def trigger(session: Session, not_matched: bool, **given: Any) -> None:
     """Send an event of TYPE, and show what every workflow did."""
+    from statewright.v1 import TriggerRequest
+
     from service.cli.output import note, print_json
     from service.cli.shapes import plain
-    from statewright.v1 import TriggerRequest
 
     request = TriggerRequest(event=event_of(**given), include_not_matched=not_matched)
     response = session.call(session.client.enrollments.Trigger, request)
@@ -87,7 +88,9 @@ def _show_verdicts(verdicts: Any, *, empty: str) -> None:
 
 @click.command(cls=Verb)
 @click.argument("workflow")
-@click.option("--contact", default="", metavar="ID", help="Whom; created when unknown. Absent: a run without a contact.")
+@click.option(
+    "--contact", default="", metavar="ID", help="Whom; created when unknown. Absent: a run without a contact."
+)
 @assignments("--contact-field", "Contact fields to set first.")
 @assignments("--input", "Read as input.* and trigger.data.*.")
 @click.option("--key", default="", help="One live enrollment per contact and key.")
@@ -101,9 +104,10 @@ def enroll(session: Session, workflow: str, contact: str, contact_field: Any, **
 
     Exit code 1 when an entry rule refuses it.
     """
+    from statewright.v1 import EnrollRequest, VerdictKind
+
     from service.cli.output import print_json
     from service.cli.shapes import plain
-    from statewright.v1 import EnrollRequest, VerdictKind
 
     given["input"] = struct_of(given["input"])
     request = EnrollRequest(workflow=workflow, contact_id=contact, contact_patch=struct_of(contact_field), **given)

@@ -24,9 +24,10 @@ from service.cli.session import Session, Verb, pass_session
 @pass_session
 def explain(session: Session, enrollment_id: str | None, type_: str | None, workflow: str, **given: Any) -> None:
     """Say why a run waits and until when, or whether an event would enrol a contact. Changes nothing."""
+    from statewright.v1 import EntryQuestion, ExplainRequest
+
     from service.cli.output import print_json
     from service.cli.shapes import plain
-    from statewright.v1 import EntryQuestion, ExplainRequest
 
     if bool(enrollment_id) == bool(type_):
         raise click.UsageError("name an enrollment's ID, or ask about an entry with --event TYPE --contact ID")

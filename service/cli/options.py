@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType):  # type: ignore[type-arg]
     """An instant in ISO 8601 (local when it names no zone), or how long ago: `2h`, `7d`."""
 
     name = "time"
@@ -36,7 +36,7 @@ class Instant(click.ParamType):
             self.fail(f"{value!r} is neither a time such as 2026-01-31T09:00Z nor an age such as 2h", param, ctx)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType):  # type: ignore[type-arg]
     """A duration such as `90s`, `2h` or `1d 12h`, read as seconds."""
 
     name = "duration"

@@ -18,8 +18,9 @@ from service.cli.session import Session, Verb, pass_session
 @pass_session
 def outbox(session: Session, contact: str, workflow: str, enrollment: str, **page: Any) -> None:
     """List the messages kept by a development server, newest first."""
-    from service.cli.paging import answer_page
     from statewright.v1 import OutboxServiceListRequest
+
+    from service.cli.paging import answer_page
 
     answer_page(
         session,

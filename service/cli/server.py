@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from service.cli.session import Session, Verb, pass_session
 from service.settings import Setting, Settings, SettingsError, describe_settings, load_settings
 
+# the file is read by the settings themselves, where the environment is stronger than it
+_GIVEN: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _TYPES: Final = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
-def settings_options(*names: str) -> Any:
+def settings_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: the options of these settings (all without a name), None when not given on the command line."""
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for setting in reversed(describe_settings()):
             if not names or setting.name in names:
                 function = _option(setting)(function)
@@ -26,7 +30,7 @@ def settings_options(*names: str) -> Any:
     return decorate
 
 
-def _option(setting: Setting) -> Any:
+def _option(setting: Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     shown = f"{setting.description} [{setting.variable}; default {setting.default or 'none'}]"
     if setting.kind is bool:
         return click.option(f"{setting.flag}/--no-{setting.flag[2:]}", setting.name, default=None, help=shown)
@@ -35,8 +39,12 @@ def _option(setting: Setting) -> Any:
 
 def _settings(session: Session, given: dict[str, Any]) -> Settings:
     """The settings of this start. What is wrong with them is a usage error."""
+    context = click.get_current_context()
+    flags = {name: value for name, value in given.items() if context.get_parameter_source(name) in _GIVEN}
+    if session.json and context.command.name == "serve":
+        flags.setdefault("log_format", "json")
     try:
-        return load_settings(given, os.environ, session.config)
+        return load_settings(flags, os.environ, session.config)
     except SettingsError as error:
         raise click.UsageError(error.message) from error
 
@@ -49,8 +57,6 @@ def serve(session: Session, **given: Any) -> None:
 
     By default on a SQLite file in this folder; with --database-url postgresql://… on PostgreSQL.
     """
-    if session.json and given["log_format"] is None:
-        given["log_format"] = "json"
     settings = _settings(session, given)
     from service.app import run
 

@@ -87,7 +87,9 @@ class Session:
         return method(request, timeout=self.timeout_s if timeout_s is None else timeout_s)
 
 
-pass_session = click.make_pass_decorator(Session, ensure=True)
+def pass_session(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: the command's function is given the session first."""
+    return click.make_pass_decorator(Session, ensure=True)(function)
 
 
 class Verb(click.Command):

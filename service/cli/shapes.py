@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from google.protobuf import struct_pb2
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
-
 from statewright.v1 import HistoryEntry, VerdictKind
 
 _HISTORY_FIRST: Final = ("sequence", "time", "kind", "step", "outcome", "attempt", "duration_ms", "error")
@@ -42,9 +41,9 @@ def word(enum: EnumDescriptor, number: int) -> str:
     return "" if name == "UNSPECIFIED" else name.lower()
 
 
-def number_of(enum: EnumDescriptor, text: str) -> int:
+def number_of(enum: EnumDescriptor, text: str) -> Any:
     """The other way round. Raises KeyError."""
-    return int(enum.values_by_name[f"{_upper_snake(enum.name)}_{text.upper()}"].number)
+    return enum.values_by_name[f"{_upper_snake(enum.name)}_{text.upper()}"].number
 
 
 def words(enum: EnumDescriptor) -> list[str]:
@@ -56,12 +55,12 @@ def _upper_snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
-def _key(field: FieldDescriptor) -> str:
+def _key(field: Any) -> str:
     kind = field.message_type.full_name if field.message_type else ""
     return f"{field.name}_ms" if kind == "google.protobuf.Duration" else str(field.name)
 
 
-def _field(message: Message, field: FieldDescriptor) -> Any:
+def _field(message: Message, field: Any) -> Any:
     if field.has_presence and not message.HasField(field.name):
         return None
     value = getattr(message, field.name)
@@ -72,7 +71,7 @@ def _field(message: Message, field: FieldDescriptor) -> Any:
     return _single(field, value)
 
 
-def _single(field: FieldDescriptor, value: Any) -> Any:
+def _single(field: Any, value: Any) -> Any:
     if field.message_type:
         return _SPECIAL.get(field.message_type.full_name, plain)(value)
     if field.enum_type:
@@ -98,6 +97,10 @@ def _verdict(verdict: Any) -> dict[str, Any]:
     kind = VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_")
     rest = {key: value for key, value in plain(verdict).items() if key not in ("workflow", "kind")}
     return {"workflow": verdict.workflow, "verdict": kind} | rest
+
+
+def _instant(stamp: Any) -> Any:
+    return stamp.ToJsonString()
 
 
 def _milliseconds(duration: Any) -> int | float:
@@ -131,7 +134,7 @@ def _whole(number: float) -> int | float:
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "google.protobuf.Timestamp": lambda stamp: stamp.ToJsonString(),
+    "google.protobuf.Timestamp": _instant,
     "google.protobuf.Duration": _milliseconds,
     "google.protobuf.Struct": struct_data,
     "google.protobuf.Value": value_data,

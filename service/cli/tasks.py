@@ -42,9 +42,10 @@ def tasks() -> None:
 @pass_session
 def list_(session: Session, limit: int, page_token: str, every: bool, **given: Any) -> None:
     """List tasks, newest first."""
+    from statewright.v1 import TaskServiceListRequest, TaskStatus
+
     from service.cli.paging import answer_page
     from service.cli.shapes import number_of
-    from statewright.v1 import TaskServiceListRequest, TaskStatus
 
     request = TaskServiceListRequest(
         queue=given["queue"],
@@ -67,9 +68,10 @@ def list_(session: Session, limit: int, page_token: str, every: bool, **given: A
 
 
 def _row(it: Any) -> tuple[Any, ...]:
+    from statewright.v1 import TaskStatus
+
     from service.cli.output import instant
     from service.cli.shapes import word
-    from statewright.v1 import TaskStatus
 
     return (
         it.id,
@@ -103,13 +105,15 @@ def get(session: Session, task_id: str) -> None:
 @click.option("--wait", type=Span(), default="0s", show_default=True, help="How long to wait for the first.")
 @click.option("--lease", type=Span(), help="How long they are yours. Default 30s.")
 @pass_session
-def poll(session: Session, queues: tuple[str, ...], worker: str, max_tasks: int, wait: float, lease: float | None) -> None:
+def poll(
+    session: Session, queues: tuple[str, ...], worker: str, max_tasks: int, wait: float, lease: float | None
+) -> None:
     """Take ready tasks; they are yours until the lease ends."""
     from google.protobuf.duration_pb2 import Duration
+    from statewright.v1 import PollRequest
 
     from service.cli.output import print_json, print_table
     from service.cli.shapes import plain_list
-    from statewright.v1 import PollRequest
 
     request = PollRequest(queues=queues, worker_id=worker, max_tasks=max_tasks, wait=_duration(wait) or Duration())
     if lease is not None:

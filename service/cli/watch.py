@@ -110,7 +110,7 @@ def _code(error: Any) -> Any:
     return error.code()
 
 
-def line_of(event: Any) -> Text:
+def line_of(event: Any, *, with_time: bool = True) -> Text:
     """An event in a line."""
     from rich.text import Text
 
@@ -120,7 +120,7 @@ def line_of(event: Any) -> Text:
     shape = plain(event)
     kind = shape["kind"]
     return Text.assemble(
-        (f"{instant(event.time)}  ", "dim"),
+        (f"{instant(event.time)}  " if with_time else "", "dim"),
         f"{event.contact_id or event.enrollment_id}  ",
         (f"{event.workflow}  ", "dim"),
         (f"{kind.replace('_', ' ')}  ", _STYLES.get(kind, "")),

@@ -22,10 +22,11 @@ def workflows() -> None:
 @pass_session
 def list_(session: Session, status: tuple[str, ...], trigger: str, **page: Any) -> None:
     """List workflows by key."""
+    from statewright.v1 import WorkflowServiceListRequest, WorkflowStatus
+
     from service.cli.output import instant
     from service.cli.paging import answer_page
     from service.cli.shapes import number_of, word
-    from statewright.v1 import WorkflowServiceListRequest, WorkflowStatus
 
     kind = WorkflowStatus.DESCRIPTOR
     request = WorkflowServiceListRequest(status=[number_of(kind, each) for each in status], trigger_type=trigger)
@@ -55,9 +56,10 @@ def list_(session: Session, status: tuple[str, ...], trigger: str, **page: Any) 
 @pass_session
 def get(session: Session, key: str, version: int | None) -> None:
     """Read a workflow, with its counts and one version."""
+    from statewright.v1 import WorkflowServiceGetRequest, WorkflowStatus
+
     from service.cli.output import instant, print_facts, print_json
     from service.cli.shapes import plain, word
-    from statewright.v1 import WorkflowServiceGetRequest, WorkflowStatus
 
     response = session.call(session.client.workflows.Get, WorkflowServiceGetRequest(key=key, version=version))
     if session.json:
@@ -94,10 +96,11 @@ def _pairs(counts: dict[str, int]) -> str:
 @pass_session
 def versions(session: Session, key: str, **page: Any) -> None:
     """List the versions of a workflow, latest first."""
+    from statewright.v1 import DefinitionFormat, ListVersionsRequest
+
     from service.cli.output import instant
     from service.cli.paging import answer_page
     from service.cli.shapes import word
-    from statewright.v1 import DefinitionFormat, ListVersionsRequest
 
     answer_page(
         session,
@@ -137,8 +140,9 @@ def activate(session: Session, key: str, version: int, **guard: Any) -> None:
 @pass_session
 def pause(session: Session, key: str, timers: str | None, **guard: Any) -> None:
     """Block a workflow's entries and hold its runs."""
-    from service.cli.shapes import number_of
     from statewright.v1 import PauseTimers, WorkflowServicePauseRequest
+
+    from service.cli.shapes import number_of
 
     policy: Any = number_of(PauseTimers.DESCRIPTOR, timers) if timers else None
     request = WorkflowServicePauseRequest(key=key, timers=policy, **guard)
