@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -87,6 +87,7 @@ class Batch:
     def __init__(self, room: Room, commands: Sequence[Command]) -> None:
         self._room = room
         self._commands = commands
+        self._keys: list[ContactKey | None] = []
         self._desks: dict[ContactKey, Desk] = {}
         self._alone: dict[tuple[str, str], Desk] = {}
         self._held: set[ContactKey] = set()
@@ -98,7 +99,7 @@ class Batch:
     def run(self, transaction: Transaction) -> list[Result]:
         """Raises Conflict or Unavailable when nothing of the batch happened."""
         self._load(transaction)
-        results = [self._attempt(command) for command in self._commands]
+        results = [self._attempt(command, key) for command, key in zip(self._commands, self._keys, strict=True)]
         self.ledger.save(transaction)
         return results
 
@@ -106,7 +107,8 @@ class Batch:
 
     def _load(self, transaction: Transaction) -> None:
         self._resolve(transaction)
-        keys = {key for command in self._commands if (key := self._contact_key(command)) is not None}
+        self._keys = [self._contact_key(command) for command in self._commands]
+        keys = {key for key in self._keys if key is not None}
         found, self._held = lock_contacts(transaction, keys) if keys else ({}, set())
         times = self._room.clock.read(transaction)
         directory = self._room.catalog.refresh(transaction)
@@ -175,9 +177,8 @@ class Batch:
     def _load_runs(self, transaction: Transaction) -> None:
         contacts: dict[ContactKey, None] = {}
         ids: dict[tuple[str, str], None] = {}
-        for command in self._commands:
+        for command, key in zip(self._commands, self._keys, strict=True):
             if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
-                key = self._contact_key(command)
                 if key is not None and key in self._desks and self._desks[key].revision:
                     contacts[key] = None
             elif isinstance(command, Operate | ContinueRun):
@@ -205,8 +206,7 @@ class Batch:
 
     def _load_past(self, transaction: Transaction, directory: Directory) -> None:
         wanted: dict[tuple[str, str, str], None] = {}
-        for command in self._commands:
-            key = self._contact_key(command)
+        for command, key in zip(self._commands, self._keys, strict=True):
             if key is None or key not in self._desks or not self._desks[key].revision:
                 continue
             for workflow in self._candidates(command, directory):
@@ -237,8 +237,7 @@ class Batch:
     def _load_events(self, transaction: Transaction, directory: Directory, times: Times) -> None:
         """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
         wanted: dict[tuple[str, str, str], datetime] = {}
-        for command in self._commands:
-            key = self._contact_key(command)
+        for command, key in zip(self._commands, self._keys, strict=True):
             desk = self._desks.get(key) if key else None
             if key is None or desk is None or not desk.revision:
                 continue
@@ -259,9 +258,8 @@ class Batch:
 
     # --- decide ---
 
-    def _attempt(self, command: Command) -> Result:
+    def _attempt(self, command: Command, key: ContactKey | None) -> Result:
         try:
-            key = self._contact_key(command)
             if key is not None and key in self._held:
                 raise HeldElsewhere
             repeat = self._repeated(command)
@@ -304,9 +302,9 @@ class Batch:
 
     def _trigger(self, command: TriggerEvent) -> EventAnswer:
         now = self.ledger.times.workflow
-        event = replace(command.event, accepted_at=now)
+        event = _accepted(command.event, now)
         reception = self._receive(command.tenant, event)
-        verdicts = [asdict(verdict) for verdict in reception.verdicts]
+        verdicts = [_verdict_data(verdict) for verdict in reception.verdicts]
         self.ledger.log_event(command.tenant, event)
         self.ledger.remember_event(command.tenant, event, command.body_hash, verdicts)
         name = ("event", command.tenant, event.source, event.id)
@@ -515,6 +513,34 @@ class Batch:
         self.ledger.remember_request(command.tenant, method, command.request_id, command.body_hash, data)
         name = ("request", command.tenant, method, command.request_id)
         self._repeats[name] = Repeat(command.body_hash, data, self.ledger.times.wall)
+
+
+def _accepted(event: Event, at: datetime) -> Event:
+    return Event(
+        event.id,
+        event.type,
+        event.source,
+        event.contact_id,
+        event.conversation_id,
+        event.key,
+        event.data,
+        event.contact_patch,
+        event.occurred_at,
+        at,
+        event.priority,
+        event.chain,
+    )
+
+
+def _verdict_data(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "workflow": verdict.workflow,
+        "version": verdict.version,
+        "kind": verdict.kind,
+        "enrollment_id": verdict.enrollment_id,
+        "rule": verdict.rule,
+        "step": verdict.step,
+    }
 
 
 def _asks_for_past(workflow: Workflow) -> bool:

@@ -36,7 +36,7 @@ def render(kind: Kind, sql: str) -> str:
 
 
 def dump_rows(rows: list[Mapping[str, Any]]) -> str:
-    """A set of rows as the one JSON parameter of `{rows:…}`; instants become fixed-width UTC text."""
+    """A set of rows as the one JSON parameter of `{rows:…}`; instants, always UTC inside, become ISO 8601 text."""
     return orjson.dumps(rows, default=_plain, option=_OPTIONS).decode()
 
 
@@ -51,8 +51,8 @@ def load(text: str | bytes | None) -> Any:
 
 
 def instant_text(instant: datetime) -> str:
-    """Fixed-width ISO 8601 in UTC, microseconds always: sorts like time, on both stores."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "+00:00"
+    """ISO 8601 in UTC. It sorts like time, for `+` comes before `.` where microseconds are zero and left out."""
+    return instant.astimezone(UTC).isoformat()
 
 
 def instant(value: datetime | str | None) -> datetime | None:
@@ -60,12 +60,10 @@ def instant(value: datetime | str | None) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return instant_text(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, frozenset | set):

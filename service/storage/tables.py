@@ -1,6 +1,6 @@
 """The tables. All keys lead with `tenant_id`; instants are UTC; JSON is written by orjson and kept as it was written.
 
-SQLite keeps instants as fixed-width ISO 8601 text, which sorts like time, and JSON as text. Text keys compare by bytes
+SQLite keeps instants as ISO 8601 text in UTC, which sorts like time, and JSON as text. Text keys compare by bytes
 on both stores, so that an order agreed on in Python is the order of the locks.
 """
 
