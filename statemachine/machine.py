@@ -44,7 +44,7 @@ class _Edge(Transition):
     """A transition without callbacks or guards, which is all a workflow has: it moves the model and no more."""
 
     def execute(self, event_data: EventData) -> bool:
-        event_data.model.state = self.dest
+        event_data.model.state = self.dest  # type: ignore[attr-defined]
         return True
 
 
