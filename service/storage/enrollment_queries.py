@@ -12,7 +12,7 @@ from service.storage.dialect import instant_text, load
 from service.storage.enrollments import SNAPSHOT_COLUMNS, stored_of
 from service.storage.tables import LIVE_SQL
 from statemachine.errors import NotFound
-from statemachine.snapshot import Snapshot
+from statemachine.snapshot import TERMINAL, Snapshot, Status
 
 _WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
 _COLUMNS: Final = f"{SNAPSHOT_COLUMNS}, e.waiting_for, t.max_attempts, t.queue, t.status"
@@ -71,6 +71,16 @@ def find_enrollment(transaction: Transaction, tenant: str, enrollment_id: str) -
     if not rows:
         raise NotFound("enrollment", enrollment_id)
     return _records(transaction, tenant, rows, paths=True)[0]
+
+
+def is_ended(transaction: Transaction, tenant: str, enrollment_id: str) -> bool:
+    """Whether an enrollment has ended. Raises NotFound."""
+    row = transaction.row(
+        "select status from enrollments where tenant_id = :tenant and id = :id", tenant=tenant, id=enrollment_id
+    )
+    if row is None:
+        raise NotFound("enrollment", enrollment_id)
+    return Status(row[0]) in TERMINAL
 
 
 def find_enrollments(

@@ -1,0 +1,113 @@
+"""Contacts as the proto has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from statewright.v1 import Contact as ContactMessage
+from statewright.v1 import UpsertRequest
+
+from service.rpc.fields import Violations
+from service.rpc.moment import write_instant
+from service.rpc.payload import read_struct, write_struct
+from statemachine.contact import STANDARD_FIELDS, Contact
+from statemachine.errors import LimitExceeded
+from statemachine.limits import MAX_VARIABLES_BYTES
+
+_MAX_TEXT_BYTES: Final = 1024
+_MAX_MEMBERS: Final = 1_000
+_SETS: Final = ("tags", "lists")
+_WRITABLE: Final = frozenset({*STANDARD_FIELDS, *_SETS, "score", "custom_fields"})
+
+
+def write_contact(
+    contact: Contact, created_at: datetime | None, updated_at: datetime | None, message: ContactMessage
+) -> None:
+    message.id = contact.id
+    for name in STANDARD_FIELDS:
+        value = contact.attributes.get(name)
+        if value is not None:
+            setattr(message, name, str(value))
+    extra = {name: value for name, value in contact.attributes.items() if name not in STANDARD_FIELDS}
+    message.score = contact.score
+    message.tags.extend(sorted(contact.tags))
+    message.lists.extend(sorted(contact.lists))
+    write_struct({**extra, **contact.custom_fields}, message.custom_fields)
+    message.revision = contact.revision
+    write_instant(created_at, message.create_time)
+    write_instant(updated_at, message.update_time)
+
+
+def read_patch(request: UpsertRequest, place: str) -> dict[str, Any]:
+    """The patch that an Upsert means: what is named in the mask, or without one what is set. Raises InvalidInput."""
+    contact = request.contact
+    _check(contact, f"{place}contact.")
+    custom = read_struct(contact.custom_fields, f"{place}contact.custom_fields")
+    if not request.HasField("update_mask"):
+        return _set_fields(contact, custom)
+    return _masked_fields(contact, custom, request.update_mask.paths, f"{place}update_mask")
+
+
+def check_members(violations: Violations, place: str, members: Sequence[str]) -> None:
+    """Tags or lists: at most 1,000, each 1 to 255 bytes."""
+    if len(members) > _MAX_MEMBERS:
+        violations.add(place, f"at most {_MAX_MEMBERS:,} items")
+    for index, member in enumerate(members):
+        violations.name(f"{place}[{index}]", member, required=True)
+
+
+def _set_fields(contact: ContactMessage, custom: dict[str, Any]) -> dict[str, Any]:
+    patch: dict[str, Any] = {name: getattr(contact, name) for name in STANDARD_FIELDS if getattr(contact, name)}
+    patch.update({name: list(getattr(contact, name)) for name in _SETS if getattr(contact, name)})
+    if contact.score:
+        patch["score"] = _score(contact)
+    if custom:
+        patch["custom_fields"] = custom
+    return patch
+
+
+def _masked_fields(
+    contact: ContactMessage, custom: dict[str, Any], paths: Sequence[str], place: str
+) -> dict[str, Any]:
+    violations = Violations()
+    patch: dict[str, Any] = {}
+    chosen_custom: dict[str, Any] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        if name not in _WRITABLE or (rest and name != "custom_fields"):
+            violations.add(place, f"{path!r} is no field that can be written")
+        elif name in _SETS:
+            patch[name] = list(getattr(contact, name))
+        elif name == "score":
+            patch[name] = _score(contact)
+        elif name == "custom_fields":
+            chosen_custom.update({rest: custom.get(rest)} if rest else custom)
+        else:
+            patch[name] = getattr(contact, name) or None
+    violations.check()
+    return {**patch, "custom_fields": chosen_custom} if chosen_custom else patch
+
+
+def _check(contact: ContactMessage, place: str) -> None:
+    violations = Violations()
+    violations.name(f"{place}id", contact.id, required=True)
+    for name in STANDARD_FIELDS:
+        violations.name(f"{place}{name}", getattr(contact, name), most=_MAX_TEXT_BYTES)
+    for name in _SETS:
+        check_members(violations, f"{place}{name}", getattr(contact, name))
+    if not abs(contact.score) <= 1e15:
+        violations.add(f"{place}score", "a finite number up to 10^15")
+    violations.check()
+    if contact.custom_fields.ByteSize() > MAX_VARIABLES_BYTES:
+        wanted = f"at most {MAX_VARIABLES_BYTES // 1024} KiB"
+        where = f"{place}custom_fields"
+        raise LimitExceeded(f"{where} may have {wanted}", [(where, wanted)], limit="event",
+                            maximum=str(MAX_VARIABLES_BYTES))  # fmt: skip
+
+
+def _score(contact: ContactMessage) -> float | int:
+    return int(contact.score) if contact.score.is_integer() else contact.score
+
+

@@ -1,0 +1,188 @@
+"""Enrolling by API, and what operators do to one enrollment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, cast
+
+from google.protobuf.message import Message
+from statewright.v1 import (
+    AdvanceRequest,
+    AdvanceResponse,
+    CancelRequest,
+    CancelResponse,
+    EnrollBatchRequest,
+    EnrollBatchResponse,
+    EnrollmentServicePauseRequest,
+    EnrollmentServicePauseResponse,
+    EnrollmentServiceResumeRequest,
+    EnrollmentServiceResumeResponse,
+    EnrollRequest,
+    EnrollResponse,
+    PauseTimers,
+    RetryRequest,
+    RetryResponse,
+)
+
+from service.engine.commands import DEFAULT_TENANT, EnrollAnswer, EnrollContact, Operate, OperateAnswer
+from service.rpc.enrollment_message import write_enrollment
+from service.rpc.errors import status_of
+from service.rpc.event_message import write_verdict
+from service.rpc.fields import Violations, check_batch, chosen, required_id
+from service.rpc.payload import read_struct
+from service.rpc.repeats import body_hash, request_key
+from service.rpc.rooms import Rooms
+from service.storage.database import Transaction
+from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment, find_enrollments
+from statemachine.cause import Operation
+from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
+from statemachine.limits import MAX_EVENT_BYTES, MAX_OUTPUT_BYTES
+from statemachine.snapshot import Snapshot
+
+_TIMERS: Final = {
+    PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
+    PauseTimers.PAUSE_TIMERS_KEEP: "keep",
+    PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
+    PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
+}
+
+
+class EnrollRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._engine = rooms.engine
+
+    async def enroll(self, request: EnrollRequest) -> EnrollResponse:
+        answer = cast(EnrollAnswer, await self._engine.ask(_enrolment(request, "")))
+        response = EnrollResponse()
+        write_verdict(answer.verdict, response.verdict)
+        if answer.snapshot is not None and not request.dry_run:
+            record, now = await self._read(answer.snapshot)
+            write_enrollment(record, response.enrollment, now=now, full=True)
+        return response
+
+    async def enroll_batch(self, request: EnrollBatchRequest) -> EnrollBatchResponse:
+        check_batch("requests", request.requests)
+        commands = _enrolments(request)
+        good = [command for command in commands if not isinstance(command, WorkflowError)]
+        answers = iter(await self._engine.ask_all(good) if good else ())
+        settled = [command if isinstance(command, WorkflowError) else next(answers) for command in commands]
+        records, now = await self._read_all(
+            [answer.snapshot.id for answer in settled if isinstance(answer, EnrollAnswer) and answer.snapshot]
+        )
+        response = EnrollBatchResponse()
+        for item, answer in zip(request.requests, settled, strict=True):
+            result = response.results.add()
+            if isinstance(answer, WorkflowError):
+                result.error.CopyFrom(status_of(answer))
+                continue
+            assert isinstance(answer, EnrollAnswer)
+            write_verdict(answer.verdict, result.enrolled.verdict)
+            record = records.get(answer.snapshot.id) if answer.snapshot and not item.dry_run else None
+            if record is not None:
+                write_enrollment(record, result.enrolled.enrollment, now=now, full=False)
+        return response
+
+    async def advance(self, request: AdvanceRequest) -> AdvanceResponse:
+        violations = Violations()
+        violations.name("transition", request.transition, required=True)
+        violations.check()
+        _check_size("data", request.data, MAX_OUTPUT_BYTES, "output")
+        data = {"transition": request.transition, "data": read_struct(request.data, "data")}
+        return await self._operate("advance", request, AdvanceResponse(), data)
+
+    async def pause(self, request: EnrollmentServicePauseRequest) -> EnrollmentServicePauseResponse:
+        timers = chosen("timers", request.timers, _TIMERS)
+        return await self._operate(
+            "pause", request, EnrollmentServicePauseResponse(), {"timers": timers} if timers else {}
+        )
+
+    async def resume(self, request: EnrollmentServiceResumeRequest) -> EnrollmentServiceResumeResponse:
+        return await self._operate("resume", request, EnrollmentServiceResumeResponse(), {})
+
+    async def cancel(self, request: CancelRequest) -> CancelResponse:
+        violations = Violations()
+        violations.name("reason", request.reason)
+        violations.check()
+        return await self._operate("cancel", request, CancelResponse(), {"reason": request.reason or "cancelled"})
+
+    async def retry(self, request: RetryRequest) -> RetryResponse:
+        _check_size("input", request.input, MAX_EVENT_BYTES, "input")
+        edited = read_struct(request.input, "input")
+        return await self._operate("retry", request, RetryResponse(), {"input": edited} if edited else {})
+
+    async def _operate(self, operation: Operation, request: Any, response: Any, data: dict[str, Any]) -> Any:
+        command = Operate(
+            DEFAULT_TENANT,
+            required_id("enrollment_id", request.enrollment_id),
+            operation,
+            request_key(request.request_id),
+            body_hash(request),
+            data,
+            request.expected_revision if request.HasField("expected_revision") else None,
+        )
+        answer = cast(OperateAnswer, await self._engine.ask(command))
+        record, now = await self._read(answer.snapshot)
+        write_enrollment(record, response.enrollment, now=now, full=True)
+        return response
+
+    async def _read(self, snapshot: Snapshot) -> tuple[EnrollmentRecord, datetime]:
+        """What the engine answered, with the path and task that only the store knows."""
+
+        def work(transaction: Transaction) -> tuple[EnrollmentRecord, datetime]:
+            now = self._engine.clock.read(transaction).workflow
+            return find_enrollment(transaction, DEFAULT_TENANT, snapshot.id), now
+
+        record, now = await self._engine.read(work)
+        return replace(record, snapshot=snapshot, due_at=snapshot.due_at), now
+
+    async def _read_all(self, enrollment_ids: list[str]) -> tuple[dict[str, EnrollmentRecord], datetime]:
+        def work(transaction: Transaction) -> tuple[dict[str, EnrollmentRecord], datetime]:
+            now = self._engine.clock.read(transaction).workflow
+            return find_enrollments(transaction, DEFAULT_TENANT, enrollment_ids, paths=False), now
+
+        return await self._engine.read(work)
+
+
+def _enrolments(request: EnrollBatchRequest) -> list[EnrollContact | WorkflowError]:
+    commands: list[EnrollContact | WorkflowError] = []
+    for index, item in enumerate(request.requests):
+        try:
+            commands.append(_enrolment(item, f"requests[{index}]."))
+        except InvalidInput as error:
+            commands.append(error)
+    return commands
+
+
+def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
+    violations = Violations()
+    violations.name(f"{place}workflow", request.workflow, required=True)
+    violations.name(f"{place}contact_id", request.contact_id)
+    violations.name(f"{place}key", request.key)
+    violations.number(f"{place}priority", request.priority, -100, 100)
+    if request.HasField("version") and request.version < 1:
+        violations.add(f"{place}version", "a version, from 1")
+    if request.contact_patch.fields and not request.contact_id:
+        violations.add(f"{place}contact_id", "required with a contact_patch")
+    violations.check()
+    _check_size(f"{place}input", request.input, MAX_EVENT_BYTES, "event")
+    _check_size(f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
+    return EnrollContact(
+        DEFAULT_TENANT,
+        request.workflow,
+        request.contact_id or None,
+        request_key(request.request_id, f"{place}request_id"),
+        body_hash(request),
+        request.key or None,
+        read_struct(request.input, f"{place}input"),
+        read_struct(request.contact_patch, f"{place}contact_patch"),
+        request.priority,
+        request.version if request.HasField("version") else None,
+        request.dry_run,
+    )
+
+
+def _check_size(place: str, payload: Message, most: int, limit: str) -> None:
+    if payload.ByteSize() > most:
+        wanted = f"at most {most // 1024} KiB"
+        raise LimitExceeded(f"{place} may have {wanted}", [(place, wanted)], limit=limit, maximum=str(most))

@@ -1,0 +1,172 @@
+"""Enrollments, counts and history as the protos have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from statewright.v1 import Enrollment, EnrollmentCounts, EnrollmentStatus, LogLevel, StepError, Transition
+from statewright.v1 import HistoryEntry as HistoryMessage
+
+from service.rpc.moment import write_instant, write_span
+from service.rpc.payload import write_any, write_struct
+from service.storage.enrollment_queries import Counts, EnrollmentRecord
+from service.storage.history_queries import HistoryRow
+from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED
+from statemachine.snapshot import LastError, Snapshot, Status
+from statemachine.workflow import Workflow
+
+STATUSES: Final[Mapping[str, int]] = {
+    status.value: EnrollmentStatus.Value(f"ENROLLMENT_STATUS_{status.name}") for status in Status
+}
+STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
+LEVELS: Final[Mapping[str, int]] = {
+    word: LogLevel.Value(f"LOG_LEVEL_{word.upper()}") for word in ("debug", "info", "warn", "error")
+}
+_TERMINALS: Final = {COMPLETED: Status.COMPLETED, FAILED: Status.FAILED, EXITED: Status.EXITED, CANCELLED: Status.CANCELLED}
+_STATUS_AFTER: Final[Mapping[str, Status]] = {
+    "step_started": Status.WAITING,
+    "waiting": Status.WAITING,
+    "retrying": Status.WAITING,
+    "resumed": Status.WAITING,
+    "paused": Status.PAUSED,
+    "held": Status.PAUSED,
+    "completed": Status.COMPLETED,
+    "failed": Status.FAILED,
+    "exited": Status.EXITED,
+    "cancelled": Status.CANCELLED,
+}
+_EVENT_ONLY: Final = frozenset({"manual", "api"})
+
+
+def write_enrollment(record: EnrollmentRecord, message: Enrollment, *, now: datetime, full: bool) -> None:
+    """Fill a message; `full` adds variables and path. `now` is workflow time."""
+    snapshot = record.snapshot
+    message.id = snapshot.id
+    message.workflow = snapshot.workflow
+    message.version = snapshot.version
+    message.contact_id = snapshot.contact_id or ""
+    message.conversation_id = str(snapshot.trigger.get("conversation_id") or "")
+    message.parent_id = snapshot.parent_id or ""
+    message.key = snapshot.entry_key
+    _write_trigger(snapshot.trigger, message)
+    message.status = STATUSES[snapshot.status]  # type: ignore[assignment]
+    message.step = record.last_step
+    message.variants.update(snapshot.variants)
+    message.priority = snapshot.priority
+    message.revision = snapshot.revision
+    message.executed_steps = snapshot.executed_steps
+    message.failed_steps = snapshot.failed_steps
+    message.retried_steps = snapshot.retried_steps
+    message.exit_reason = snapshot.exit_reason or ""
+    message.goal = snapshot.goal or ""
+    _write_times(record, message, now)
+    if snapshot.live:
+        message.waiting_for.extend(sorted(record.waiting_for))
+        _write_task(record, message)
+    if snapshot.last_error is not None:
+        write_step_error(snapshot.last_error, message.last_error)
+    if full:
+        message.path.extend(record.path)
+        write_struct(snapshot.variables, message.variables)
+
+
+def write_step_error(error: LastError, message: StepError) -> None:
+    message.step = error.step
+    message.code = error.code
+    message.message = error.message
+    write_instant(error.at, message.time)
+
+
+def write_counts(counts: Counts, message: EnrollmentCounts) -> None:
+    """By status in the order of the enum; by step, most first."""
+    message.total = counts.total
+    for word, number in STATUSES.items():
+        if counts.by_status.get(word):
+            message.statuses.add(status=number, count=counts.by_status[word])  # type: ignore[arg-type]
+    for step, count in sorted(counts.by_step.items(), key=lambda pair: (-pair[1], pair[0])):
+        message.steps.add(step=step, count=count)
+
+
+def write_transition(workflow: Workflow, step: str, outcome: str, message: Transition) -> None:
+    message.name = outcome
+    target = workflow.machine.target(step, outcome)
+    if target in _TERMINALS:
+        message.ends_as = STATUSES[_TERMINALS[target]]  # type: ignore[assignment]
+    else:
+        message.target = target
+
+
+def write_history(row: HistoryRow, workflow: Workflow, message: HistoryMessage) -> None:
+    """One line; `workflow` is the version of its enrollment, for the names of steps."""
+    entry = row.entry
+    message.sequence = row.sequence
+    write_instant(row.at, message.time)
+    message.kind = row.kind
+    message.level = LEVELS[row.level]  # type: ignore[assignment]
+    step = workflow.steps.get(row.step) if row.step else None
+    message.step = row.step or ""
+    message.step_type = entry.get("step_type", "") or (step.type if step else "")
+    message.label = step.name if step else ""
+    message.status = status_after(row)  # type: ignore[assignment]
+    message.outcome = entry.get("outcome") or ""
+    message.attempt = entry.get("attempt", 0)
+    if entry.get("duration_ms") is not None:
+        write_span(timedelta(milliseconds=entry["duration_ms"]), message.duration)
+    for name in ("input", "output", "metadata"):
+        if entry.get(name) is not None:
+            write_any(entry[name], getattr(message, name))
+    write_row_error(row, message.error)
+    message.cause = row.cause_id
+
+
+def write_row_error(row: HistoryRow, message: StepError) -> None:
+    """Leaves it unset for a line without an error."""
+    code = row.entry.get("error_code")
+    if code:
+        message.step = row.step or ""
+        message.code = code
+        message.message = row.entry.get("error") or ""
+        write_instant(row.at, message.time)
+
+
+def status_after(row: HistoryRow) -> int:
+    """The enrollment's status after a line of its history."""
+    return STATUSES[_STATUS_AFTER.get(row.kind, Status.RUNNING)]
+
+
+def record_of(snapshot: Snapshot) -> EnrollmentRecord:
+    """A snapshot fresh from the engine, for answers that do without path and task."""
+    return EnrollmentRecord(snapshot, None, snapshot.due_at, None, (), 0, None, None, snapshot.step or "")
+
+
+def _write_trigger(trigger: Mapping[str, Any], message: Enrollment) -> None:
+    kind = str(trigger.get("type") or "")
+    message.trigger.id = str(trigger.get("trigger_id") or "")
+    message.trigger.type = kind
+    if kind not in _EVENT_ONLY:
+        message.trigger.event_id = str(trigger.get("id") or "")
+
+
+def _write_times(record: EnrollmentRecord, message: Enrollment, now: datetime) -> None:
+    snapshot = record.snapshot
+    write_instant(snapshot.started_at, message.start_time)
+    write_instant(snapshot.transition_at, message.last_transition_time)
+    write_instant(snapshot.ended_at, message.end_time)
+    if snapshot.due_at is not None:
+        write_instant(record.due_at or snapshot.due_at, message.due_time)
+    if snapshot.started_at is not None:
+        write_span(max((snapshot.ended_at or now) - snapshot.started_at, timedelta(0)), message.duration)
+
+
+def _write_task(record: EnrollmentRecord, message: Enrollment) -> None:
+    task = record.snapshot.task
+    if task is None:
+        return
+    message.attempt = task.attempt
+    message.max_attempts = record.max_attempts
+    message.task_id = record.task_id or ""
+    write_instant(task.retry_at, message.next_retry_time)
+    if task.retry_at is not None and not message.HasField("due_time"):
+        write_instant(task.retry_at, message.due_time)

@@ -1,0 +1,166 @@
+"""Events as they come in, and what became of them. The hot path: a few microseconds an event besides protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from statewright.v1 import Event as EventMessage
+from statewright.v1 import EventResult, TriggerResponse, VerdictKind
+from statewright.v1 import Verdict as VerdictMessage
+
+from service.engine.commands import DEFAULT_TENANT, EventAnswer, TriggerEvent
+from service.rpc.errors import status_of
+from service.rpc.fields import Violations
+from service.rpc.moment import read_instant, write_instant
+from service.rpc.payload import read_struct
+from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
+from statemachine.event import Event
+from statemachine.intake import NOT_MATCHED, Verdict
+from statemachine.limits import MAX_EVENT_BYTES
+from statemachine.names import canonical_event
+
+_KINDS: Final = {name.removeprefix("VERDICT_KIND_"): number for name, number in VerdictKind.items()}
+_REASONS: Final = {
+    "workflow_paused": "the workflow is paused",
+    "reentry": "the contact is or was in this workflow, and its re-entry rule forbids another enrollment",
+    "cooldown": "the contact was in this workflow too recently",
+    "max_entries": "the contact has entered this workflow as often as it may",
+    "causation_own": "the event was raised by a run of this very workflow",
+    "causation_depth": "the chain of workflows that led to this event is too long",
+    "max_concurrent": "the workflow has as many live enrollments as it may",
+    "paused": "the enrollment is paused and will look at the event when it is resumed",
+    "restarted": "the contact entered again, and the workflow restarts then",
+}
+
+
+def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
+    """The command an event becomes. Raises InvalidInput, or LimitExceeded over 256 KiB.
+
+    Consumes the message: its time of occurrence is taken out, so that a repeat that restamps it has the same hash.
+    """
+    occurred_at = read_instant(message.occurred_time, f"{place}.occurred_time") if message.HasField(_TIME) else None
+    message.ClearField(_TIME)
+    body = message.SerializeToString(deterministic=True)
+    if len(body) > MAX_EVENT_BYTES:
+        limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
+        text = f"{place} has {len(body):,} bytes; an event has {limit}"
+        raise LimitExceeded(text, [(place, limit)], limit="event", maximum=str(MAX_EVENT_BYTES))
+    event_type = message.type
+    priority = message.priority
+    if not (event_type.strip() and len(event_type) < _SHORT and event_type.isprintable() and -100 <= priority <= 100):
+        _check_type_and_priority(message, place)
+    event_id, source, contact_id = message.id, message.source, message.contact_id
+    conversation_id, key = message.conversation_id, message.key
+    names = event_id + source + contact_id + conversation_id + key
+    if len(names) > _SHORT or "\0" in names:
+        _check_names(message, place)
+    name = canonical_event(event_type)
+    data = read_struct(message.data, f"{place}.data")
+    if name.data_filter:
+        data |= name.data_filter
+    event = Event(
+        event_id,
+        name.type,
+        source,
+        contact_id or None,
+        conversation_id or None,
+        key or None,
+        data,
+        read_struct(message.contact_patch, f"{place}.contact_patch"),
+        occurred_at,
+        None,
+        priority,
+    )
+    if event.contact_patch and not contact_id:
+        raise InvalidInput(
+            f"{place}.contact_patch needs a contact_id", [(f"{place}.contact_id", "required with a contact_patch")]
+        )
+    return TriggerEvent(DEFAULT_TENANT, event, blake2b(body, digest_size=16).hexdigest())
+
+
+def read_triggers(messages: Iterable[EventMessage], place: str) -> list[TriggerEvent | WorkflowError]:
+    """The commands of a batch; in the place of an event that is refused, its error."""
+    commands: list[TriggerEvent | WorkflowError] = []
+    for index, message in enumerate(messages):
+        try:
+            commands.append(read_trigger(message, f"{place}[{index}]"))
+        except InvalidInput as error:
+            commands.append(error)
+    return commands
+
+
+def write_trigger_answer(answer: EventAnswer, response: TriggerResponse, *, include_not_matched: bool) -> None:
+    response.event_id = answer.event_id
+    response.duplicate = answer.duplicate
+    write_verdicts(answer.verdicts, response.verdicts, include_not_matched=include_not_matched)
+    write_instant(answer.accepted_at, response.accept_time)
+
+
+def write_event_result(
+    event_id: str, answer: EventAnswer | WorkflowError, result: EventResult, *, include_not_matched: bool
+) -> None:
+    """One event's answer of a batch or stream."""
+    if isinstance(answer, WorkflowError):
+        result.event_id = event_id
+        result.error.CopyFrom(status_of(answer))
+        return
+    result.event_id = answer.event_id
+    accepted = result.accepted
+    accepted.duplicate = answer.duplicate
+    write_verdicts(answer.verdicts, accepted.verdicts, include_not_matched=include_not_matched)
+    write_instant(answer.accepted_at, accepted.accept_time)
+
+
+def write_verdicts(verdicts: Sequence[Verdict], target: object, *, include_not_matched: bool) -> None:
+    for verdict in verdicts:
+        if include_not_matched or verdict.kind != NOT_MATCHED:
+            write_verdict(verdict, target.add())  # type: ignore[attr-defined]
+
+
+def write_verdict(verdict: Verdict, message: VerdictMessage) -> None:
+    message.workflow = verdict.workflow
+    message.version = verdict.version
+    message.kind = _KINDS[verdict.kind]  # type: ignore[assignment]
+    if verdict.enrollment_id:
+        message.enrollment_id = verdict.enrollment_id
+    if verdict.rule:
+        message.rule, message.reason = rule_and_reason(verdict.kind, verdict.rule)
+    if verdict.step:
+        message.step = verdict.step
+
+
+def verdict_kind(kind: str) -> int:
+    """The enum's value for a word of `statemachine.intake`."""
+    return _KINDS[kind]
+
+
+def rule_and_reason(kind: str, rule: str) -> tuple[str, str]:
+    """The stable name of the rule that decided, and the same in a sentence."""
+    if kind == NOT_MATCHED:
+        return "conditions", rule
+    if kind == "EXITED":
+        return f"exit:{rule}", _REASONS.get(rule, f"the run left: {rule}")
+    return rule, _REASONS.get(rule, rule.replace("_", " "))
+
+
+_TIME: Final = "occurred_time"
+_SHORT: Final = 60
+_WANTED_TYPE: Final = "1 to 255 bytes of printable text, such as contact_created"
+
+
+def _check_type_and_priority(message: EventMessage, place: str) -> None:
+    violations = Violations()
+    text = message.type
+    if not text.strip() or not text.isprintable() or len(text.encode()) > 255:
+        violations.add(f"{place}.type", _WANTED_TYPE)
+    violations.number(f"{place}.priority", message.priority, -100, 100)
+    violations.check()
+
+
+def _check_names(message: EventMessage, place: str) -> None:
+    violations = Violations()
+    for name in ("id", "type", "source", "contact_id", "conversation_id", "key"):
+        violations.name(f"{place}.{name}", getattr(message, name))
+    violations.check()

@@ -1,0 +1,78 @@
+"""Workflows, versions and problems as the protos have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from statewright.v1 import DefinitionFormat, ProblemSeverity, Workflow, WorkflowStatus, WorkflowVersion
+from statewright.v1 import Problem as ProblemMessage
+
+from service.rpc.enrollment_message import write_counts
+from service.rpc.moment import write_instant
+from service.rpc.payload import write_struct
+from service.storage.enrollment_queries import Counts
+from service.storage.workflows import StoredVersion, StoredWorkflow
+from statemachine.problem import Problem
+
+FORMATS: Final[Mapping[str, int]] = {
+    "yaml": DefinitionFormat.DEFINITION_FORMAT_YAML,
+    "json": DefinitionFormat.DEFINITION_FORMAT_JSON,
+}
+FORMAT_WORDS: Final[Mapping[int, str]] = {
+    DefinitionFormat.DEFINITION_FORMAT_UNSPECIFIED: "",
+    **{number: word for word, number in FORMATS.items()},
+}
+STATUSES: Final[Mapping[str, int]] = {
+    "active": WorkflowStatus.WORKFLOW_STATUS_ACTIVE,
+    "paused": WorkflowStatus.WORKFLOW_STATUS_PAUSED,
+}
+STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
+
+
+def write_workflow(stored: StoredWorkflow, counts: Counts | None, message: Workflow) -> None:
+    message.key = stored.key
+    message.name = stored.name
+    message.description = stored.description
+    message.active_version = stored.active_version or 0
+    message.status = STATUSES[stored.status]  # type: ignore[assignment]
+    message.latest_version = stored.latest_version
+    message.revision = stored.revision
+    write_instant(stored.created_at, message.create_time)
+    write_instant(stored.updated_at, message.update_time)
+    if counts is not None:
+        message.counts.SetInParent()
+        write_counts(counts, message.counts)
+
+
+def write_version(
+    stored: StoredVersion,
+    message: WorkflowVersion,
+    *,
+    active: bool,
+    definition: Mapping[str, Any] | None = None,
+) -> None:
+    """`definition` is the canonical form; with it the source goes too."""
+    message.workflow = stored.workflow
+    message.number = stored.version
+    message.format = FORMATS[stored.format]  # type: ignore[assignment]
+    message.label = stored.label
+    message.active = active
+    write_instant(stored.published_at, message.publish_time)
+    if definition is not None:
+        message.source = stored.source
+        write_struct(definition, message.definition)
+
+
+def write_problems(problems: Iterable[Problem], target: Any) -> None:
+    for problem in problems:
+        severity = f"PROBLEM_SEVERITY_{problem.severity.upper()}"
+        target.add(
+            code=problem.code,
+            severity=ProblemSeverity.Value(severity),
+            message=problem.message,
+            path=problem.path,
+            line=problem.line or 0,
+            column=problem.column or 0,
+            suggestion=problem.suggestion,
+        )
