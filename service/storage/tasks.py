@@ -163,10 +163,10 @@ def release_leases(
     return transaction.write(_RELEASE_ALL, rows=[{**row, "available_at": available_at} for row in _tokens(leases)])
 
 
-def extend_leases(transaction: Transaction, leases: Sequence[LeasedTask], until: datetime) -> set[tuple[str, str]]:
-    """Move the end of several leases; answers the (tenant, id) of those that are still held."""
+def extend_leases(transaction: Transaction, leases: Sequence[LeasedTask], until: datetime) -> set[tuple[str, str, int]]:
+    """Move the end of several leases; answers the (tenant, id, token) of those that are still held."""
     rows = transaction.rows(_EXTEND_ALL, rows=_tokens(leases), until=instant_text(until)) if leases else ()
-    return {(row[0], row[1]) for row in rows}
+    return {(row[0], row[1], int(row[2])) for row in rows}
 
 
 def take_over_expired(
@@ -270,7 +270,7 @@ from {{rows:rows; tenant_id text, id text, token bigint, available_at timestampt
 _EXTEND_ALL: Final = f"""
 update tasks set lease_until = :until
 from {{rows:rows; tenant_id text, id text, token bigint}} where {_HELD}
-returning tasks.tenant_id, tasks.id
+returning tasks.tenant_id, tasks.id, tasks.lease_token
 """
 
 _TAKE_OVER: Final = f"""

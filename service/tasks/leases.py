@@ -108,8 +108,8 @@ class TaskQueue:
 
         return await self._engine.write(work)
 
-    async def extend_all(self, tasks: Sequence[LeasedTask], lease: timedelta) -> set[tuple[str, str]]:
-        """Move the end of several leases; answers the (tenant, id) of those that are still held."""
+    async def extend_all(self, tasks: Sequence[LeasedTask], lease: timedelta) -> set[tuple[str, str, int]]:
+        """Move the end of several leases; answers the (tenant, id, token) of those that are still held."""
         clock = self._engine.clock
         return await self._engine.write(
             lambda transaction: extend_leases(transaction, tasks, clock.read(transaction).wall + lease)

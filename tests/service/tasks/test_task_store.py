@@ -156,7 +156,7 @@ def test_several_leases_are_extended_and_the_lost_ones_are_named(database: Datab
     held = [task(database, "mine"), task(database, "lost")]
     database.run(lambda transaction: release_lease(transaction, "default", "lost", 1))
     kept = database.run(lambda transaction: extend_leases(transaction, held, LATER))
-    assert kept == {("default", "mine")}
+    assert kept == {("default", "mine", 1)}
     assert (task(database, "mine").lease_until, task(database, "lost").lease_until) == (LATER, None)
 
 
