@@ -1,7 +1,7 @@
-"""An author's expression, made into CEL text: what people write (`AND`, `===`, `.length`, `{{path}}`) becomes what CEL reads.
+"""An author's expression, made into CEL text: `AND`, `===`, `.length`, `{{path}}` become what CEL reads.
 
-Every path that can be read off the text (`contact.email`, `items[0].name`) becomes one variable, a *slot*, so that a run
-hands CEL the values it needs and nothing else. `has(path)` becomes a slot too: present and not null.
+Every path that can be read off the text (`contact.email`, `items[0].name`) becomes one variable, a *slot*, so that a
+run hands CEL the values it needs and nothing else. `has(path)` becomes a slot too: present and not null.
 
 `NOT` binds looser than a comparison, as in SQL: `NOT a == b` is `!(a == b)`. All number literals become doubles.
 """
@@ -26,6 +26,7 @@ _TOKEN: Final = re.compile(
     rf"|(?P<template>\{{\{{\s*{PATH_PATTERN}\s*\}}\}})"
     r"|(?P<number>0[xX][0-9a-fA-F]+[uU]?|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?[uU]?)"
     r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<open>[\"'])"
     r"|(?P<sign>===|!==|&&|\|\||==|!=|<=|>=|[\s\S])"
 )
 _KEYWORDS: Final = frozenset({"true", "false", "null", "in"})
@@ -46,11 +47,17 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CelText:
-    """`slots` are the variables p0, p1, …: what to pass for each. `columns` maps places in `cel` to the author's."""
+    """`slots` are the variables p0, p1, …: what to pass for each. `columns` maps places in `cel` to the author's.
+
+    `macros`, `nesting` and `sums` say how it can grow: iterating macros, how deep they nest, and additions.
+    """
 
     cel: str
     slots: tuple[tuple[Path, Kind], ...]
     columns: tuple[tuple[int, int], ...]
+    macros: int = 0
+    nesting: int = 0
+    sums: int = 0
 
     def column(self, cel_column: int) -> int | None:
         """The author's column (from 1) for a column of the CEL text (from 1)."""
@@ -71,8 +78,13 @@ def rewrite(text: str) -> CelText:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found = [_Token(match.lastgroup or "", match[0], match.start()) for match in _TOKEN.finditer(text)]
-    return [token for token in found if token.kind != "space"]
+    found = []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "open":
+            raise ExpressionError("a text has no end", match.start() + 1)
+        if match.lastgroup != "space":
+            found.append(_Token(match.lastgroup or "", match[0], match.start()))
+    return found
 
 
 class _Rewriter:
@@ -86,12 +98,14 @@ class _Rewriter:
         self.slots: dict[tuple[Path, Kind], int] = {}
         self.bound: list[tuple[str, int]] = []
         self.nots: list[int] = []
+        self.macros = self.nesting = 0
 
     def run(self) -> CelText:
         while self.at < len(self.tokens):
             self.step(self.tokens[self.at])
         self.close_nots()
-        return CelText("".join(self.out), tuple(self.slots), tuple(self.columns))
+        sums = sum(token.text == "+" for token in self.tokens)
+        return CelText("".join(self.out), tuple(self.slots), tuple(self.columns), self.macros, self.nesting, sums)
 
     def step(self, token: _Token) -> None:
         if token.text in _ENDS_NOT:
@@ -140,6 +154,8 @@ class _Rewriter:
         variable = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else None
         if token.text in _MACROS and following == "(" and variable is not None and self.peek(2) == ",":
             self.bound.append((variable.text, self.depth + 1))
+            self.macros += 1
+            self.nesting = max(self.nesting, len(self.bound))
 
     def has(self, token: _Token) -> None:
         argument = self.tokens[self.at + 2] if self.at + 2 < len(self.tokens) else None

@@ -13,21 +13,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
-from statemachine.calendar import find_zone, parse_weekdays
-from statemachine.condition_tree import All, AnyOf, Compare, Condition, Holds, Not, Trace
-from statemachine.duration import parse_duration
-from statemachine.event_condition import (
-    KEPT_EVENTS,
-    Happened,
-    Moment,
-    as_instant,
-    since_enrollment,
-    since_step,
-    within,
-)
+from statemachine.condition_tree import All, AnyOf, Compare, Condition, Holds, Not, Report, Trace
+from statemachine.event_condition import EVENT_OPERATORS, Happened, parse_since
 from statemachine.expression import ExpressionError, compile_expression
 from statemachine.names import did_you_mean, event_group, snake_case
 from statemachine.operand import (
@@ -36,20 +25,16 @@ from statemachine.operand import (
     constant_operand,
     field_operand,
     path_operand,
-    resolved_text,
     side_operand,
     value_operand,
 )
 from statemachine.path import Path
 from statemachine.pattern import PatternError, compile_pattern
-from statemachine.template import TemplateError, compile_value
-from statemachine.time_condition import Bound, TimeIs, constant_bound, template_bound
+from statemachine.template import TemplateError
+from statemachine.time_condition import TIME_KEYS, parse_time_condition
 from statemachine.values import OPERATORS, Operator, find_operator, number, suggest_operator
 
 __all__ = ["Condition", "Report", "Trace", "parse_condition"]
-
-Report = Callable[[str, Path, str, str], None]
-"""Told of each problem: code, path within the condition, message, suggestion."""
 
 _MAX_DEPTH: Final = 32
 _FORMS: Final = (
@@ -101,8 +86,9 @@ class _Parser:
 
     def _parts(self, raw: Any, path: Path, depth: int) -> tuple[Condition, ...]:
         if not isinstance(raw, (list, tuple)):
-            raw, path = [raw], path[:-1]
-        parts = [self.parse(item, (*path, index), depth + 1) for index, item in enumerate(raw)]
+            parts = [self.parse(raw, path, depth + 1)]
+        else:
+            parts = [self.parse(item, (*path, index), depth + 1) for index, item in enumerate(raw)]
         return tuple(part for part in parts if part is not None)
 
     def _object(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
@@ -138,8 +124,7 @@ class _Parser:
         if key not in raw:
             self.problem("missing_key", path, f"{key!r} is missing")
             return None
-        parts = self._parts(raw[key], (*path, key) if isinstance(raw[key], (list, tuple)) else (*path, key, 0), depth)
-        return self._combined(_COMBINATIONS[key], parts)
+        return self._combined(_COMBINATIONS[key], self._parts(raw[key], (*path, key), depth))
 
     @staticmethod
     def _combined(how: str, parts: tuple[Condition, ...]) -> Condition:
@@ -307,138 +292,22 @@ class _Parser:
         wanted = number(count)
         if wanted is None or wanted < 0:
             self.problem("bad_value", (*path, "count"), "'count' has to be a number, zero or more")
-        if operator is not None and operator.name not in _EVENT_OPERATORS:
+        if operator is not None and operator.name not in EVENT_OPERATORS:
             self.problem("unknown_operator", (*path, "operator"), f"an event has no operator {operator.name!r}",
-                         f"use {', '.join(_EVENT_OPERATORS)}")  # fmt: skip
-        since, look_back, paths = self._since(raw, path)
+                         f"use {', '.join(EVENT_OPERATORS)}")  # fmt: skip
+        since = parse_since(raw, path, self.problem)
         if operator is None or wanted is None:
             return None
-        test = OPERATORS[_EVENT_OPERATORS.get(operator.name, operator.name)]
+        test = OPERATORS[EVENT_OPERATORS.get(operator.name, operator.name)]
         span = "".join(f" {key} {raw[key]}" for key in ("within", "since") if key in raw)
         label = f"count of {name}{span} {test.name} {wanted}"
-        return Happened(event_group(name), test, wanted, label, since, look_back, paths)
-
-    def _since(self, raw: Mapping[str, Any], path: Path) -> tuple[Moment, timedelta | None, frozenset[Path]]:
-        if "within" in raw and "since" in raw:
-            self.problem("conflicting_keys", path, "'within' and 'since' exclude each other")
-        if "within" in raw:
-            return self._within(raw["within"], (*path, "within"))
-        if "since" in raw:
-            return self._since_moment(raw["since"], (*path, "since"))
-        return since_enrollment, None, frozenset()
-
-    def _within(self, raw: Any, path: Path) -> tuple[Moment, timedelta | None, frozenset[Path]]:
-        try:
-            value = compile_value(raw)
-            if value.constant:
-                span = parse_duration(raw)
-                return within(span), span, frozenset()
-        except TemplateError as error:
-            self.problem("bad_template", path, error.message)
-            return since_enrollment, None, frozenset()
-        except ValueError as error:
-            self.problem("bad_duration", path, str(error))
-            return since_enrollment, None, frozenset()
-        return _templated_span(value), KEPT_EVENTS, value.paths
-
-    def _since_moment(self, raw: Any, path: Path) -> tuple[Moment, timedelta | None, frozenset[Path]]:
-        """`enrollment`, a step's id, an instant, or a template that makes an instant."""
-        if isinstance(raw, str) and "{{" not in raw:
-            if raw == "enrollment":
-                return since_enrollment, None, frozenset()
-            if as_instant(raw) is None:
-                return since_step(raw), None, frozenset({("steps", raw)})
-        operand = self._operand(raw, path, value_operand)
-        if operand is None or not isinstance(raw, str):
-            self.problem("bad_time", path, "'since' is a time, a step, or enrollment")
-            return since_enrollment, None, frozenset()
-        read = operand.read
-        return lambda scope: as_instant(read(scope)) or since_enrollment(scope), KEPT_EVENTS, operand.paths
+        return Happened(event_group(name), test, wanted, label, since)
 
     # -- time
 
     def _time(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
-        self._known_keys(raw, path, "after", "before", "between", "days", "timezone", "operator", "value")
-        raw = self._spelled_out(raw, path)
-        between = "between" in raw
-        limits = self._window(raw["between"], (*path, "between")) if between else None
-        edges = dict(zip(("after", "before"), limits, strict=True)) if limits else {}
-        edges.update({key: raw[key] for key in ("after", "before") if raw.get(key) is not None})
-        if not edges and "days" not in raw and not between:
-            self.problem("missing_key", path, "a time condition needs after, before, between or days")
-        paths: set[Path] = set()
-        after, before = (self._bound(edges[key], (*path, "between" if limits else key), paths) if key in edges else None
-                         for key in ("after", "before"))  # fmt: skip
-        days = self._days(raw["days"], (*path, "days")) if "days" in raw else None
-        zone = self._zone(raw.get("timezone", ""), (*path, "timezone"))
-        label = "time " + ", ".join(f"{key} {raw[key]}" for key in _TIME_KEYS if key in raw)
-        return TimeIs(after, before, days, zone, label, between, frozenset(paths))
-
-    def _spelled_out(self, raw: dict[str, Any], path: Path) -> dict[str, Any]:
-        """`{operator: after, value: …}` as `{after: …}`."""
-        word = raw.get("operator")
-        if word is None and "value" not in raw:
-            return raw
-        if word not in ("after", "before", "between", "days") or "value" not in raw:
-            self.problem("unknown_operator", (*path, "operator"), "a time condition has no such operator",
-                         "use after, before or between")  # fmt: skip
-            return raw
-        return {**raw, word: raw["value"]}
-
-    def _window(self, raw: Any, path: Path) -> tuple[Any, Any] | None:
-        if isinstance(raw, str) and raw.count("-") == 1:
-            raw = raw.split("-")
-        if isinstance(raw, Mapping):
-            raw = [
-                raw.get("from", raw.get("start", raw.get("after"))),
-                raw.get("to", raw.get("end", raw.get("before"))),
-            ]
-        if isinstance(raw, (list, tuple)) and len(raw) == 2 and None not in raw:
-            if raw[0] == raw[1]:
-                self.problem("bad_time", path, "both ends of the window are the same")
-            return raw[0], raw[1]
-        self.problem("bad_time", path, "'between' needs two times", 'write ["09:00", "17:00"] or {from, to}')
-        return None
-
-    def _bound(self, raw: Any, path: Path, paths: set[Path]) -> Bound | None:
-        try:
-            value = compile_value(raw)
-            if value.constant:
-                return constant_bound(raw)
-        except TemplateError as error:
-            self.problem("bad_template", path, error.message)
-            return None
-        except ValueError as error:
-            self.problem("bad_time", path, str(error))
-            return None
-        paths |= value.paths
-        return template_bound(value)
-
-    def _days(self, raw: Any, path: Path) -> frozenset[int] | None:
-        try:
-            return parse_weekdays(raw)
-        except ValueError as error:
-            self.problem("bad_weekday", path, str(error))
-            return None
-
-    def _zone(self, raw: Any, path: Path) -> str:
-        if raw in ("", None, "contact"):
-            return str(raw or "")
-        try:
-            find_zone(str(raw))
-        except ValueError as error:
-            self.problem("bad_timezone", path, str(error))
-        return str(raw)
-
-
-def _templated_span(value: Any) -> Moment:
-    def moment(scope: Any) -> Any:
-        try:
-            return scope.now - parse_duration(resolved_text(value, scope))
-        except ValueError:
-            return scope.now
-
-    return moment
+        self._known_keys(raw, path, *TIME_KEYS, "operator", "value")
+        return parse_time_condition(raw, path, self.problem)
 
 
 _TAGS: Final = path_operand(("contact", "tags"))
@@ -446,12 +315,6 @@ _TAG_OPERATORS: Final = {
     "exists": True, "contains": True, "in": True, "equals": True,
     "not_exists": False, "not_contains": False, "not_in": False, "not_equals": False,
 }  # fmt: skip
-_EVENT_OPERATORS: Final = {
-    "exists": "greater_than_or_equal",
-    "not_exists": "less_than",
-    **{name: name for name, operator in OPERATORS.items() if operator.ordering or name.endswith("equals")},
-}
-_TIME_KEYS: Final = ("after", "before", "between", "days", "timezone")
 _TYPES: Final[Mapping[str, Callable[[_Parser, dict[str, Any], Path, int], Condition | None]]] = {
     "field": _Parser._field,
     "score": _Parser._score,

@@ -7,7 +7,7 @@ Testing never raises: an expression that errs is false, a template without a val
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -20,6 +20,9 @@ from statemachine.pattern import PatternError
 from statemachine.scope import Scope, contact_fields
 from statemachine.step import Reads
 from statemachine.values import Operator
+
+Report = Callable[[str, Path, str, str], None]
+"""Told of each problem: code, path within the condition, message, suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +143,8 @@ class Compare(Condition):
             return False
 
     def explain(self, scope: Scope) -> Trace:
-        left = self.left.label
-        label = (
-            f"{left} {self.operator.name}" if self.operator.unary else f"{left} {self.operator.name} {self.right.label}"
-        )
+        label = f"{self.left.label} {self.operator.name}"
+        label = label if self.operator.unary else f"{label} {self.right.label}"
         try:
             actual = self.left.read(scope)
             return Trace(label, self._compare(actual, scope), None if actual is MISSING else actual)

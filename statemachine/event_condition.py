@@ -7,35 +7,50 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from statemachine.condition_tree import Condition, Trace
+from statemachine.condition_tree import Condition, Report, Trace
+from statemachine.duration import parse_duration
+from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.names import EventName
+from statemachine.operand import resolved
 from statemachine.path import Path
 from statemachine.scope import Scope, contact_fields
 from statemachine.step import Reads
-from statemachine.values import Operator, equal
+from statemachine.template import TemplateError, Value, compile_value
+from statemachine.values import OPERATORS, Operator, equal
 
 KEPT_EVENTS: Final = timedelta(days=400)
-"""How far back events are kept by default: the look-back of a condition whose moment is only known when it is tested."""
+"""How far back events are kept by default: the look-back when the moment is only known at the test."""
 
-Moment = Callable[[Scope], datetime | None]
-"""Since when events count; None means all that are known."""
+EVENT_OPERATORS: Final = {
+    "exists": "greater_than_or_equal",
+    "not_exists": "less_than",
+    **{name: name for name, operator in OPERATORS.items() if operator.ordering or name.endswith("equals")},
+}
+"""What an operator of an event condition asks of the number of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Since when events count: `moment` answers None when all count. `look_back` and `paths` are for `Reads`."""
+
+    moment: Callable[[Scope], datetime | None] = field(repr=False, compare=False)
+    look_back: timedelta | None = None
+    paths: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Happened(Condition):
-    """Counts the events of `kinds` since `since` and compares the number with `count`.
+    """Counts the events of `kinds` since a moment and compares the number with `count`.
 
-    The event being handled counts, and so does the one that enrolled. `look_back` is for `Reads`.
+    The event being handled counts, and so does the one that enrolled.
     """
 
     kinds: tuple[EventName, ...]
     operator: Operator
     count: int | float
     label: str
-    since: Moment = field(repr=False, compare=False)
-    look_back: timedelta | None = None
-    other_paths: frozenset[Path] = frozenset()
+    since: Since
 
     def test(self, scope: Scope) -> bool:
         return self.operator.test(self._number(scope), self.count)
@@ -45,7 +60,7 @@ class Happened(Condition):
         return Trace(self.label, self.operator.test(found, self.count), found)
 
     def _number(self, scope: Scope) -> int:
-        start = self.since(scope)
+        start = self.since.moment(scope)
         counted = sum(1 for event in scope.events if self._counts(event, start, scope))
         current = scope.event
         if current is not None and not any(_same(event, current) for event in scope.events):
@@ -60,28 +75,83 @@ class Happened(Condition):
 
     @property
     def paths(self) -> frozenset[Path]:
-        return self.other_paths
+        return self.since.paths
 
     @property
     def reads(self) -> Reads:
-        return Reads(contact_fields(self.other_paths), {kind.type: self.look_back for kind in self.kinds})
+        return Reads(contact_fields(self.paths), {kind.type: self.since.look_back for kind in self.kinds})
 
 
-def since_enrollment(scope: Scope) -> datetime | None:
+def parse_since(raw: Mapping[str, Any], path: Path, report: Report) -> Since:
+    """What `within` or `since` of an event condition say; without either, events count since the run began."""
+    if "within" in raw and "since" in raw:
+        report("conflicting_keys", path, "'within' and 'since' exclude each other", "")
+    if "within" in raw:
+        return _within(raw["within"], (*path, "within"), report)
+    if "since" in raw:
+        return _since(raw["since"], (*path, "since"), report)
+    return _SINCE_ENROLLMENT
+
+
+def _within(raw: Any, path: Path, report: Report) -> Since:
+    try:
+        value = compile_value(raw)
+        if value.constant:
+            span = parse_duration(raw)
+            return Since(lambda scope: scope.now - span, span)
+    except TemplateError as error:
+        report("bad_template", path, error.message, "")
+        return _SINCE_ENROLLMENT
+    except ValueError as error:
+        report("bad_duration", path, str(error), "")
+        return _SINCE_ENROLLMENT
+    return Since(lambda scope: _span_ago(value, scope), KEPT_EVENTS, value.paths)
+
+
+def _span_ago(value: Value, scope: Scope) -> datetime:
+    """With a span that cannot be read nothing counts but what happens now."""
+    try:
+        return scope.now - parse_duration(resolved(value, scope))
+    except (ValueError, StepFailed):
+        return scope.now
+
+
+def _since(raw: Any, path: Path, report: Report) -> Since:
+    """`enrollment`, a step's id, an instant, or a template that makes an instant."""
+    if raw == "enrollment":
+        return _SINCE_ENROLLMENT
+    try:
+        value = compile_value(raw)
+    except TemplateError as error:
+        report("bad_template", path, error.message, "")
+        return _SINCE_ENROLLMENT
+    if not value.constant:
+        return Since(lambda scope: _resolved_instant(value, scope), KEPT_EVENTS, value.paths)
+    instant = _instant(raw)
+    if instant is not None:
+        return Since(lambda _: instant, KEPT_EVENTS)
+    if not isinstance(raw, str):
+        report("bad_time", path, "'since' is a time, a step, or enrollment", "")
+    step = str(raw)
+    return Since(lambda scope: scope.step_starts.get(step) or _enrolled(scope), None, frozenset({("steps", step)}))
+
+
+def _resolved_instant(value: Value, scope: Scope) -> datetime | None:
+    try:
+        return _instant(resolved(value, scope)) or _enrolled(scope)
+    except StepFailed:
+        return _enrolled(scope)
+
+
+def _enrolled(scope: Scope) -> datetime | None:
     """The start of the run; None outside of one."""
-    return as_instant(scope.enrollment.get("started_at"))
+    return _instant(scope.enrollment.get("started_at"))
 
 
-def since_step(step: str) -> Moment:
-    """A step's latest start; the start of the run when it has not run."""
-    return lambda scope: scope.step_starts.get(step) or since_enrollment(scope)
+_SINCE_ENROLLMENT: Final = Since(_enrolled)
 
 
-def within(span: timedelta) -> Moment:
-    return lambda scope: scope.now - span
-
-
-def as_instant(value: Any) -> datetime | None:
+def _instant(value: Any) -> datetime | None:
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

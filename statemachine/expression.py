@@ -2,7 +2,8 @@
 
 All numbers go in as doubles, literals too (`10 / 4` is 2.5, `total + 1` works at 10.5); whole results leave as ints.
 Compile once, evaluate in any thread: a compiled program is immutable and each evaluation has its own memory.
-An expression cannot run away: CEL has no unbounded loops, and its iterations, depth and patterns are limited.
+An expression cannot run away: CEL has no unbounded loops, its iterations (10,000), depth (32) and patterns (RE2) are
+limited, and one that could make too much text of the values it is given is refused before it runs.
 """
 
 from __future__ import annotations
@@ -17,22 +18,27 @@ from functools import cache
 from typing import Any, Final
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_math, ext_strings
+from cel_expr_python.ext import ext_math
 
 from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
 from statemachine.path import Path, format_path
 from statemachine.scope import MISSING, Names, Scope, contact_fields
 from statemachine.step import Reads
+from statemachine.text_functions import MAX_ITERATED_TEXT, MAX_TEXT, TextFunctions
 
 __all__ = ["Expression", "ExpressionError", "compile_expression"]
 
 MAX_EXPRESSION_LENGTH: Final = 20_000
 _MAX_RESULT_SIZE: Final = 1_000_000
 _MAX_DEPTH: Final = 64
+_MAX_ITERATIONS: Final = 10_000
+_MAX_GROWTH: Final = 100_000_000
+_LIST_ITEM_SIZE: Final = 16
 _CHECK_ERROR: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _RUN_CODE: Final = re.compile(r"\A[A-Z_]+: ")
 _NO_VALUE: Final = re.compile(r'No value with name "(p\d+)" found')
 _SLOT: Final = re.compile(r"\bp\d+\b")
+_GROWING: Final = re.compile(r"\.(?:replace|join|split)\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Expression:
     names: Names
     slots: Mapping[str, tuple[Path, Kind]] = field(repr=False, compare=False)
     program: cel.Expression = field(repr=False, compare=False)
+    source: CelText = field(repr=False, compare=False)
 
     def evaluate(self, scope: Scope) -> Any:
         """The result as plain data: instants as ISO 8601 text, spans in seconds. Raises ExpressionError."""
@@ -56,6 +63,8 @@ class Expression:
                 data[name] = _entering(found, 0)
             elif _reads_as_null(path):
                 data[name] = None
+        if self.source.macros or self.source.sums > 8:
+            _check_growth(self.source, data)
         try:
             result = self.program.eval(data=data)
             if result.type() == _ERROR:
@@ -89,11 +98,11 @@ def compile_expression(text: str, *, names: Names = "template") -> Expression:
         raise ExpressionError("the expression is empty", 1)
     source = rewrite(text)
     paths = frozenset(path for path, _ in source.slots)
-    return Expression(text, paths, names, slot_names(source.slots), _compile(source))
+    return Expression(text, paths, names, slot_names(source.slots), _compile(source), source)
 
 
 def _compile(source: CelText) -> cel.Expression:
-    environment = _environment()
+    environment = _environment(MAX_ITERATED_TEXT if source.macros else MAX_TEXT)
     try:
         return environment.compile(source.cel)
     except RuntimeError as error:
@@ -146,6 +155,27 @@ def _entering(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_entering(item, depth + 1) for item in value]
     return _instant_text(value) if isinstance(value, datetime) else str(value)
+
+
+def _check_growth(source: CelText, data: Mapping[str, Any]) -> None:
+    """Refuse what could fill the memory: the longest text, or list, added up in every iteration."""
+    text, items = len(source.cel), len(source.cel) // 2
+    waiting = list(data.values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            text = max(text, len(value))
+        elif isinstance(value, (list, dict)):
+            items = max(items, len(value))
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    if source.macros and _GROWING.search(source.cel):
+        text, items = max(text, MAX_ITERATED_TEXT), max(items, text if ".split(" in source.cel else 0)
+    nesting = max(1, source.nesting)
+    rounds = min(_MAX_ITERATIONS, source.macros * max(items, 1) ** nesting) if source.macros else 1
+    parts = max(1, source.macros)
+    size = max(text, _LIST_ITEM_SIZE * items) if source.macros and source.sums else text
+    if size * rounds * (1 + source.sums / parts) ** parts > _MAX_GROWTH:
+        raise ExpressionError("the values are too large for what the expression does with them")
 
 
 def _instant_text(value: datetime) -> str:
@@ -213,28 +243,30 @@ def remainder(left: float, right: float) -> float:
     return math.fmod(left, right) if right else math.nan
 
 
-def _substring(text: str, start: float, end: float | None = None) -> str:
-    return text[max(0, int(start)) :] if end is None else text[max(0, int(start)) : max(0, int(end))]
+_LETTERS: Final = {"t": _STRING, "d": _DOUBLE, "i": _INT, "l": cel.Type.LIST}
+
+
+def _text_functions(limit: int) -> list[cel.FunctionDecl]:
+    overloads: dict[str, list[cel.Overload]] = {}
+    for name, (apply, letters) in TextFunctions(limit).table().items():
+        result, *parameters = [_LETTERS[letter] for letter in letters]
+        overload = cel.Overload(f"{name.strip()}_{letters}", result, parameters, True, apply)
+        overloads.setdefault(name.strip(), []).append(overload)
+    return [cel.FunctionDecl(name, members) for name, members in overloads.items()]
 
 
 @cache
-def _environment() -> cel.Env:
-    """The one CEL environment: slots as variables, the usual text and number functions, operators on mixed numbers."""
+def _environment(limit: int) -> cel.Env:
+    """Slots as variables, functions on text (which make `limit` characters at most) and numbers, mixed operators."""
     functions = [
         _mixed("_+_", operator.add),
         _mixed("_-_", operator.sub),
         _mixed("_*_", operator.mul),
         _mixed("_/_", divide),
         _mixed("_%_", remainder, doubles=True),
-        cel.FunctionDecl(
-            "substring",
-            [
-                cel.Overload("substring_from_double", _STRING, [_STRING, _DOUBLE], True, _substring),
-                cel.Overload("substring_doubles", _STRING, [_STRING, _DOUBLE, _DOUBLE], True, _substring),
-            ],
-        ),
+        *_text_functions(limit),
     ]
     return cel.NewEnv(
         variables={f"p{number}": cel.Type.DYN for number in range(MAX_SLOTS)},
-        extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), cel.CelExtension("statewright", functions)],
+        extensions=[ext_math.ExtMath(), cel.CelExtension("statewright", functions)],
     )

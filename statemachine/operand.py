@@ -72,7 +72,7 @@ def side_operand(raw: Any) -> Operand:
     return constant_operand({"true": True, "false": False}.get(text, raw))
 
 
-def resolved_text(value: Value, scope: Scope) -> Any:
+def resolved(value: Value, scope: Scope) -> Any:
     """A value that may be one path: MISSING instead of the path as written when it leads nowhere."""
     return scope.value(value.path) if value.path is not None else value.resolve(scope)
 

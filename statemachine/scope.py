@@ -6,8 +6,9 @@
 | `trigger` | the event that enrolled; `trigger.x` and `trigger.source.x` fall back to `trigger.data.x` |
 | `input` | the data of the event that enrolled |
 | `event` | the event being handled; `event.x` falls back to `event.data.x` |
-| `variables` (`workflow`, `vars`) | the run's variables; `variables.workflow`, `.conversation`, `.global` are the scopes |
-| `conversation`, `global`, `loop`, `enrollment`, `execution`, `resources`, `connection`, `error`, `last_error` | that mapping |
+| `variables` (`workflow`, `vars`) | the run's; `variables.workflow`, `.conversation`, `.global` are the scopes |
+| `conversation`, `global`, `loop`, `error`, `last_error`, `resources`, `connection` | that mapping |
+| `enrollment`, `execution` | the run itself |
 | `steps.<id>.output` | what a step answered |
 | `now` | the workflow time |
 

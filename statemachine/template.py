@@ -1,8 +1,8 @@
 """Values that may hold templates: texts with `{{ … }}`, and lists and objects of such.
 
-Most texts never reach Liquid: plain ones are constants, a text that is exactly one `{{path}}` keeps the type of what it
-names, and a text whose pieces are all plain paths is joined from its segments. Filters and tags go to python-liquid, with
-limits on everything that could grow. Rendered text is never rendered again.
+Most texts never reach Liquid: plain ones are constants, a text that is exactly one `{{path}}` keeps the type of what
+it names, and a text whose pieces are all plain paths is joined from its segments. Filters and tags go to python-liquid,
+with limits on everything that could grow. Rendered text is never rendered again.
 
 A path that leads nowhere follows the workflow's `on_missing`: `keep` leaves it as written, `empty` makes it "", `fail`
 fails the step. A null is "" inside text and stays null as a whole value.
@@ -33,6 +33,7 @@ from statemachine.step import Reads
 from statemachine.values import text
 
 MAX_TEMPLATE_LENGTH: Final = 200_000
+MAX_STATEMENT_LENGTH: Final = 2_000
 MAX_RENDERED_LENGTH: Final = 1_000_000
 _MAX_DEPTH: Final = 32
 _MAX_RANGE: Final = 10_000
@@ -40,6 +41,9 @@ _FILTER_BUDGET: Final = 50_000
 _LITERALS: Final = frozenset({"true", "false", "nil", "null", "empty", "blank"})
 _SOLE: Final = re.compile(rf"\{{\{{\s*({PATH_PATTERN})\s*\}}\}}")
 _PIECE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_OPENING: Final = re.compile(r"\{[{%]")
+_LONG_SPACE: Final = re.compile(r"\s{100}")
+_VERBATIM: Final = re.compile(r"\{%-?\s*(raw|comment|doc)\b")
 
 Render = Callable[[Scope], Any]
 
@@ -122,6 +126,7 @@ def _compile_text(raw: str) -> Value:
         return Value(raw)
     if len(raw) > MAX_TEMPLATE_LENGTH:
         raise TemplateError(f"the template is {len(raw)} characters long; at most {MAX_TEMPLATE_LENGTH} are allowed")
+    _check_statements(raw)
     sole = _SOLE.fullmatch(raw)
     path = _simple_path(sole[1]) if sole else None
     if path is not None:
@@ -152,10 +157,23 @@ def _segments(raw: str) -> list[Segment] | None:
             return None
         segments += [(None, raw[end : piece.start()]), (path, piece[0])]
         end = piece.end()
-    rest = raw[end:]
-    if "{{" in rest:
-        raise TemplateError("'{{' has no '}}'", raw.index("{{", end) + 1)
-    return [segment for segment in [*segments, (None, rest)] if segment != (None, "")]
+    return [segment for segment in [*segments, (None, raw[end:])] if segment != (None, "")]
+
+
+def _check_statements(raw: str) -> None:
+    """Every `{{` and `{%` has its end, near enough: what follows may then scan in linear time."""
+    end = 0
+    while found := _OPENING.search(raw, end):
+        start, opening = found.start(), found[0]
+        closing = "}}" if opening == "{{" else "%}"
+        end = raw.find(closing, start + 2) + 2
+        if end < 2:
+            raise TemplateError(f"{opening!r} has no {closing!r}", start + 1)
+        if end - start > MAX_STATEMENT_LENGTH or _LONG_SPACE.search(raw, start, end):
+            raise TemplateError(f"what is between {opening!r} and {closing!r} is too long", start + 1)
+        verbatim = _VERBATIM.match(raw, start, end)
+        if verbatim:
+            end = max(end, raw.rfind("{%", end))
 
 
 def _sole(raw: str, path: Path) -> Render:
