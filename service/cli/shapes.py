@@ -73,7 +73,8 @@ def _field(message: Message, field: Any) -> Any:
 
 def _single(field: Any, value: Any) -> Any:
     if field.message_type:
-        return _SPECIAL.get(field.message_type.full_name, plain)(value)
+        convert: Callable[[Any], Any] = _SPECIAL.get(field.message_type.full_name, plain)
+        return convert(value)
     if field.enum_type:
         return word(field.enum_type, value)
     return value
