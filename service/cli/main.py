@@ -116,6 +116,8 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Runs a command line and exits with its code; a defect is a message too, never a traceback."""
+    # gRPC's own lines on standard error are for its developers
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         cli.main(args=args, prog_name="statewright", obj=Session())
     except Exception as error:

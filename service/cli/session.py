@@ -118,6 +118,10 @@ class Family(click.Group):
 
     command_class = Verb
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(shared_options())
+
 
 def shared_options(prefix: str | None = None) -> list[click.Parameter]:
     """The options of `Session`, for a command; with a prefix also as environment variables of that prefix."""

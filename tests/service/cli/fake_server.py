@@ -16,7 +16,7 @@ from statewright import v1
 _SERVICES = ("Admin", "Contact", "Enrollment", "Outbox", "Task", "Workflow")
 
 
-class Refusal(Exception):
+class Refusal:
     """What the fake answers instead of a message."""
 
     def __init__(
@@ -27,7 +27,6 @@ class Refusal(Exception):
         metadata: dict[str, str] | None = None,
         violations: tuple[tuple[str, str, str], ...] = (),
     ) -> None:
-        super().__init__(message)
         self.code = code
         details: list[Message] = []
         if reason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -43,7 +44,7 @@ from tests.service.cli.fake_server import FakeServer
 WAITING = EnrollmentStatus.ENROLLMENT_STATUS_WAITING
 
 
-def _struct(**values: object) -> Struct:
+def _struct(**values: Any) -> Struct:
     struct = Struct()
     struct.update(values)
     return struct
