@@ -42,12 +42,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A task this pool answers for. `lost_at` (monotonic) is when its lease ends unless it is renewed."""
+    """A task this pool answers for. `lost_at` (monotonic) is when its lease ends unless it is renewed; `told` says that
+    its result is on its way to the engine, which judges the lease itself."""
 
     task: LeasedTask
     destination: str
     lost_at: float
     runner: asyncio.Task[None] | None = None
+    told: bool = False
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -191,7 +193,9 @@ class LocalPool:
         return self._monotonic() + self._lease.total_seconds()
 
     async def _run(self, held: Held) -> None:
-        await self._deliver(held, await self._attempt(held.task))
+        result = await self._attempt(held.task)
+        held.told = True
+        await self._deliver(held, result)
 
     async def _attempt(self, task: LeasedTask) -> FinishTask:
         try:
@@ -293,7 +297,7 @@ class LocalPool:
 
     def _drop_lost(self) -> None:
         now = self._monotonic()
-        for held in [held for held in self._held.values() if held.lost_at <= now]:
+        for held in [held for held in self._held.values() if held.lost_at <= now and not held.told]:
             _log.info("task %s: its lease is gone; the attempt stops", held.task.id)
             if held.runner is not None:
                 held.runner.cancel()
