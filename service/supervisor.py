@@ -20,27 +20,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from typing import Any, Final
 
 from service.settings import Address, Settings, SettingsError
 
 REFUSED: Final = 78
-"""The exit code of a worker that cannot start whatever one does (EX_CONFIG): it is not started again."""
+"""The exit code of a worker that could not start (EX_CONFIG): before any worker ever served, that ends the server."""
 
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 5.0
 _SETTLED_S: Final = 10.0
 _GRACE_S: Final = 5.0
 
+_SPAWN: Final = multiprocessing.get_context("spawn")
+
 _log = logging.getLogger(__name__)
 
-Work = Callable[[Settings, int], None]
+Work = Callable[[Settings, Event], None]
+"""The life of a worker: it sets the event once it serves, and ends its process by SystemExit."""
 
 
 def supervise(settings: Settings, work: Work) -> int:
-    """Run `work(settings, index)` in `settings.workers` processes until told to stop; answers the exit code.
+    """Run `work`, a module's function, in `settings.workers` processes until told to stop; answers the exit code.
 
-    `work` is a module's function that ends its process by SystemExit. Raises SettingsError when the port is taken.
+    Raises SettingsError when the port is taken.
     """
     with _reserved(settings.listen), _Signals() as signals:
         return _Crew(settings, work, signals).run()
@@ -63,6 +67,7 @@ class _Crew:
     work: Work
     signals: _Signals
     workers: list[_Worker] = field(default_factory=list)
+    served: Event = field(default_factory=lambda: _SPAWN.Event())
     stopping: bool = False
     deadline: float = float("inf")
     code: int = 0
@@ -86,9 +91,8 @@ class _Crew:
                 self._start(worker)
 
     def _start(self, worker: _Worker) -> None:
-        context = multiprocessing.get_context("spawn")
-        arguments = (self.settings.for_worker(worker.index), worker.index)
-        worker.process = context.Process(target=self.work, args=arguments, name=f"worker-{worker.index}")
+        arguments = (self.settings.for_worker(worker.index), self.served)
+        worker.process = _SPAWN.Process(target=self.work, args=arguments, name=f"worker-{worker.index}")
         worker.process.start()
         worker.started_at = time.monotonic()
         _log.info("worker started", extra={"worker": worker.index, "pid": worker.process.pid})
@@ -125,7 +129,7 @@ class _Crew:
         worker.process = None
         if self.stopping:
             return
-        if process.exitcode == REFUSED:
+        if process.exitcode == REFUSED and not self.served.is_set():
             self._stop(1)
             return
         self._schedule(worker, process.exitcode)
@@ -187,6 +191,6 @@ def _reserved(address: Address) -> Iterator[None]:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((address.host, address.port))
     except OSError as error:
-        raise SettingsError(f"listen: {address} cannot be used: {os.strerror(error.errno or 0)}") from error
+        raise SettingsError(f"cannot listen on {address}: {os.strerror(error.errno or 0)}") from error
     with holder:
         yield
