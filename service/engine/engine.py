@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from service.engine.batch import Result, Room
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
 from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
 from service.engine.firing import Fired
-from service.engine.lanes import MAX_BATCH, FireTimers, Lane, Ticket
+from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
 from service.engine.ledger import Ledger
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, publish, set_paused
@@ -37,6 +37,8 @@ from statemachine.workflow import Workflow
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_HELD_ELSEWHERE_S: Final = 0.02
+"""When to look again at timers that are due but held by another replica."""
 _LEFT_BEHIND: Final = timedelta(seconds=5)
 """How long a stored event may stay pending before any replica picks it up."""
 
@@ -169,8 +171,8 @@ class Engine:
             return []
         self._admit(len(commands))
         future: asyncio.Future[list[Result]] = self._loop.create_future()
-        group = _Group(len(commands), future, self._loop)
-        self._distribute([Ticket(command, group.slot(index)) for index, command in enumerate(commands)])
+        group = Group(len(commands), lambda answers: _resolve(future, answers))
+        self._distribute([Ticket(command, group, index) for index, command in enumerate(commands)])
         results = await future
         self._count(commands, results)
         return results
@@ -211,17 +213,23 @@ class Engine:
     # --- timers ---
 
     async def fire_due(self) -> DueReport:
-        """Fire due timers, batch by batch, until none is due; says when the next one is."""
+        """Fire due timers, batch by batch, until none is due; says when the next one is.
+
+        One lane begins; only when it finds a full batch do the others help.
+        """
         fired, lag_s = 0, 0.0
-        busy = list(self._lanes)
+        busy = self._lanes[:1]
         while busy and not self.draining:
             results = await asyncio.gather(*(self._fire(lane) for lane in busy))
             fired += sum(result.fired for result in results)
             lag_s = max(lag_s, *(result.lag_s for result in results))
-            busy = [lane for lane, result in zip(busy, results, strict=True) if result.claimed >= MAX_BATCH]
+            busy = self._lanes if any(result.claimed >= MAX_BATCH for result in results) else []
         if self._metrics is not None:
             self._metrics.fired(fired, lag_s)
-        return DueReport(fired, lag_s, await self.read(self._next_due_in))
+        next_in_s = await self.read(self._next_due_in)
+        if not fired and next_in_s is not None:
+            next_in_s = max(next_in_s, _HELD_ELSEWHERE_S)
+        return DueReport(fired, lag_s, next_in_s)
 
     def on_due_earlier(self, callback: Callable[[float], None]) -> None:
         """`callback(seconds)` runs on the loop when a commit sets a timer due in that many wall seconds."""
@@ -324,20 +332,23 @@ class Engine:
         if self._metrics is not None:
             self._metrics.batch(items, seconds, statements)
 
-    def settled(self, commands: int) -> None:
-        self._call(self._settled, commands)
+    def settled(self, commands: int, complete: Sequence[Group]) -> None:
+        self._call(self._settled, commands, complete)
 
     def _follow_up(self, commands: Sequence[Command], delay_s: float | None) -> None:
         """What a commit asks for goes in at once; it is durable, so it may be left to the pick-up when draining."""
         if commands and not self.draining:
             self.pending += len(commands)
-            self._distribute([Ticket(command, _ignored) for command in commands])
+            group = Group(len(commands), _ignored)
+            self._distribute([Ticket(command, group, index) for index, command in enumerate(commands)])
         if delay_s is not None and self._on_due_earlier is not None:
             self._on_due_earlier(max(0.0, delay_s))
         self.feed.notify()
 
-    def _settled(self, commands: int) -> None:
+    def _settled(self, commands: int, complete: Sequence[Group]) -> None:
         self.pending -= commands
+        for group in complete:
+            group.complete(group.results)
         self._room_made.set()
         if not self.pending:
             self._idle.set()
@@ -350,31 +361,7 @@ class Engine:
             log.debug("the loop is closed; an answer had no one to go to")
 
 
-class _Group:
-    """The answers of one call: resolved together, on the loop, when the last one is in."""
-
-    __slots__ = ("_future", "_left", "_loop", "_results")
-
-    def __init__(self, size: int, future: asyncio.Future[list[Result]], loop: asyncio.AbstractEventLoop) -> None:
-        self._results: list[Result | None] = [None] * size
-        self._left = size
-        self._future = future
-        self._loop = loop
-
-    def slot(self, index: int) -> Callable[[Result], None]:
-        def answer(result: Result) -> None:
-            self._loop.call_soon_threadsafe(self._answer, index, result)
-
-        return answer
-
-    def _answer(self, index: int, result: Result) -> None:
-        self._results[index] = result
-        self._left -= 1
-        if not self._left and not self._future.done():
-            self._future.set_result(self._results)  # type: ignore[arg-type]
-
-
-def _resolve(future: asyncio.Future[Fired], result: Fired | Exception) -> None:
+def _resolve(future: asyncio.Future[Any], result: object) -> None:
     if future.done():
         return
     if isinstance(result, Exception):
@@ -383,10 +370,11 @@ def _resolve(future: asyncio.Future[Fired], result: Fired | Exception) -> None:
         future.set_result(result)
 
 
-def _ignored(result: Result) -> None:
+def _ignored(results: Sequence[Result | None]) -> None:
     """Follow-ups have no caller; what they could not do is picked up again from the database."""
-    if isinstance(result, Exception):
-        log.warning("a follow-up was not carried out and will be picked up again: %s", result)
+    for result in results:
+        if isinstance(result, Exception):
+            log.warning("a follow-up was not carried out and will be picked up again: %s", result)
 
 
 def _lane_number(command: Command, lanes: int) -> int:

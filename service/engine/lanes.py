@@ -31,12 +31,32 @@ _PUT_BACKS: Final = 200
 _PUT_BACK_S: Final = 0.005
 
 
+class Group:
+    """Commands that are answered together: complete when the last of them, on whichever lane, is answered."""
+
+    __slots__ = ("_left", "_lock", "complete", "results")
+
+    def __init__(self, size: int, complete: Callable[[list[Result | None]], None]) -> None:
+        self.results: list[Result | None] = [None] * size
+        self.complete = complete
+        self._left = size
+        self._lock = threading.Lock()
+
+    def answer(self, index: int, result: Result) -> bool:
+        """Note an answer; True with the last one. The caller then has `complete` run on the loop."""
+        self.results[index] = result
+        with self._lock:
+            self._left -= 1
+            return not self._left
+
+
 @dataclass(slots=True)
 class Ticket:
-    """A command on its way, and whom to tell: `answer(result)` is called once, on the lane's thread."""
+    """A command on its way, and its place in the group that waits for it."""
 
     command: Command
-    answer: Callable[[Result], None]
+    group: Group
+    index: int
     put_backs: int = 0
 
 
@@ -55,8 +75,8 @@ class LaneOwner(Protocol):
 
     def measured(self, items: int, seconds: float, statements: int) -> None: ...
 
-    def settled(self, commands: int) -> None:
-        """So many commands have been answered."""
+    def settled(self, commands: int, complete: Sequence[Group]) -> None:
+        """So many commands have been answered, and with them these groups."""
 
 
 class Lane:
@@ -143,17 +163,18 @@ class Lane:
 
     def _settle(self, tickets: list[Ticket], results: Sequence[Result]) -> None:
         answered = 0
+        complete: list[Group] = []
         put_back: list[Ticket] = []
         for ticket, result in zip(tickets, results, strict=True):
             if isinstance(result, HeldElsewhere) and ticket.put_backs < _PUT_BACKS:
                 ticket.put_backs += 1
                 put_back.append(ticket)
                 continue
-            ticket.answer(
-                Unavailable("the contact is busy; try again") if isinstance(result, HeldElsewhere) else result
-            )
+            busy = isinstance(result, HeldElsewhere)
+            if ticket.group.answer(ticket.index, Unavailable("the contact is busy; try again") if busy else result):
+                complete.append(ticket.group)
             answered += 1
-        self._owner.settled(answered)
+        self._owner.settled(answered, complete)
         if put_back:
             self._waiting.extendleft(reversed(put_back))
             if len(put_back) == len(tickets):

@@ -27,7 +27,6 @@ from statemachine.definition import load_workflow
 from statemachine.errors import DefinitionError, NotFound, StaleRevision
 from statemachine.problem import Problem
 from statemachine.reader import Format
-from statemachine.source import Format
 from statemachine.workflow import Workflow
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -91,13 +91,17 @@ class Transaction:
 
 
 class Database:
-    """One store. Thread-safe: each thread that works on it keeps a connection of its own."""
+    """One store. Thread-safe: each thread that works on it keeps a connection of its own.
+
+    Writers of an SQLite file take turns in this process before they ask the file, whose own waiting is by polling.
+    """
 
     def __init__(self, url: str, *, statement_timeout_s: float = 15.0) -> None:
         self.url = url
         self.kind: Kind = _kind_of(url)
         self._engine = _create_engine(url, self.kind, statement_timeout_s)
         self._local = threading.local()
+        self._writer = threading.Lock() if self.kind == "sqlite" else nullcontext()
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
 
@@ -117,7 +121,7 @@ class Database:
 
         Raises Conflict when it should simply be run again, Unavailable when the store cannot be reached.
         """
-        with self._begin("begin immediate" if self.kind == "sqlite" else None) as transaction:
+        with self._writer, self._begin("begin immediate" if self.kind == "sqlite" else None) as transaction:
             yield transaction
 
     @contextmanager
