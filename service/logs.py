@@ -17,7 +17,16 @@ import orjson
 Format = Literal["auto", "text", "json"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-_TALKATIVE: Final = ("uvicorn", "apscheduler", "alembic", "asyncio", "sqlalchemy", "transitions", "aiohttp")
+_TALKATIVE: Final = (
+    "uvicorn",
+    "apscheduler",
+    "service.timers.metronome",
+    "alembic",
+    "asyncio",
+    "sqlalchemy",
+    "transitions",
+    "aiohttp",
+)
 
 
 class JsonLines(logging.Formatter):
