@@ -7,7 +7,7 @@ Enum values are lower-case words (`waiting`), verdicts upper-case (`ENROLLED`). 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from google.protobuf import struct_pb2
@@ -20,10 +20,17 @@ _HISTORY_FIRST: Final = ("sequence", "time", "kind", "step", "outcome", "attempt
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as plain data; nested messages too."""
-    shape: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
-        shape[_key(field)] = _field(message, field)
+    shape: dict[str, Any] = _SPECIAL.get(message.DESCRIPTOR.full_name, _fields)(message)
     return shape
+
+
+def plain_list(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """A repeated field as plain data."""
+    return [plain(message) for message in messages]
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    return {_key(field): _field(message, field) for field in message.DESCRIPTOR.fields}
 
 
 def history_line(entry: HistoryEntry) -> dict[str, Any]:
@@ -73,8 +80,7 @@ def _field(message: Message, field: Any) -> Any:
 
 def _single(field: Any, value: Any) -> Any:
     if field.message_type:
-        convert: Callable[[Any], Any] = _SPECIAL.get(field.message_type.full_name, plain)
-        return convert(value)
+        return plain(value)
     if field.enum_type:
         return word(field.enum_type, value)
     return value
@@ -89,14 +95,9 @@ def _counts(counts: Any) -> dict[str, Any]:
     }
 
 
-def plain_list(messages: Any) -> list[dict[str, Any]]:
-    """A repeated field as plain data."""
-    return [plain(message) for message in messages]
-
-
 def _verdict(verdict: Any) -> dict[str, Any]:
     kind = VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_")
-    rest = {key: value for key, value in plain(verdict).items() if key not in ("workflow", "kind")}
+    rest = {key: value for key, value in _fields(verdict).items() if key not in ("workflow", "kind")}
     return {"workflow": verdict.workflow, "verdict": kind} | rest
 
 

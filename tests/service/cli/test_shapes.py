@@ -247,3 +247,11 @@ def test_people_get_tables_without_a_terminal_too(run: Run, server: FakeServer, 
     assert result.exit_code == 0
     assert "wait_1_day" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_people_see_the_verdicts_of_an_event(run: Run, server: FakeServer) -> None:
+    verdict = Verdict(workflow="welcome", version=2, kind=VerdictKind.VERDICT_KIND_ENROLLED, enrollment_id="e1")
+    server.answers["Enrollment.Trigger"] = TriggerResponse(event_id="ev", verdicts=[verdict])
+    shown = run("trigger", "contact_created", "--contact", "ann").stdout
+    assert "event ev accepted" in shown
+    assert "ENROLLED" in shown

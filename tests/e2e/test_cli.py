@@ -1,0 +1,190 @@
+"""The command line against a real server: what the issue fixes, for machines, and bad input of every kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Serve
+from tests.e2e.servers import PROGRAM, Server
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+REPOSITORY = Path(__file__).parents[2]
+WELCOME = str(REPOSITORY / "examples" / "welcome.yaml")
+LEAD = ("--contact-field", "source=facebook_ad", "--contact-field", "first_name=Ann", "--contact-field", "phone=+491")
+
+
+@pytest.fixture
+def server(serve: Serve, database_url: str) -> Server:
+    """A development server where an hour takes a second."""
+    return serve(database_url, dev=True, clock_rate=3600)
+
+
+@pytest.fixture
+def cli(server: Server, tmp_path: Path) -> Cli:
+    """Runs `statewright …` in a process of its own; fails the test on a traceback."""
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("STATEWRIGHT_")}
+        result = subprocess.run(
+            [PROGRAM, *args],
+            env=plain | {"STATEWRIGHT_ADDRESS": server.address},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in result.stdout + result.stderr
+        return result
+
+    return run
+
+
+def answer(result: subprocess.CompletedProcess[str]) -> Any:
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def enrolled(cli: Cli) -> str:
+    """The id of an enrollment of the welcome workflow."""
+    answer(cli("publish", WELCOME, "--key", "welcome", "--json"))
+    verdicts = answer(cli("trigger", "contact_created", "--contact", "ann", *LEAD, "--id", "e1", "--json"))["verdicts"]
+    enrollment: str = verdicts[0]["enrollment_id"]
+    return enrollment
+
+
+def test_a_workflow_goes_from_file_to_its_end(cli: Cli) -> None:
+    assert answer(cli("publish", WELCOME, "--key", "welcome", "--json"))["version"] == 1
+
+    event = ("trigger", "contact_created", "--contact", "ann", *LEAD, "--id", "e1", "--json")
+    first = answer(cli(*event))
+    [verdict] = first["verdicts"]
+    assert (first["event_id"], first["duplicate"], verdict["verdict"]) == ("e1", False, "ENROLLED")
+
+    again = answer(cli(*event))
+    assert (again["duplicate"], again["verdicts"]) == (True, first["verdicts"])
+
+    watched = cli("watch", verdict["enrollment_id"], "--json", "--limit", "3").stdout.splitlines()
+    assert json.loads(watched[0])["kind"] == "started"
+
+    enrollment = answer(cli("get", verdict["enrollment_id"], "--json"))
+    assert (enrollment["workflow"], enrollment["version"], enrollment["contact_id"]) == ("welcome", 1, "ann")
+    answer(cli("advance", enrollment["id"], "done", "--json"))
+
+    shown = answer(cli("list", "--contact", "ann", "--json"))
+    assert [each["id"] for each in shown["enrollments"]] == [enrollment["id"]]
+    assert shown["next_page_token"] == ""
+
+    lines = [json.loads(line) for line in cli("history", enrollment["id"], "--json").stdout.splitlines()]
+    assert [line["sequence"] for line in lines] == list(range(1, len(lines) + 1))
+    assert {"time", "kind", "step", "outcome", "attempt", "duration_ms", "error"} <= set(lines[0])
+
+    messages = answer(cli("outbox", "--contact", "ann", "--json"))["messages"]
+    assert "welcome_sms" in [message["template"] for message in messages]
+
+
+def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
+    assert answer(cli("pause", enrolled, "--json"))["status"] == "paused"
+    assert answer(cli("resume", enrolled, "--json"))["status"] != "paused"
+    cancelled = answer(cli("cancel", enrolled, "--reason", "test", "--json"))
+    assert (cancelled["status"], cancelled["exit_reason"]) == ("cancelled", "test")
+    refused = cli("resume", enrolled)
+    assert refused.returncode == 1
+    assert "Next:" in refused.stderr
+
+
+def test_workflows_are_listed_read_drawn_and_written_out(cli: Cli, enrolled: str) -> None:
+    [workflow] = answer(cli("workflows", "list", "--json"))["workflows"]
+    assert (workflow["key"], workflow["active_version"]) == ("welcome", 1)
+    assert answer(cli("workflows", "get", "welcome", "--json"))["version"]["number"] == 1
+    assert [each["number"] for each in answer(cli("workflows", "versions", "welcome", "--json"))["versions"]] == [1]
+    assert answer(cli("workflows", "pause", "welcome", "--json"))["status"] == "paused"
+    assert answer(cli("workflows", "resume", "welcome", "--json"))["status"] == "active"
+    assert "send_welcome_sms" in answer(cli("render", "welcome", "--counts", "--json"))["text"]
+    assert cli("render", WELCOME).stdout.startswith(("flowchart", "graph", "---"))
+    assert answer(cli("export", "welcome", "--json"))["source"] == Path(WELCOME).read_text()
+
+
+def test_contacts_are_written_and_read(cli: Cli) -> None:
+    created = answer(
+        cli("contacts", "upsert", "bob", "--field", "email=bob@example.com", "--field", "seats:=3", "--json")
+    )
+    assert (created["id"], created["created"], created["custom_fields"]) == ("bob", True, {"seats": 3})
+    assert answer(cli("contacts", "tag", "bob", "--add", "vip", "--json"))["tags"] == ["vip"]
+    assert answer(cli("contacts", "get", "bob", "--json"))["tags"] == ["vip"]
+    assert [each["id"] for each in answer(cli("contacts", "list", "--tag", "vip", "--json"))["contacts"]] == ["bob"]
+    cleared = answer(cli("contacts", "upsert", "bob", "--field", "email:=null", "--json"))
+    assert (cleared["email"], cleared["custom_fields"]) == ("", {"seats": 3})
+
+
+def test_a_task_is_taken_and_answered_by_hand(cli: Cli) -> None:
+    answer(cli("publish", str(REPOSITORY / "examples" / "support_reply.yaml"), "--json"))
+    event = ("--data", "channel=chat", "--data", "content=it is broken")
+    answer(cli("trigger", "message_received", "--contact", "fay", *event, "--json"))
+    [task] = answer(cli("tasks", "poll", "--queue", "triage", "--wait", "5s", "--json"))["tasks"]
+    assert task["input"]["message"] == "it is broken"
+    assert answer(cli("tasks", "list", "--status", "leased", "--json"))["tasks"][0]["id"] == task["id"]
+    lease = (task["id"], "--lease-token", task["lease_token"])
+    assert answer(cli("tasks", "extend", *lease, "--lease", "1m", "--json"))["cancelled"] is False
+    done = answer(cli("tasks", "complete", *lease, "--outcome", "escalate", "--output", "level:=2", "--json"))
+    assert (done["status"], done["applied"]) == ("completed", True)
+    path = answer(cli("get", task["enrollment_id"], "--json"))["path"]
+    assert path[:4] == ["raise_score", "how_urgent", "triage", "tell_team"]
+
+
+def test_explain_and_count_answer(cli: Cli, enrolled: str) -> None:
+    assert answer(cli("explain", enrolled, "--json"))["reason"]
+    question = ("--event", "contact_created", "--contact", "zoe", "--workflow", "welcome")
+    [entry] = answer(cli("explain", *question, "--json"))["entries"]
+    assert (entry["would_enroll"], entry["workflow"]) == (False, "welcome")
+    counts = answer(cli("count", "--workflow", "welcome", "--json"))
+    assert counts["total"] == sum(counts["statuses"].values()) == 1
+
+
+def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> None:
+    assert answer(cli("doctor", "--json"))["ok"] is True
+    assert cli("doctor", "--health").stdout == "SERVING\n"
+    server.stop()
+    assert cli("doctor", "--health").returncode == 3
+    assert cli("doctor").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("get", "nobody"), 1, "Error:"),
+        (("get", "0190b0a0-0000-7000-8000-000000000000"), 1, "statewright list"),
+        (("history", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("watch", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("cancel", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("explain", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("render", "nothing"), 1, "workflows list"),
+        (("export", "nothing"), 1, "workflows list"),
+        (("workflows", "activate", "nothing", "1"), 1, "workflows list"),
+        (("contacts", "get", "nobody"), 1, "contacts list"),
+        (("tasks", "get", "0190b0a0-0000-7000-8000-000000000000"), 1, "tasks list"),
+        (("enroll", "nothing", "--contact", "ann"), 1, "workflows list"),
+        (("list", "--page-token", "forged"), 1, "page_token"),
+        (("trigger", ""), 1, "type"),
+        (("trigger", "x", "--data", "a:={"), 2, "k:=json"),
+        (("trigger", "x", "--data", "a:=1e999"), 1, "Error:"),
+        (("publish", "nowhere.yaml"), 2, "nowhere.yaml"),
+        (("render", "nowhere.yaml"), 2, "nowhere.yaml"),
+        (("list", "--status", "asleep"), 2, "asleep"),
+        (("serve", "--clock-rate", "9"), 2, "--dev"),
+        (("get", "x", "--address", "127.0.0.1:1"), 3, "no server can be reached"),
+    ],
+)
+def test_bad_input_has_its_exit_code_and_a_message(cli: Cli, arguments: tuple[str, ...], code: int, told: str) -> None:
+    result = cli(*arguments)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert told in result.stderr
