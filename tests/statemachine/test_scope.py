@@ -104,8 +104,8 @@ def test_a_path_leads_to_its_value(text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["contact.email", "contact.zip", "trigger.data.zip", "trigger.items[7]", "steps.other.output", "steps.get-order.data",
-     "error.code", "zip", "contact.first_name.x", "contact.nothing.x", "connection.host", "id"],
+    ["contact.email", "contact.zip", "trigger.data.zip", "trigger.items[7]", "steps.other.output",
+     "steps.get-order.data", "error.code", "zip", "contact.first_name.x", "contact.nothing.x", "connection.host", "id"],
 )  # fmt: skip
 def test_a_path_to_nothing_is_missing(text: str) -> None:
     assert scope().value(parse_path(text) or ()) is MISSING
@@ -173,8 +173,6 @@ def test_a_path_reads_back_as_it_is_written(text: str) -> None:
     assert format_path(path) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1a", "a b", "a..b", "a[", "a[x]", "a | b", "'a'", "a.b-", "-a", "a[99999999999]"]
-)
+@pytest.mark.parametrize("text", ["", "1a", "a b", "a..b", "a[", "a[x]", "a | b", "'a'", "a.b-", "-a", "a[9999999999]"])
 def test_other_text_is_no_path(text: str) -> None:
     assert parse_path(text) is None
