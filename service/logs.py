@@ -18,14 +18,14 @@ Format = Literal["auto", "text", "json"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _TALKATIVE: Final = (
-    "uvicorn",
-    "apscheduler",
-    "service.timers.metronome",
+    "aiohttp",
     "alembic",
+    "apscheduler",
     "asyncio",
+    "service.timers.metronome",
     "sqlalchemy",
     "transitions",
-    "aiohttp",
+    "uvicorn",
 )
 
 
