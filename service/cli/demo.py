@@ -182,6 +182,11 @@ class Show:
 
             console().print(f"» {text}", style="bold", markup=False, soft_wrap=True)
 
+    def _head(self, text: str) -> None:
+        from service.cli.output import console
+
+        console().print(f"\n{text}", style="bold", markup=False, soft_wrap=True)
+
     def summary(self) -> dict[str, Any]:
         """What there is in the end, as data."""
         from statewright.v1 import EnrollmentServiceListRequest, OutboxServiceListRequest
@@ -225,13 +230,13 @@ class Show:
         from service.cli.enrollments import show_history
         from service.cli.output import print_table
 
-        self._say("\nThe messages it sent")
+        self._head("The messages it sent")
         print_table(
             ("to", "channel", "contact", "workflow", "text"),
             [(it["to"], it["channel"], it["contact_id"], it["workflow"], _text(it)) for it in summary["messages"]],
             empty="none",
         )
-        self._say("\nHow everybody ended")
+        self._head("How everybody ended")
         print_table(
             ("contact", "workflow", "status", "reason", "retries", "path"),
             [
@@ -247,12 +252,12 @@ class Show:
             ],
             empty="nobody",
         )
-        self._say("\nHow many went through each step")
+        self._head("How many went through each step")
         rows = [
             (key, step, number) for key, each in summary["counts"].items() for step, number in each["steps"].items()
         ]
         print_table(("workflow", "step", "enrollments"), rows, empty="none")
-        self._say(f"\nThe history of {', '.join(FLAKY)}, whose first message was refused once")
+        self._head(f"The history of {', '.join(FLAKY)}, whose first message was refused once")
         show_history(self._history_entries(summary["enrollments"]))
 
 

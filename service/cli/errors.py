@@ -110,7 +110,7 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
     if isinstance(error, WorkflowError):
         kind = Unreachable if isinstance(error, Unavailable) else Complaint
         return kind(error.message, reason=error.reason, metadata=error.metadata, as_json=session.json)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return Complaint(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), as_json=session.json)
     return None
 

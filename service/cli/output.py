@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import click
 import orjson
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 _STYLES: Final = {
@@ -76,7 +78,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         table.add_column(columns[index], justify="right" if right else "left", no_wrap=whole, overflow="fold")
     for line in lines:
         table.add_row(*(cell(line[index]) for index in kept))
-    console().print(table)
+    _print_trimmed(table)
 
 
 def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
@@ -89,7 +91,14 @@ def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
     for name, value in facts:
         if value not in ("", None, {}, []):
             table.add_row(name, cell(value))
-    console().print(table)
+    _print_trimmed(table)
+
+
+def _print_trimmed(table: Table) -> None:
+    """A table without the blanks that fill its lines up."""
+    with console().capture() as captured:
+        console().print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def cell(value: Any) -> Text:
@@ -110,16 +119,14 @@ def note(text: str) -> None:
 
 
 def instant(stamp: Timestamp) -> str:
-    """An instant in the reader's zone: `2026-01-31 09:00:00`; today's without the date. `` when unset."""
+    """An instant in the reader's zone: `2026-01-31 09:00:00`. `` when unset."""
     if not stamp.seconds and not stamp.nanos:
         return ""
-    moment = stamp.ToDatetime(tzinfo=UTC).astimezone()
-    same_day = moment.date() == datetime.now(UTC).astimezone().date()
-    return moment.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
+    return stamp.ToDatetime(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def due(stamp: Timestamp, now: datetime) -> str:
-    """An instant with how far away it is: `09:00:00 (in 1d 3h)`. `now` is of the same clock."""
+    """An instant with how far away it is: `2026-01-31 09:00:00 (in 1d 3h)`. `now` is of the same clock."""
     if not stamp.seconds and not stamp.nanos:
         return ""
     away = stamp.ToDatetime(tzinfo=UTC) - now

@@ -20,7 +20,8 @@ _HISTORY_FIRST: Final = ("sequence", "time", "kind", "step", "outcome", "attempt
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as plain data; nested messages too."""
-    shape: dict[str, Any] = _SPECIAL.get(message.DESCRIPTOR.full_name, _fields)(message)
+    convert: Callable[[Any], Any] = _SPECIAL.get(message.DESCRIPTOR.full_name, _fields)
+    shape: dict[str, Any] = convert(message)
     return shape
 
 
@@ -86,6 +87,11 @@ def _single(field: Any, value: Any) -> Any:
     return value
 
 
+def _enrollment(enrollment: Any) -> dict[str, Any]:
+    shape = _fields(enrollment)
+    return shape | {"variables": shape["variables"] or {}}
+
+
 def _counts(counts: Any) -> dict[str, Any]:
     statuses = plain_list(counts.statuses)
     return {
@@ -141,6 +147,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "google.protobuf.Struct": struct_data,
     "google.protobuf.Value": value_data,
     "google.rpc.Status": lambda status: {"code": status.code, "message": status.message},
+    "statewright.v1.Enrollment": _enrollment,
     "statewright.v1.EnrollmentCounts": _counts,
     "statewright.v1.Verdict": _verdict,
 }

@@ -119,14 +119,16 @@ def line_of(event: Any, *, with_time: bool = True) -> Text:
 
     shape = plain(event)
     kind = shape["kind"]
-    return Text.assemble(
+    line = Text.assemble(
         (f"{instant(event.time)}  " if with_time else "", "dim"),
-        f"{event.contact_id or event.enrollment_id}  ",
-        (f"{event.workflow}  ", "dim"),
-        (f"{kind.replace('_', ' ')}  ", _STYLES.get(kind, "")),
-        event.step,
-        (f"  {_more(event)}", "dim"),
+        f"{event.contact_id or event.enrollment_id:8}  ",
+        (f"{event.workflow:16}  ", "dim"),
+        (f"{kind.replace('_', ' '):14}  ", _STYLES.get(kind, "")),
+        f"{event.step:20}  ",
+        (_more(event), "dim"),
     )
+    line.rstrip()
+    return line
 
 
 def _more(event: Any) -> str:
