@@ -105,7 +105,8 @@ class _Builder:
         runner: StepType,
         when: Condition | None,
     ) -> None:
-        targets, on_error = self._targets(entry, part, runner)
+        following = self._following(entry, part)
+        targets, on_error = self._targets(entry, part, runner, following)
         self._check_since(entry, part)
         if step_type.name == "condition" and not entry.branches and not runner.targets():
             message = "a condition that leads nowhere decides nothing: say `branches: {true: …, false: …}`"
@@ -121,6 +122,7 @@ class _Builder:
             retry=read_retry(part.retry, (*entry.path, "retry"), self._retry, self._problems),
             timeout=part.timeout,
             on_error=on_error,
+            following=following,
             output=part.output,
             at_most_once=part.crash_policy == "at_most_once",
         )
@@ -170,9 +172,13 @@ class _Builder:
             else:
                 self._problems.add("bad_value", place, f"a branch leads to the id of a step, not to {kind_of(target)}")
 
-    def _targets(self, entry: Entry, part: StepPart, runner: StepType) -> tuple[dict[str, str], str | None]:
+    def _following(self, entry: Entry, part: StepPart) -> str:
+        return entry.following if part.next is None else self._target(part.next, (*entry.path, "next"))
+
+    def _targets(
+        self, entry: Entry, part: StepPart, runner: StepType, following: str
+    ) -> tuple[dict[str, str], str | None]:
         """Where each outcome leads, and where `error` does."""
-        following = self._target(part.next, (*entry.path, "next")) if part.next is not None else entry.following
         outcomes = runner.outcomes()
         targets = dict.fromkeys(outcomes, following)
         for outcome, target in runner.targets().items():

@@ -2,7 +2,7 @@
 
 | cause | id |
 |---|---|
-| an event, in one of its phases | `event:<source>/<id>` (`…#exit`, `…#wait`, `…#entry` keep the phases apart) |
+| an event, in one of its phases | `event:<source>/<id>#<phase>` |
 | a timer that fell due | `timer:<visit>/<n>` |
 | a task's result | `task:<id>/<attempt>` |
 | an operator's command | `op:<method>/<request_id>` |
@@ -19,13 +19,14 @@ from typing import Any, Literal
 from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
 
-Phase = Literal["entry", "exit", "wait"]
-Operation = Literal["enroll", "advance", "pause", "resume", "cancel", "retry"]
+Phase = Literal["entry", "exit", "wait", "restart"]
+Operation = Literal["advance", "pause", "resume", "cancel", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
 class EventCause:
-    """`entry` starts the run, `exit` tests the exit rules, `wait` tests the cases of the wait it rests in.
+    """`entry` starts the run, `exit` tests the exit rules, `wait` tests the cases of the wait it rests in (a run that
+    is held keeps the event for later), `restart` ends it because the same event enrols its contact anew.
 
     `trigger_id` names the trigger that matched (entry only).
     """
@@ -41,7 +42,7 @@ class EventCause:
 
 @dataclass(frozen=True, slots=True)
 class TimerCause:
-    """The earliest deadline of the run has passed; with none passed it re-examines what was buffered."""
+    """The earliest deadline of the run has passed, or its workflow goes on after a pause."""
 
     visit: int
     number: int
@@ -81,8 +82,11 @@ class TaskCause:
 
 @dataclass(frozen=True, slots=True)
 class OperatorCause:
-    """A person or service says what to do. `data`: advance {transition, data}; retry {input}; pause {timers};
-    cancel {reason}; enroll {input, trigger} (starts a run by API); resume {}."""
+    """A person or service says what to do.
+
+    `data`: advance {transition, data}; retry {input}; pause {timers: keep | remaining | catch_up}; cancel {reason};
+    resume {}.
+    """
 
     operation: Operation
     request_id: str

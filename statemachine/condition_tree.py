@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Final
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
@@ -23,6 +23,9 @@ from statemachine.values import Operator
 
 Report = Callable[[str, Path, str, str], None]
 """Told of each problem: code, path within the condition, message, suggestion."""
+
+
+_NO_BOOLEAN: Final = "the result is neither true nor false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +142,22 @@ class Compare(Condition):
     def test(self, scope: Scope) -> bool:
         try:
             return self._compare(self.left.read(scope), scope)
-        except (StepFailed, PatternError):
+        except (StepFailed, PatternError) as error:
+            scope.doubt(self.label, str(error))
             return False
 
     def explain(self, scope: Scope) -> Trace:
-        label = f"{self.left.label} {self.operator.name}"
-        label = label if self.operator.unary else f"{label} {self.right.label}"
         try:
             actual = self.left.read(scope)
-            return Trace(label, self._compare(actual, scope), None if actual is MISSING else actual)
+            return Trace(self.label, self._compare(actual, scope), None if actual is MISSING else actual)
         except (StepFailed, PatternError) as error:
-            return Trace(label, False, error=str(error))
+            return Trace(self.label, False, error=str(error))
+
+    @property
+    def label(self) -> str:
+        """The comparison as people read it."""
+        label = f"{self.left.label} {self.operator.name}"
+        return label if self.operator.unary else f"{label} {self.right.label}"
 
     def _compare(self, left: Any, scope: Scope) -> bool:
         right = self.right.read(scope)
@@ -171,16 +179,20 @@ class Holds(Condition):
 
     def test(self, scope: Scope) -> bool:
         try:
-            return self.expression.evaluate(scope) is True
-        except ExpressionError:
+            result = self.expression.evaluate(scope)
+        except ExpressionError as error:
+            scope.doubt(self.expression.text, error.message)
             return False
+        if not isinstance(result, bool):
+            scope.doubt(self.expression.text, _NO_BOOLEAN)
+        return result is True
 
     def explain(self, scope: Scope) -> Trace:
         try:
             actual = self.expression.evaluate(scope)
         except ExpressionError as error:
             return Trace(self.expression.text, False, error=error.message)
-        reason = "" if isinstance(actual, bool) else "the result is neither true nor false"
+        reason = "" if isinstance(actual, bool) else _NO_BOOLEAN
         return Trace(self.expression.text, actual is True, actual, error=reason)
 
     @property

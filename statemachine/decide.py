@@ -30,7 +30,7 @@ from statemachine.decision import Decision, TaskRetry
 from statemachine.errors import InvalidInput, StepFailed, TransitionRefused
 from statemachine.event import Event
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
-from statemachine.machine import BEGIN, CANCEL, COMPLETE, COMPLETED, ERROR, EXIT, FAIL, retry_transition
+from statemachine.machine import BEGIN, CANCEL, COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP, retry_transition
 from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Snapshot, Status
@@ -106,8 +106,6 @@ def _on_task(run: Run, cause: TaskCause) -> bool:
 
 
 def _on_operator(run: Run, cause: OperatorCause) -> bool:
-    if cause.operation == "enroll":
-        return _start(run)
     _OPERATIONS[cause.operation](run, cause.data)
     return True
 
@@ -196,7 +194,7 @@ def _enter(run: Run, step: Step) -> None:
     run.entered_at = run.now
     if step.when is not None and not step.when.test(run.scope):
         run.note("step_skipped", step=step.id, step_type=step.type)
-        return _take(run, _first_outcome(step))
+        return _fire(run, SKIP)
     run.step_starts = {**run.step_starts, step.id: run.now}
     try:
         _do(run, step)
@@ -605,10 +603,6 @@ def _waiting(run: Run) -> WaitingStep:
     if not isinstance(runner, WaitingStep):
         raise InvalidInput(f"step {run.step_id!r} does not wait")
     return runner
-
-
-def _first_outcome(step: Step) -> str:
-    return step.runner.outcomes()[0]
 
 
 def _trigger_note(run: Run) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,18 @@ class Event:
     chain: tuple[str, ...] = ()
 
 
+_DEFAULTS: Final = tuple(
+    (name, Event.__dataclass_fields__[name].default)
+    for name in ("source", "contact_id", "conversation_id", "key", "occurred_at", "accepted_at", "priority")
+)
+
+
 def event_to_data(event: Event) -> dict[str, Any]:
     """What history keeps of an event: enough to decide again, nothing that is empty."""
     data: dict[str, Any] = {"id": event.id, "type": event.type, "data": dict(event.data)}
-    for name in ("source", "contact_id", "conversation_id", "key", "occurred_at", "accepted_at", "priority"):
+    for name, default in _DEFAULTS:
         value = getattr(event, name)
-        if value:
+        if value != default:
             data[name] = value.isoformat() if isinstance(value, datetime) else value
     if event.chain:
         data["chain"] = list(event.chain)

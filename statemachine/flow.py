@@ -63,6 +63,8 @@ def _ways_out(step: Step) -> tuple[str, ...]:
     targets = dict.fromkeys(target for target in step.targets.values() if target != END)
     if step.on_error is not None and step.on_error != END:
         targets[step.on_error] = None
+    if step.when is not None and step.following != END:
+        targets[step.following] = None
     return tuple(targets)
 
 

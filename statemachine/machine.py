@@ -31,6 +31,8 @@ FAIL: Final = "$fail"
 EXIT: Final = "$exit"
 COMPLETE: Final = "$complete"
 CANCEL: Final = "$cancel"
+SKIP: Final = "$skip"
+"""Past a step whose `when` is false."""
 ERROR: Final = "error"
 
 
@@ -73,6 +75,7 @@ class WorkflowMachine:
             send_event=True,
         )
         self._allowed: dict[str, list[str]] = {}
+        self._targets: dict[tuple[str, str], str] = {}
         self._add(BEGIN, START, first)
         for step in steps.values():
             self._add_step(step)
@@ -90,22 +93,29 @@ class WorkflowMachine:
         return self._allowed.get(step_id, ())
 
     def target(self, step_id: str, outcome: str) -> str:
-        """Where an outcome leads: a step id or a terminal state."""
-        return str(self._machine.events["=" + outcome].transitions[step_id][0].dest)
+        """Where an outcome leads: a step id or a terminal state. Raises KeyError for what `outcomes` does not list."""
+        return self._targets[step_id, outcome]
 
     def _add_step(self, step: Step) -> None:
         for outcome, target in step.targets.items():
-            self._add(outcome, step.id, COMPLETED if target == END else target)
+            self._add(outcome, step.id, _state(target))
             self._allowed.setdefault(step.id, []).append(outcome)
         if step.on_error is not None and ERROR not in step.targets:
-            self._add(ERROR, step.id, COMPLETED if step.on_error == END else step.on_error)
+            self._add(ERROR, step.id, _state(step.on_error))
             self._allowed.setdefault(step.id, []).append(ERROR)
+        if step.when is not None:
+            self._add(SKIP, step.id, _state(step.following))
         for transition, terminal in ((COMPLETE, COMPLETED), (FAIL, FAILED), (EXIT, EXITED), (CANCEL, CANCELLED)):
             self._add(transition, step.id, terminal)
         self._add(retry_transition(step.id), FAILED, step.id)
 
     def _add(self, transition: str, source: str, target: str) -> None:
         self._machine.add_transition("=" + transition, source, target)
+        self._targets[source, transition] = target
+
+
+def _state(target: str) -> str:
+    return COMPLETED if target == END else target
 
 
 def retry_transition(step_id: str) -> str:

@@ -67,6 +67,9 @@ class Scope:
     on_missing: str = "keep"
     workflow_key: str = ""
 
+    def doubt(self, text: str, reason: str) -> None:
+        """Told of each condition that is false because it cannot be answered; a run keeps it for its history."""
+
     def lookup(self, path: Path) -> Any:
         """What a template shows for a path: like `value`, but a standard contact field that is unset is ""."""
         found = self.value(path)

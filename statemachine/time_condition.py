@@ -47,7 +47,8 @@ class TimeIs(Condition):
     def test(self, scope: Scope) -> bool:
         try:
             return self._holds(scope, self._zone(scope))
-        except (ValueError, StepFailed):
+        except (ValueError, StepFailed) as error:
+            scope.doubt(self.label, str(error))
             return False
 
     def explain(self, scope: Scope) -> Trace:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from statemachine.step import EventCase, Reads, StepType, WaitingStep
+from statemachine.step import END, EventCase, Reads, StepType, WaitingStep
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -78,7 +78,8 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads."""
+    """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads, and
+    `following` where the run goes when `when` is false."""
 
     id: str
     type: str
@@ -89,6 +90,7 @@ class Step:
     retry: RetryPolicy = RetryPolicy()
     timeout: timedelta | None = None
     on_error: str | None = None
+    following: str = END
     output: str | None = None
     at_most_once: bool = False
 
@@ -121,7 +123,7 @@ class Workflow:
     limits: Limits = Limits()
     on_missing: Literal["keep", "empty", "fail"] = "keep"
     variables: Value | None = None
-    reads: Reads = Reads()
+    reads: Reads = field(default_factory=Reads)
     warnings: tuple[Problem, ...] = ()
 
     def waiting_for(self, step_id: str | None) -> frozenset[str]:
