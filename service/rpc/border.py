@@ -8,7 +8,7 @@ bytes and parse them here. A servicer's method takes a request (or an async iter
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import grpc
 import grpc.aio
@@ -46,7 +46,8 @@ class Border:
         shape = (method.client_streaming, method.server_streaming)
         read = _reader(GetMessageClass(method.input_type))
         wrap, make = _SHAPES[shape]
-        return make(wrap(self, getattr(owners[0], name), read))
+        handler: grpc.RpcMethodHandler[Any, Any] = make(wrap(self, getattr(owners[0], name), read))
+        return handler
 
     def _unary(self, method: Callable[[Any], Awaitable[Message]], read: Callable[[bytes], Message]) -> Any:
         async def call(raw: bytes, context: Context) -> bytes:
@@ -54,7 +55,7 @@ class Border:
             try:
                 self._admit(context)
                 return (await method(read(raw))).SerializeToString()
-            except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+            except Exception as error:
                 failure = error
             finally:
                 self.calls -= 1
@@ -62,18 +63,14 @@ class Border:
 
         return call
 
-    def _server_stream(
-        self, method: Callable[[Any], AsyncIterator[Message]], read: Callable[[bytes], Message]
-    ) -> Any:
+    def _server_stream(self, method: Callable[[Any], AsyncIterator[Message]], read: Callable[[bytes], Message]) -> Any:
         async def call(raw: bytes, context: Context) -> AsyncIterator[bytes]:
             async for response in self._answers(lambda: method(read(raw)), context):
                 yield response
 
         return call
 
-    def _both_streams(
-        self, method: Callable[[Any], AsyncIterator[Message]], read: Callable[[bytes], Message]
-    ) -> Any:
+    def _both_streams(self, method: Callable[[Any], AsyncIterator[Message]], read: Callable[[bytes], Message]) -> Any:
         async def call(raws: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
             async def requests() -> AsyncIterator[Message]:
                 async for raw in raws:
@@ -91,7 +88,7 @@ class Border:
             async for response in start():
                 yield response.SerializeToString()
             return
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             failure = error
         finally:
             self.calls -= 1
@@ -100,7 +97,7 @@ class Border:
     def _admit(self, context: Context) -> None:
         if self.calls > self._max_calls:
             raise Saturated(f"{self._max_calls} calls are under way")
-        remaining = context.time_remaining()
+        remaining = cast(float | None, context.time_remaining())
         if remaining is not None and remaining < _LEAST_S:
             raise DeadlinePassed("the deadline has passed")
 

@@ -68,9 +68,7 @@ def _set_fields(contact: ContactMessage, custom: dict[str, Any]) -> dict[str, An
     return patch
 
 
-def _masked_fields(
-    contact: ContactMessage, custom: dict[str, Any], paths: Sequence[str], place: str
-) -> dict[str, Any]:
+def _masked_fields(contact: ContactMessage, custom: dict[str, Any], paths: Sequence[str], place: str) -> dict[str, Any]:
     violations = Violations()
     patch: dict[str, Any] = {}
     chosen_custom: dict[str, Any] = {}
@@ -109,5 +107,3 @@ def _check(contact: ContactMessage, place: str) -> None:
 
 def _score(contact: ContactMessage) -> float | int:
     return int(contact.score) if contact.score.is_integer() else contact.score
-
-

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from google.protobuf.message import Message
 from statewright.v1 import (
@@ -40,12 +41,13 @@ from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
 from statemachine.limits import MAX_EVENT_BYTES, MAX_OUTPUT_BYTES
 from statemachine.snapshot import Snapshot
 
-_TIMERS: Final = {
+_TIMERS: Final[Mapping[int, str]] = {
     PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
     PauseTimers.PAUSE_TIMERS_KEEP: "keep",
     PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
     PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
 }
+R = TypeVar("R", bound=Message)
 
 
 class EnrollRpcs:
@@ -111,7 +113,7 @@ class EnrollRpcs:
         edited = read_struct(request.input, "input")
         return await self._operate("retry", request, RetryResponse(), {"input": edited} if edited else {})
 
-    async def _operate(self, operation: Operation, request: Any, response: Any, data: dict[str, Any]) -> Any:
+    async def _operate(self, operation: Operation, request: Any, response: R, data: dict[str, Any]) -> R:
         command = Operate(
             DEFAULT_TENANT,
             required_id("enrollment_id", request.enrollment_id),
@@ -123,7 +125,7 @@ class EnrollRpcs:
         )
         answer = cast(OperateAnswer, await self._engine.ask(command))
         record, now = await self._read(answer.snapshot)
-        write_enrollment(record, response.enrollment, now=now, full=True)
+        write_enrollment(record, response.enrollment, now=now, full=True)  # type: ignore[attr-defined]
         return response
 
     async def _read(self, snapshot: Snapshot) -> tuple[EnrollmentRecord, datetime]:

@@ -24,7 +24,12 @@ STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATU
 LEVELS: Final[Mapping[str, int]] = {
     word: LogLevel.Value(f"LOG_LEVEL_{word.upper()}") for word in ("debug", "info", "warn", "error")
 }
-_TERMINALS: Final = {COMPLETED: Status.COMPLETED, FAILED: Status.FAILED, EXITED: Status.EXITED, CANCELLED: Status.CANCELLED}
+_TERMINALS: Final = {
+    COMPLETED: Status.COMPLETED,
+    FAILED: Status.FAILED,
+    EXITED: Status.EXITED,
+    CANCELLED: Status.CANCELLED,
+}
 _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "step_started": Status.WAITING,
     "waiting": Status.WAITING,
@@ -84,7 +89,7 @@ def write_counts(counts: Counts, message: EnrollmentCounts) -> None:
     message.total = counts.total
     for word, number in STATUSES.items():
         if counts.by_status.get(word):
-            message.statuses.add(status=number, count=counts.by_status[word])  # type: ignore[arg-type]
+            message.statuses.add(status=number, count=counts.by_status[word])
     for step, count in sorted(counts.by_step.items(), key=lambda pair: (-pair[1], pair[0])):
         message.steps.add(step=step, count=count)
 

@@ -1,8 +1,8 @@
 """The one table from errors to answers: a class, or the nearest class above it, to a status code and its details.
 
-Details are `google.rpc` messages (AIP-193): always an ErrorInfo with a documented reason (`error_reason.proto`), and what
-the code calls for besides. They travel in the trailing metadata, where clients take 8 KiB: a long list of violations is
-cut there and says so, its total is in the metadata, and Validate answers all of them.
+Details are `google.rpc` messages (AIP-193): always an ErrorInfo with a documented reason (`error_reason.proto`), and
+what the code calls for besides. They travel in the trailing metadata, where clients take 8 KiB: a long list of
+violations is cut there and says so, its total is in the metadata, and Validate answers all of them.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _MAX_MESSAGE: Final = 500
 _log: Final = logging.getLogger(__name__)
 
 
-class DeadlinePassed(WorkflowError):
+class DeadlinePassed(WorkflowError):  # noqa: N818 - a refusal, like the rest of the tree
     """The caller's deadline has passed, or is too near to do anything before it."""
 
     reason = "DEADLINE_EXCEEDED"
 
 
-class NotSupportedYet(WorkflowError):
+class NotSupportedYet(WorkflowError):  # noqa: N818 - as above
     """Known, but not built in this version."""
 
     reason = "NOT_SUPPORTED_YET"

@@ -11,6 +11,7 @@ from statewright.v1 import EventResult, TriggerResponse, VerdictKind
 from statewright.v1 import Verdict as VerdictMessage
 
 from service.engine.commands import DEFAULT_TENANT, EventAnswer, TriggerEvent
+from service.engine.ids import new_id
 from service.rpc.errors import status_of
 from service.rpc.fields import Violations
 from service.rpc.moment import read_instant, write_instant
@@ -61,7 +62,7 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     if name.data_filter:
         data |= name.data_filter
     event = Event(
-        event_id,
+        event_id or new_id(),
         name.type,
         source,
         contact_id or None,

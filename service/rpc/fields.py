@@ -6,10 +6,11 @@ Limits are in bytes of UTF-8, as the protos state them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from statemachine.errors import InvalidInput
 
+W = TypeVar("W", bound=str)
 MAX_ID_BYTES: Final = 255
 MAX_BATCH: Final = 1_000
 _SURELY_SHORT: Final = MAX_ID_BYTES // 4
@@ -79,10 +80,10 @@ def check_batch(place: str, items: Any) -> None:
         raise InvalidInput(f"{place} must have {wanted}, not {len(items):,}", [(place, wanted)])
 
 
-def chosen(place: str, number: int, words: Mapping[int, str]) -> str:
+def chosen(place: str, number: int, words: Mapping[int, W]) -> W:
     """The word an enum's value stands for. Raises InvalidInput for one that is not allowed here."""
     word = words.get(number)
     if word is None:
-        wanted = f"one of {', '.join(words.values())}"
+        wanted = f"one of {', '.join(map(str, words.values()))}"
         raise InvalidInput(f"{place} must be {wanted}", [(place, wanted)])
     return word

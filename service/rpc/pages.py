@@ -1,7 +1,7 @@
 """Pages: how many items a page has, and the opaque token that leads to the next one (AIP-158).
 
-A token holds where the page ended, and a hash of the filters it belongs to: with other filters it is refused rather than
-silently wrong. A page also ends at 1 MiB.
+A token holds where the page ended, and a hash of the filters it belongs to: with other filters it is refused rather
+than silently wrong. A page also ends at 1 MiB.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from service.engine.commands import EventAnswer
 from service.rpc.event_message import read_trigger, read_triggers, write_event_result, write_trigger_answer
 from service.rpc.fields import check_batch
 from service.rpc.rooms import Rooms
-from statemachine.errors import InvalidInput, WorkflowError
+from statemachine.errors import InvalidInput, Unavailable, WorkflowError
 
 _IN_FLIGHT: Final = 16
 """Messages of one stream that wait for their answers; the stream is not read beyond that."""
@@ -28,6 +28,7 @@ _IN_FLIGHT: Final = 16
 class TriggerRpcs:
     def __init__(self, rooms: Rooms) -> None:
         self._engine = rooms.engine
+        self._leaving = rooms.leaving
 
     async def trigger(self, request: TriggerRequest) -> TriggerResponse:
         if not request.HasField("event"):
@@ -46,31 +47,32 @@ class TriggerRpcs:
         self, requests: AsyncIterator[TriggerStreamRequest]
     ) -> AsyncIterator[TriggerStreamResponse]:
         """Reads ahead of the answers, as far as the engine has room; answers in the order of the messages."""
-        under_way: asyncio.Queue[asyncio.Task[TriggerStreamResponse] | None] = asyncio.Queue(_IN_FLIGHT)
-        reader = asyncio.create_task(self._read_ahead(requests, under_way))
+        flow = _Flow()
+        reader = asyncio.create_task(self._read_ahead(requests, flow))
+        farewell = asyncio.create_task(self._stop_reading(reader))
         try:
-            while (answer := await under_way.get()) is not None:
+            while (answer := await flow.answers.get()) is not None:
                 yield await answer
+                flow.room.release()
+            if self._leaving.is_set():
+                raise Unavailable("the server is draining; go on at another one")
             await reader
         finally:
-            await _cancelled(reader)
-            while not under_way.empty():
-                left = under_way.get_nowait()
-                if left is not None:
-                    await _cancelled(left)
+            await _cancelled([farewell, reader, *flow.left()])
 
-    async def _read_ahead(
-        self,
-        requests: AsyncIterator[TriggerStreamRequest],
-        under_way: asyncio.Queue[asyncio.Task[TriggerStreamResponse] | None],
-    ) -> None:
+    async def _read_ahead(self, requests: AsyncIterator[TriggerStreamRequest], flow: _Flow) -> None:
         try:
             await self._engine.capacity()
             async for request in requests:
-                await under_way.put(asyncio.create_task(self._answer(request)))
+                flow.answers.put_nowait(asyncio.create_task(self._answer(request)))
+                await flow.room.acquire()
                 await self._engine.capacity()
         finally:
-            await under_way.put(None)
+            flow.answers.put_nowait(None)
+
+    async def _stop_reading(self, reader: asyncio.Task[None]) -> None:
+        await self._leaving.wait()
+        reader.cancel()
 
     async def _answer(self, request: TriggerStreamRequest) -> TriggerStreamResponse:
         response = TriggerStreamResponse(sequence=request.sequence)
@@ -89,9 +91,21 @@ class TriggerRpcs:
             write_event_result(event_id, answer, results.add(), include_not_matched=request.include_not_matched)
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Stop a task and wait for its end, whatever it is."""
-    task.cancel()
-    await asyncio.wait([task])
+class _Flow:
+    """The answers of one stream in order, None at their end, and room for more of them."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[asyncio.Task[TriggerStreamResponse] | None] = asyncio.Queue()
+        self.room = asyncio.Semaphore(_IN_FLIGHT)
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """The answers that nobody waits for any more."""
+        queued = [self.answers.get_nowait() for _ in range(self.answers.qsize())]
+        return [answer for answer in queued if answer is not None]
 
 
+async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    """Stop tasks and wait for their ends, whatever these are."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

@@ -78,6 +78,7 @@ class Look:
 class WatchRpcs:
     def __init__(self, rooms: Rooms) -> None:
         self._engine = rooms.engine
+        self._leaving = rooms.leaving
 
     async def watch(self, request: EnrollmentServiceWatchRequest) -> AsyncIterator[EnrollmentServiceWatchResponse]:
         target = _target(request)
@@ -94,7 +95,7 @@ class WatchRpcs:
                     return
                 if len(look.rows) < _MOST:
                     await news.wait(_LOOK_EVERY_S if look.settled else _LOOK_SOON_S)
-                if self._engine.draining:
+                if self._leaving.is_set():
                     raise Unavailable("the server is draining; resume at another one")
 
     async def _look(self, target: str, request: EnrollmentServiceWatchRequest, position: Position) -> Look:
@@ -110,9 +111,7 @@ class WatchRpcs:
 
     def _look_at_workflow(self, transaction: Transaction, workflow: str, position: Position) -> Look:
         before, settled = self._settled_before(transaction)
-        rows = watch_workflow(
-            transaction, DEFAULT_TENANT, workflow, after=position, before=before, limit=_MOST
-        )
+        rows = watch_workflow(transaction, DEFAULT_TENANT, workflow, after=position, before=before, limit=_MOST)
         return Look(rows, settled)
 
     def _settled_before(self, transaction: Transaction) -> tuple[datetime, bool]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from statewright.v1 import DefinitionFormat, ProblemSeverity, Workflow, WorkflowStatus, WorkflowVersion
-from statewright.v1 import Problem as ProblemMessage
 
 from service.rpc.enrollment_message import write_counts
 from service.rpc.moment import write_instant
@@ -19,9 +18,10 @@ FORMATS: Final[Mapping[str, int]] = {
     "yaml": DefinitionFormat.DEFINITION_FORMAT_YAML,
     "json": DefinitionFormat.DEFINITION_FORMAT_JSON,
 }
-FORMAT_WORDS: Final[Mapping[int, str]] = {
+FORMAT_WORDS: Final[Mapping[int, Literal["", "yaml", "json"]]] = {
     DefinitionFormat.DEFINITION_FORMAT_UNSPECIFIED: "",
-    **{number: word for word, number in FORMATS.items()},
+    DefinitionFormat.DEFINITION_FORMAT_YAML: "yaml",
+    DefinitionFormat.DEFINITION_FORMAT_JSON: "json",
 }
 STATUSES: Final[Mapping[str, int]] = {
     "active": WorkflowStatus.WORKFLOW_STATUS_ACTIVE,

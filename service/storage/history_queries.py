@@ -1,9 +1,9 @@
 """Reading history: pages of one enrollment, and what a watch has not seen yet.
 
-Sequences are those of the API: from 1. A watch of one enrollment goes by its sequence. A contact's rows become visible in
-the order of their instants, because the contact's lock is held until they are. A workflow's do not: on PostgreSQL only
-rows older than the start of every transaction under way have surely all been committed (their instants are read after
-that start), so a watch reads up to there; on SQLite, with one writer, the row ids are the order of the commits.
+Sequences are those of the API: from 1. A watch of one enrollment goes by its sequence. A contact's rows become visible
+in the order of their instants, because the contact's lock is held until they are. A workflow's do not: on PostgreSQL
+only rows older than the start of every transaction under way have surely all been committed (their instants are read
+after that start), so a watch reads up to there; on SQLite, with one writer, row ids are the order of the commits.
 """
 
 from __future__ import annotations

@@ -56,4 +56,4 @@ def list_messages(
 def _message_of(row: Any) -> StoredMessage:
     created_at = instant(row[7])
     assert created_at is not None
-    return StoredMessage(*row[:6], load(row[6]), created_at)
+    return StoredMessage(row[0], row[1], row[2], row[3], row[4], row[5], load(row[6]), created_at)

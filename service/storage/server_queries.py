@@ -23,8 +23,7 @@ and e.quarantined_at is null"""
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`stuck` is the liveness audit (promise P5): live enrollments with no timer, open task, child or event to move them.
-
+    """`stuck` is the liveness audit (promise P5): live enrollments without timer, task, child or event to move them.
     `oldest_due_at` is the earliest timer that has passed, in workflow time.
     """
 

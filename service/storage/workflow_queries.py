@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.storage.database import Transaction
-from service.storage.dialect import load
 from service.storage.workflows import (
     VERSION_COLUMNS,
     WORKFLOW_COLUMNS,
@@ -76,14 +75,3 @@ def list_versions(
         limit=limit,
     )
     return [version_of(row) for row in rows]
-
-
-def active_listeners(transaction: Transaction, tenant: str, event_type: str) -> list[tuple[str, int]]:
-    """(key, active version) of the workflows whose active version knows this event type at all, by key."""
-    rows = transaction.rows(
-        "select w.key, w.active_version, v.listens from workflows as w join workflow_versions as v "
-        "on v.tenant_id = w.tenant_id and v.workflow = w.key and v.version = w.active_version "
-        "where w.tenant_id = :tenant order by w.key",
-        tenant=tenant,
-    )
-    return [(row[0], row[1]) for row in rows if event_type in load(row[2])]

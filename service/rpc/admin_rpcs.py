@@ -1,0 +1,63 @@
+"""AdminService: the server's account of itself."""
+
+from __future__ import annotations
+
+from statewright.v1 import DatabaseKind, GetServerInfoRequest, GetServerInfoResponse, QueueInfo, ServerInfo
+
+from service.engine.commands import DEFAULT_TENANT
+from service.rpc.moment import write_instant, write_span
+from service.rpc.rooms import Rooms
+from service.storage.database import Transaction
+from service.storage.server_queries import (
+    QueueStatus,
+    database_version,
+    queue_statuses,
+    read_health,
+    schema_revision,
+)
+
+_KINDS = {"sqlite": DatabaseKind.DATABASE_KIND_SQLITE, "postgresql": DatabaseKind.DATABASE_KIND_POSTGRESQL}
+
+
+class AdminRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def get_server_info(self, request: GetServerInfoRequest) -> GetServerInfoResponse:
+        return await self._rooms.engine.read(self._account)
+
+    def _account(self, transaction: Transaction) -> GetServerInfoResponse:
+        engine, facts = self._rooms.engine, self._rooms.facts
+        times = engine.clock.read(transaction)
+        health = read_health(transaction, times.workflow)
+        response = GetServerInfoResponse()
+        info: ServerInfo = response.server_info
+        info.version = facts.version
+        info.dev = facts.dev
+        info.replica_id = engine.replica_id
+        info.database = _KINDS[transaction.kind]
+        info.database_version = database_version(transaction)
+        info.schema_revision = schema_revision(transaction)
+        info.clock_rate = engine.clock.rate
+        write_instant(times.workflow, info.workflow_time)
+        write_instant(times.wall, info.wall_time)
+        info.live_enrollments = health.live
+        info.stuck_enrollments = health.stuck
+        info.quarantined_enrollments = health.quarantined
+        if health.oldest_due_at is not None:
+            write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
+        for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):
+            queue = info.queues.add()
+            _write_queue(status, queue)
+            queue.waiting_workers = self._rooms.waiting_workers[status.name]
+            if status.oldest_at is not None:
+                write_span(times.workflow - status.oldest_at, queue.oldest_ready_age)
+        return response
+
+
+def _write_queue(status: QueueStatus, queue: QueueInfo) -> None:
+    queue.name = status.name
+    queue.ready_tasks = status.ready
+    queue.delayed_tasks = status.delayed
+    queue.leased_tasks = status.leased
+    write_instant(status.polled_at, queue.last_poll_time)

@@ -1,0 +1,154 @@
+"""Tasks as the proto has them, and what workers say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from statewright.v1 import CompleteRequest, FailRequest, TaskStatus, ThrowRequest
+from statewright.v1 import Task as TaskMessage
+
+from service.engine.commands import DEFAULT_TENANT, FinishTask
+from service.rpc.fields import Violations
+from service.rpc.moment import read_span, write_instant
+from service.rpc.payload import read_struct, write_any
+from service.rpc.repeats import body_hash, request_key
+from service.storage.tasks import LeasedTask
+from statemachine.cause import TaskFailure
+from statemachine.errors import InvalidInput, LimitExceeded
+from statemachine.limits import MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES
+
+STATUSES: Final[Mapping[str, int]] = {
+    name.removeprefix("TASK_STATUS_").lower(): number for name, number in TaskStatus.items() if number
+}
+STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
+LEAST_LEASE: Final = timedelta(seconds=1)
+MOST_LEASE: Final = timedelta(hours=1)
+_MAX_CODE_BYTES: Final = 128
+_MAX_MESSAGE_BYTES: Final = 2048
+_MAX_BACKOFF: Final = timedelta(hours=24)
+_MAX_TOKEN: Final = 2**63
+
+
+def write_task(task: LeasedTask, message: TaskMessage, *, for_holder: bool) -> None:
+    """Fill a message; only the holder of the lease gets its token."""
+    message.id = task.id
+    message.queue = task.queue
+    message.type = task.type
+    message.workflow = task.workflow
+    message.version = task.version
+    message.enrollment_id = task.enrollment_id
+    message.step = task.step
+    message.visit = task.visit
+    message.contact_id = task.contact_id or ""
+    write_any(task.input, message.input)
+    message.idempotency_key = task.idempotency_key
+    message.attempt = task.attempt
+    message.max_attempts = task.max_attempts
+    message.status = STATUSES[task.status]  # type: ignore[assignment]
+    message.priority = task.priority
+    message.worker_id = task.worker_id or ""
+    if for_holder:
+        message.lease_token = str(task.lease_token)
+    if task.status == "leased":
+        write_instant(task.lease_until, message.lease_expire_time)
+    write_instant(task.created_at, message.create_time)
+    write_instant(task.available_at, message.available_time)
+    if task.last_error:
+        _write_last_error(task, message)
+
+
+def read_lease(message: Any, place: str, default: timedelta) -> timedelta:
+    """The `lease` of a request: 1 s to 1 h. Raises InvalidInput."""
+    if not message.HasField("lease"):
+        return default
+    return read_span(message.lease, place, least=LEAST_LEASE, most=MOST_LEASE)
+
+
+def read_token(text: str, place: str = "lease_token") -> int:
+    """The token as it was handed out. Raises InvalidInput."""
+    if not (text.isascii() and text.isdigit() and int(text) < _MAX_TOKEN):
+        raise InvalidInput(
+            f"{place} must be the one of the task as leased", [(place, "the token of the task as leased")]
+        )
+    return int(text)
+
+
+def read_complete(request: CompleteRequest, place: str = "") -> FinishTask:
+    """Raises InvalidInput; LimitExceeded for an output over 64 KiB."""
+    _check_answer(request, place)
+    output = _payload(request, "output", place, MAX_OUTPUT_BYTES)
+    variables = _payload(request, "variables", place, MAX_VARIABLES_BYTES)
+    return FinishTask(
+        DEFAULT_TENANT,
+        request.task_id,
+        read_token(request.lease_token, f"{place}lease_token"),
+        request.outcome or "done",
+        output,
+        variables or {},
+        request_id=request_key(request.request_id, f"{place}request_id"),
+        body_hash=body_hash(request),
+    )
+
+
+def read_fail(request: FailRequest) -> FinishTask:
+    _check_answer(request, "")
+    backoff_s = None
+    if request.HasField("backoff"):
+        backoff_s = read_span(request.backoff, "backoff", least=timedelta(0), most=_MAX_BACKOFF).total_seconds()
+    retryable = request.retryable if request.HasField("retryable") else True
+    return FinishTask(
+        DEFAULT_TENANT,
+        request.task_id,
+        read_token(request.lease_token),
+        failure=TaskFailure(request.code, request.message, retryable, backoff_s),
+        request_id=request_key(request.request_id),
+        body_hash=body_hash(request),
+    )
+
+
+def read_throw(request: ThrowRequest) -> FinishTask:
+    """A business error is an outcome; its code and message go into the output beside the data."""
+    _check_answer(request, "")
+    data = _payload(request, "data", "", MAX_OUTPUT_BYTES) or {}
+    return FinishTask(
+        DEFAULT_TENANT,
+        request.task_id,
+        read_token(request.lease_token),
+        request.outcome or "error",
+        {"code": request.code, "message": request.message, **data},
+        request_id=request_key(request.request_id),
+        body_hash=body_hash(request),
+    )
+
+
+def _check_answer(request: Any, place: str) -> None:
+    violations = Violations()
+    violations.name(f"{place}task_id", request.task_id, required=True)
+    if hasattr(request, "outcome"):
+        violations.name(f"{place}outcome", request.outcome)
+    if hasattr(request, "code"):
+        violations.name(f"{place}code", request.code, required=True, most=_MAX_CODE_BYTES)
+        violations.name(f"{place}message", request.message, most=_MAX_MESSAGE_BYTES)
+    violations.check()
+
+
+def _payload(request: Any, name: str, place: str, most: int) -> dict[str, Any] | None:
+    if not request.HasField(name):
+        return None
+    payload = getattr(request, name)
+    if payload.ByteSize() > most:
+        wanted = f"at most {most // 1024} KiB"
+        raise LimitExceeded(f"{place}{name} may have {wanted}", [(f"{place}{name}", wanted)], limit=name,
+                            maximum=str(most))  # fmt: skip
+    return read_struct(payload, f"{place}{name}")
+
+
+def _write_last_error(task: LeasedTask, message: TaskMessage) -> None:
+    error = task.last_error or {}
+    message.last_error.step = task.step
+    message.last_error.code = str(error.get("code") or "")
+    message.last_error.message = str(error.get("message") or "")
+    at = error.get("at")
+    write_instant(datetime.fromisoformat(at) if isinstance(at, str) else None, message.last_error.time)

@@ -1,0 +1,178 @@
+"""TaskService, streaming aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeVar, cast
+
+from statewright.v1 import (
+    CompleteBatchRequest,
+    CompleteBatchResponse,
+    CompleteRequest,
+    CompleteResponse,
+    ExtendRequest,
+    ExtendResponse,
+    FailRequest,
+    FailResponse,
+    PollRequest,
+    PollResponse,
+    TaskServiceGetRequest,
+    TaskServiceGetResponse,
+    TaskServiceListRequest,
+    TaskServiceListResponse,
+    ThrowRequest,
+    ThrowResponse,
+)
+
+from service.engine.commands import DEFAULT_TENANT, FinishAnswer, FinishTask
+from service.rpc.errors import status_of
+from service.rpc.fields import Violations, check_batch, check_names, chosen, required_id
+from service.rpc.moment import read_span
+from service.rpc.pages import fill_page, make_token, page_size
+from service.rpc.pages import read_token as read_page_token
+from service.rpc.rooms import Rooms
+from service.rpc.task_message import (
+    STATUS_WORDS,
+    read_complete,
+    read_fail,
+    read_lease,
+    read_throw,
+    read_token,
+    write_task,
+)
+from service.storage.task_queries import tasks_by_id
+from service.storage.tasks import LeasedTask, TaskFilter, get_task, list_tasks
+from service.tasks.leases import DEFAULT_LEASE, DEFAULT_WAIT
+from statemachine.errors import InvalidInput, WorkflowError
+
+_MAX_WAIT: Final = timedelta(seconds=60)
+_MAX_TASKS: Final = 500
+R = TypeVar("R", CompleteResponse, FailResponse, ThrowResponse)
+
+
+class TaskRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._engine = rooms.engine
+        self._queue = rooms.task_queue
+        self._rooms = rooms
+
+    async def poll(self, request: PollRequest) -> PollResponse:
+        check_queues("", request.queues, request.worker_id)
+        if not 0 <= request.max_tasks <= _MAX_TASKS:
+            raise InvalidInput("max_tasks must be 1 to 500", [("max_tasks", "1 to 500, or nothing for 1")])
+        wait = DEFAULT_WAIT
+        if request.HasField("wait"):
+            wait = read_span(request.wait, "wait", least=timedelta(0), most=_MAX_WAIT)
+        lease = read_lease(request, "lease", DEFAULT_LEASE)
+        queues = list(request.queues)
+        with self._rooms.waiting_for(queues):
+            tasks = await self._queue.lease(
+                DEFAULT_TENANT, queues, request.worker_id, request.max_tasks or 1, lease, wait
+            )
+        response = PollResponse()
+        for task in tasks:
+            write_task(task, response.tasks.add(), for_holder=True)
+        return response
+
+    async def complete(self, request: CompleteRequest) -> CompleteResponse:
+        return await self._finish(read_complete(request), CompleteResponse())
+
+    async def complete_batch(self, request: CompleteBatchRequest) -> CompleteBatchResponse:
+        check_batch("requests", request.requests)
+        commands = _completions(request)
+        good = [command for command in commands if not isinstance(command, WorkflowError)]
+        answers = iter(await self._engine.ask_all(good) if good else ())
+        tasks = await self._read_tasks([command.task_id for command in good])
+        response = CompleteBatchResponse()
+        for item, command in zip(request.requests, commands, strict=True):
+            answer = command if isinstance(command, WorkflowError) else next(answers)
+            result = response.results.add(task_id=item.task_id)
+            if isinstance(answer, WorkflowError):
+                result.error.CopyFrom(status_of(answer))
+            else:
+                finished = cast(FinishAnswer, answer)
+                result.completed.applied = finished.applied
+                write_task(tasks[finished.task_id], result.completed.task, for_holder=False)
+        return response
+
+    async def fail(self, request: FailRequest) -> FailResponse:
+        return await self._finish(read_fail(request), FailResponse())
+
+    async def throw(self, request: ThrowRequest) -> ThrowResponse:
+        return await self._finish(read_throw(request), ThrowResponse())
+
+    async def extend(self, request: ExtendRequest) -> ExtendResponse:
+        extension = await self._queue.extend(
+            DEFAULT_TENANT,
+            required_id("task_id", request.task_id),
+            read_token(request.lease_token),
+            read_lease(request, "lease", DEFAULT_LEASE),
+        )
+        response = ExtendResponse(cancelled=extension.cancelled)
+        write_task(extension.task, response.task, for_holder=not extension.cancelled)
+        return response
+
+    async def get(self, request: TaskServiceGetRequest) -> TaskServiceGetResponse:
+        task = await self._read_task(required_id("task_id", request.task_id))
+        response = TaskServiceGetResponse()
+        write_task(task, response.task, for_holder=False)
+        return response
+
+    async def list(self, request: TaskServiceListRequest) -> TaskServiceListResponse:
+        names = ("queue", "workflow", "enrollment_id", "contact_id", "type")
+        check_names({name: getattr(request, name) for name in names})
+        size = page_size(request.page_size)
+        before = read_page_token(request, request.page_token, str)
+        wanted = TaskFilter(
+            statuses=tuple(chosen("status", status, STATUS_WORDS) for status in request.status),
+            **{name: getattr(request, name) or None for name in names},
+        )
+        tasks = await self._engine.read(
+            lambda transaction: list_tasks(
+                transaction, DEFAULT_TENANT, wanted, limit=size + 1, before=before[0] if before else None
+            )
+        )
+        response = TaskServiceListResponse()
+        last = fill_page(
+            tasks,
+            size,
+            response.tasks,
+            lambda task, message: write_task(task, message, for_holder=False),
+            lambda task: (task.id,),
+        )
+        response.next_page_token = make_token(request, last)
+        return response
+
+    async def _finish(self, command: FinishTask, response: R) -> R:
+        answer = cast(FinishAnswer, await self._engine.ask(command))
+        response.applied = answer.applied
+        write_task(await self._read_task(answer.task_id), response.task, for_holder=False)
+        return response
+
+    async def _read_task(self, task_id: str) -> LeasedTask:
+        return await self._engine.read(lambda transaction: get_task(transaction, DEFAULT_TENANT, task_id))
+
+    async def _read_tasks(self, task_ids: Sequence[str]) -> dict[str, LeasedTask]:
+        return await self._engine.read(lambda transaction: tasks_by_id(transaction, DEFAULT_TENANT, task_ids))
+
+
+def check_queues(place: str, queues: Any, worker_id: str) -> None:
+    """1 to 100 queues and a worker's name. Raises InvalidInput."""
+    violations = Violations()
+    if not 1 <= len(queues) <= 100:
+        violations.add(f"{place}queues", "1 to 100 queues")
+    for index, queue in enumerate(queues):
+        violations.name(f"{place}queues[{index}]", queue, required=True)
+    violations.name(f"{place}worker_id", worker_id, required=True)
+    violations.check()
+
+
+def _completions(request: CompleteBatchRequest) -> list[FinishTask | WorkflowError]:
+    commands: list[FinishTask | WorkflowError] = []
+    for index, item in enumerate(request.requests):
+        try:
+            commands.append(read_complete(item, f"requests[{index}]."))
+        except InvalidInput as error:
+            commands.append(error)
+    return commands

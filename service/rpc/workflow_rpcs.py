@@ -1,0 +1,293 @@
+"""WorkflowService, drawing aside: definitions in, versions out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from google.protobuf.message import Message
+from statewright.v1 import (
+    ActivateRequest,
+    ActivateResponse,
+    ListVersionsRequest,
+    ListVersionsResponse,
+    PauseTimers,
+    PublishRequest,
+    PublishResponse,
+    ValidateRequest,
+    ValidateResponse,
+    WorkflowServiceExportRequest,
+    WorkflowServiceExportResponse,
+    WorkflowServiceGetRequest,
+    WorkflowServiceGetResponse,
+    WorkflowServiceListRequest,
+    WorkflowServiceListResponse,
+    WorkflowServicePauseRequest,
+    WorkflowServicePauseResponse,
+    WorkflowServiceResumeRequest,
+    WorkflowServiceResumeResponse,
+)
+
+from service.engine.commands import DEFAULT_TENANT
+from service.engine.publishing import Publication, activate, publish, set_paused
+from service.rpc.errors import NotSupportedYet
+from service.rpc.fields import Violations, chosen, required_id
+from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.repeats import once, request_key
+from service.rpc.rooms import Rooms
+from service.rpc.workflow_message import (
+    FORMAT_WORDS,
+    FORMATS,
+    STATUS_WORDS,
+    write_problems,
+    write_version,
+    write_workflow,
+)
+from service.storage.database import Transaction
+from service.storage.enrollment_queries import Counts, EnrollmentFilter, count_by_workflow, count_enrollments
+from service.storage.workflow_queries import find_version, find_workflow, list_versions, list_workflows
+from service.storage.workflows import StoredVersion, StoredWorkflow
+from statemachine.definition import load_workflow
+from statemachine.errors import InvalidInput
+from statemachine.names import canonical_event
+from statemachine.source import read_source
+from statemachine.source_writer import write_source
+
+_KEEPING: Final = (PauseTimers.PAUSE_TIMERS_UNSPECIFIED, PauseTimers.PAUSE_TIMERS_KEEP)
+R = TypeVar("R", bound=Message)
+
+
+class _Rehearsed(Exception):  # noqa: N818 - takes a rehearsal back
+    """Carries the answer of a publication that must not be stored out of its transaction."""
+
+    def __init__(self, response: PublishResponse) -> None:
+        self.response = response
+
+
+class WorkflowRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._engine = rooms.engine
+
+    async def validate(self, request: ValidateRequest) -> ValidateResponse:
+        _check_source(request)
+        loaded = await asyncio.to_thread(
+            load_workflow,
+            request.source,
+            format=chosen("format", request.format, FORMAT_WORDS) or None,
+            key=request.key or None,
+            name=request.name or None,
+            lenient=request.lenient,
+        )
+        response = ValidateResponse(valid=loaded.workflow is not None)
+        write_problems(loaded.problems, response.problems)
+        return response
+
+    async def publish(self, request: PublishRequest) -> PublishResponse:
+        _check_source(request)
+        publication = Publication(
+            DEFAULT_TENANT,
+            request.source,
+            chosen("format", request.format, FORMAT_WORDS) or None,
+            request.key or None,
+            request.name or None,
+            request.activate if request.HasField("activate") else True,
+            request.lenient,
+            request.expected_revision if request.HasField("expected_revision") else None,
+        )
+        if request.validate_only:
+            return await self._rehearse(publication)
+        return await self._once("publish", request, PublishResponse, lambda found: self._publish(found, publication))
+
+    async def get(self, request: WorkflowServiceGetRequest) -> WorkflowServiceGetResponse:
+        key = required_id("key", request.key)
+        wanted = request.version if request.HasField("version") else None
+
+        def work(transaction: Transaction) -> WorkflowServiceGetResponse:
+            workflow, version = find_version(transaction, DEFAULT_TENANT, key, wanted)
+            response = WorkflowServiceGetResponse()
+            write_workflow(workflow, _counts(transaction, key), response.workflow)
+            active = version.version == workflow.active_version
+            write_version(version, response.version, active=active, definition=_canonical(version))
+            return response
+
+        return await self._engine.read(work)
+
+    async def list(self, request: WorkflowServiceListRequest) -> WorkflowServiceListResponse:
+        required = Violations()
+        required.name("trigger_type", request.trigger_type)
+        required.check()
+        size = page_size(request.page_size)
+        after = read_token(request, request.page_token, str)
+        statuses = tuple(chosen("status", status, STATUS_WORDS) for status in request.status)
+
+        def work(transaction: Transaction) -> WorkflowServiceListResponse:
+            rows = list_workflows(
+                transaction,
+                DEFAULT_TENANT,
+                statuses=statuses,
+                keys=self._listeners(transaction, request.trigger_type) if request.trigger_type else None,
+                after=after[0] if after else "",
+                limit=size + 1,
+            )
+            counts = count_by_workflow(transaction, DEFAULT_TENANT, [row.key for row in rows])
+            response = WorkflowServiceListResponse()
+
+            def write(row: StoredWorkflow, message: Any) -> None:
+                by_status = counts.get(row.key, {})
+                write_workflow(row, Counts(sum(by_status.values()), by_status, {}), message)
+
+            last = fill_page(rows, size, response.workflows, write, lambda row: (row.key,))
+            response.next_page_token = make_token(request, last)
+            return response
+
+        return await self._engine.read(work)
+
+    async def list_versions(self, request: ListVersionsRequest) -> ListVersionsResponse:
+        key = required_id("key", request.key)
+        size = page_size(request.page_size)
+        before = read_token(request, request.page_token, int)
+
+        def work(transaction: Transaction) -> ListVersionsResponse:
+            workflow = find_workflow(transaction, DEFAULT_TENANT, key)
+            last_seen = before[0] if before else None
+            rows = list_versions(transaction, DEFAULT_TENANT, key, before=last_seen, limit=size + 1)
+            response = ListVersionsResponse()
+
+            def write(row: StoredVersion, message: Any) -> None:
+                write_version(row, message, active=row.version == workflow.active_version)
+
+            last = fill_page(rows, size, response.versions, write, lambda row: (row.version,))
+            response.next_page_token = make_token(request, last)
+            return response
+
+        return await self._engine.read(work)
+
+    async def activate(self, request: ActivateRequest) -> ActivateResponse:
+        required_id("key", request.key)
+        if request.version < 1:
+            raise InvalidInput("version is required", [("version", "a published version, from 1")])
+
+        def work(transaction: Transaction) -> ActivateResponse:
+            stored = activate(
+                transaction, self._engine.clock, DEFAULT_TENANT, request.key, request.version, _expected(request)
+            )
+            return _answer(transaction, stored, ActivateResponse())
+
+        return await self._once("activate", request, ActivateResponse, work)
+
+    async def pause(self, request: WorkflowServicePauseRequest) -> WorkflowServicePauseResponse:
+        if request.timers not in _KEEPING:
+            raise NotSupportedYet("pausing a workflow keeps its runs' deadlines", feature="timers of a paused workflow")
+        return await self._once("pause_workflow", request, WorkflowServicePauseResponse, self._pausing(request, True))
+
+    async def resume(self, request: WorkflowServiceResumeRequest) -> WorkflowServiceResumeResponse:
+        return await self._once(
+            "resume_workflow", request, WorkflowServiceResumeResponse, self._pausing(request, False)
+        )
+
+    async def export(self, request: WorkflowServiceExportRequest) -> WorkflowServiceExportResponse:
+        key = required_id("key", request.key)
+        wanted = request.version if request.HasField("version") else None
+        format_word = chosen("format", request.format, FORMAT_WORDS)
+
+        def work(transaction: Transaction) -> WorkflowServiceExportResponse:
+            _, version = find_version(transaction, DEFAULT_TENANT, key, wanted)
+            word = format_word or version.format
+            return WorkflowServiceExportResponse(
+                source=_written(version, word),
+                format=FORMATS[word],  # type: ignore[arg-type]
+                version=version.version,
+            )
+
+        return await self._engine.read(work)
+
+    def _publish(self, transaction: Transaction, publication: Publication) -> PublishResponse:
+        published = publish(transaction, self._engine.catalog, self._engine.clock, publication)
+        response = _answer(transaction, published.workflow, PublishResponse(created=published.created))
+        active = published.workflow.active_version == published.version.version
+        write_version(published.version, response.version, active=active)
+        write_problems(published.warnings, response.problems)
+        return response
+
+    async def _rehearse(self, publication: Publication) -> PublishResponse:
+        """Publish, and take it back."""
+
+        def work(transaction: Transaction) -> None:
+            raise _Rehearsed(self._publish(transaction, publication))
+
+        try:
+            await self._engine.write(work)
+        except _Rehearsed as rehearsed:
+            rehearsed.response.created = False
+            return rehearsed.response
+        raise AssertionError("a rehearsal always ends early")
+
+    def _pausing(self, request: Any, paused: bool) -> Callable[[Transaction], Any]:
+        key = required_id("key", request.key)
+        response = WorkflowServicePauseResponse() if paused else WorkflowServiceResumeResponse()
+
+        def work(transaction: Transaction) -> Any:
+            stored = set_paused(
+                transaction,
+                self._engine.clock,
+                DEFAULT_TENANT,
+                key,
+                paused=paused,
+                expected_revision=_expected(request),
+            )
+            return _answer(transaction, stored, response)
+
+        return work
+
+    def _listeners(self, transaction: Transaction, trigger_type: str) -> Sequence[str]:
+        directory = self._engine.catalog.refresh(transaction)
+        return [one.key for one in directory.candidates(DEFAULT_TENANT, canonical_event(trigger_type).type)]
+
+    async def _once(self, method: str, request: Any, kind: type[R], work: Callable[[Transaction], R]) -> R:
+        request_key(request.request_id)
+        clock = self._engine.clock
+        return await self._engine.write(
+            lambda transaction: once(transaction, clock, method, request, lambda: work(transaction), kind)
+        )
+
+
+def _answer(transaction: Transaction, stored: StoredWorkflow, response: R) -> R:
+    write_workflow(stored, _counts(transaction, stored.key), response.workflow)  # type: ignore[attr-defined]
+    return response
+
+
+def _counts(transaction: Transaction, key: str) -> Counts:
+    return count_enrollments(transaction, EnrollmentFilter(DEFAULT_TENANT, key))
+
+
+def _expected(request: Any) -> int | None:
+    return request.expected_revision if request.HasField("expected_revision") else None
+
+
+def _check_source(request: ValidateRequest | PublishRequest) -> None:
+    violations = Violations()
+    if not request.source:
+        violations.add("source", "required")
+    violations.name("key", request.key)
+    violations.name("name", request.name)
+    violations.check()
+
+
+def _canonical(version: StoredVersion) -> dict[str, Any]:
+    loaded = load_workflow(
+        version.source, format=_format(version.format), key=version.workflow, name=version.name, lenient=version.lenient
+    )
+    return loaded.canonical
+
+
+def _written(version: StoredVersion, word: str) -> str:
+    """As published in its own format; otherwise the same data, with the key and name that were given beside it."""
+    if word == version.format:
+        return version.source
+    data = read_source(version.source, _format(version.format)).data
+    return write_source({"key": version.workflow, "name": version.name, **data}, _format(word))
+
+
+def _format(word: str) -> Any:
+    return word
