@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +31,30 @@ def server(serve: Serve, database_url: str) -> Server:
 @pytest.fixture
 def cli(server: Server, tmp_path: Path) -> Cli:
     """Runs `statewright …` in a process of its own; fails the test on a traceback."""
+    return partial(_run, server.address, tmp_path)
 
-    def run(*args: str) -> subprocess.CompletedProcess[str]:
-        plain = {key: value for key, value in os.environ.items() if not key.startswith("STATEWRIGHT_")}
-        result = subprocess.run(
-            [PROGRAM, *args],
-            env=plain | {"STATEWRIGHT_ADDRESS": server.address},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in result.stdout + result.stderr
-        return result
 
-    return run
+@pytest.fixture(scope="module")
+def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for questions that change nothing."""
+    folder = tmp_path_factory.mktemp("empty")
+    with Server(f"sqlite:///{folder}/empty.db", folder, dev=True) as server:
+        yield server
+
+
+def _run(address: str, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("STATEWRIGHT_")}
+    result = subprocess.run(
+        [PROGRAM, *args],
+        env=plain | {"STATEWRIGHT_ADDRESS": address},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in result.stdout + result.stderr
+    return result
 
 
 def answer(result: subprocess.CompletedProcess[str]) -> Any:
@@ -184,7 +193,9 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("get", "x", "--address", "127.0.0.1:1"), 3, "no server can be reached"),
     ],
 )
-def test_bad_input_has_its_exit_code_and_a_message(cli: Cli, arguments: tuple[str, ...], code: int, told: str) -> None:
-    result = cli(*arguments)
+def test_bad_input_has_its_exit_code_and_a_message(
+    empty_server: Server, tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    result = _run(empty_server.address, tmp_path, *arguments)
     assert (result.returncode, result.stdout) == (code, "")
     assert told in result.stderr

@@ -36,7 +36,7 @@ triggers: [{type: contact_created}]
 steps:
   - id: hello
     type: send_sms
-    config: {message: "Hello {{contact.first_name}}"}
+    config: {to: "+1555010100", body: "Hello {{contact.first_name}}"}
   - id: rest
     type: wait
     config: {duration: 1h}
@@ -113,13 +113,14 @@ def test_what_was_answered_is_there_after_kill_9(server: Server) -> None:
     with server.client() as client:
         publish(client)
         enrollment_id = trigger(client)
+        wait_until(lambda: step_of(client, enrollment_id) == "rest")
     server.restart()
     with server.client() as client:
         assert client.workflows.Get(WorkflowServiceGetRequest(key="welcome"), timeout=10).workflow.key == "welcome"
         assert client.enrollments.Trigger(
             TriggerRequest(event=Event(id="e1", type="contact_created", contact_id="ann")), timeout=10
         ).duplicate
-        wait_until(lambda: step_of(client, enrollment_id) == "rest", timeout_s=45)
+        assert step_of(client, enrollment_id) == "rest"
 
 
 async def test_a_whole_server_runs_inside_a_test(database_url: str) -> None:
