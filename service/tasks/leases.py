@@ -30,7 +30,7 @@ from service.storage.tasks import (
 )
 from service.tasks.port import TaskEngine
 from statemachine.cause import TaskFailure
-from statemachine.errors import InvalidInput, StaleLease, WorkflowError
+from statemachine.errors import InvalidInput, Saturated, StaleLease, Unavailable, WorkflowError
 
 DEFAULT_LEASE: Final = timedelta(seconds=30)
 MIN_LEASE: Final = timedelta(seconds=1)
@@ -41,10 +41,10 @@ MAX_TASKS: Final = 500
 MAX_QUEUES: Final = 100
 
 _LOOK_EVERY_S: Final = 1.0
-_LOOK_AT_MOST_EVERY_S: Final = 0.02
+_LOOKS_PER_S: Final = 50.0
 _RECORD_EVERY_S: Final = 5.0
 _KNOWN_POLLS: Final = 10_000
-_PAGE: Final = 500
+_PAGE: Final = 200
 _TAKEOVER: Final = timedelta(seconds=5)
 
 _log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class TaskQueue:
         self._monotonic = monotonic
         self._recorded: dict[tuple[str, str], float] = {}
         self._closed = False
+        self._waiting = 0
 
     async def lease(
         self,
@@ -91,7 +92,7 @@ class TaskQueue:
                 if await self._any_ready(tenant, queues):
                     tasks = await self._take(tenant, queues, worker_id, max_tasks, lease)
                 else:
-                    await asyncio.sleep(min(_LOOK_AT_MOST_EVERY_S, left))
+                    await self._rest(left)
         return tasks
 
     async def extend(self, tenant: str, task_id: str, token: int, lease: timedelta = DEFAULT_LEASE) -> Extension:
@@ -134,11 +135,15 @@ class TaskQueue:
     async def reclaim_expired(self) -> int:
         """Take over the work whose leases ran out; answers how many attempts the engine was told to give up.
 
-        One that the engine refuses is logged and comes again in a few seconds; the others go on.
+        What the engine refuses is logged and comes again in a few seconds; the others go on.
         """
         reclaimed = 0
         while tasks := await self._engine.write(self._take_over):
-            reclaimed += await self._give_up(tasks)
+            try:
+                reclaimed += await self._give_up(tasks)
+            except (Saturated, Unavailable) as busy:
+                _log.warning("%d expired leases cannot be taken over now: %s", len(tasks), busy)
+                break
             if len(tasks) < _PAGE:
                 break
         return reclaimed
@@ -172,6 +177,14 @@ class TaskQueue:
         return await self._engine.read(
             lambda transaction: has_ready(transaction, tenant, queues, clock.read(transaction).workflow)
         )
+
+    async def _rest(self, left_s: float) -> None:
+        """Every commit wakes every poll; those that wait share so many looks a second."""
+        self._waiting += 1
+        try:
+            await asyncio.sleep(min(self._waiting / _LOOKS_PER_S, _LOOK_EVERY_S, left_s))
+        finally:
+            self._waiting -= 1
 
     async def _record(self, tenant: str, queues: Sequence[str], worker_id: str) -> None:
         """Note the poll, for people who ask why nothing happens; not more often than they can tell."""

@@ -169,3 +169,22 @@ async def test_an_expired_lease_that_the_engine_refuses_comes_again_and_the_othe
     clock.move(5)
     assert await queue.reclaim_expired() == 2
     assert [command.task_id for command in engine.asked if isinstance(command, FinishTask)] == ["a", "b", "a", "b"]
+
+
+async def test_a_saturated_engine_is_asked_again_later(
+    database: Database,
+    queue: TaskQueue,
+    engine: RecordingEngine,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def full(commands: object) -> object:
+        raise Saturated("full")
+
+    put(database, leased_row())
+    clock.move(31)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "ask_all", full)
+        assert await queue.reclaim_expired() == 0
+    clock.move(6)
+    assert await queue.reclaim_expired() == 1

@@ -25,7 +25,8 @@ from service.storage.tasks import (
     take_over_expired,
 )
 from statemachine.errors import NotFound, StaleLease
-from tests.service.tasks.stores import START, leased_row, put, task, task_row
+from tests.conftest import FreshDatabase
+from tests.service.tasks.stores import START, leased_row, prepare, put, task, task_row
 
 LATER = START + timedelta(minutes=5)
 
@@ -90,15 +91,16 @@ def test_a_queue_named_twice_is_asked_once(database: Database) -> None:
     assert ids(lease(database, "work", "work")) == ["t1"]
 
 
-def test_tasks_that_another_session_is_taking_are_passed_over(database: Database) -> None:
-    if database.kind == "sqlite":
-        pytest.skip("SQLite has one writer")
-    put(database, task_row("first", priority=1), task_row("second"))
-    other = Database(database.url)
-    with other.transaction() as transaction:
+def test_tasks_that_another_session_is_taking_are_passed_over(fresh_database: FreshDatabase) -> None:
+    """On PostgreSQL; SQLite has one writer."""
+    url = fresh_database("postgresql", prepare)
+    here, there = Database(url), Database(url)
+    put(here, task_row("first", priority=1), task_row("second"))
+    with there.transaction() as transaction:
         lease_tasks(transaction, "default", ["work"], worker_id="w3", limit=1, now=START, until=LATER)
-        assert ids(lease(database, "work")) == ["second"]
-    other.close()
+        assert ids(lease(here, "work")) == ["second"]
+    here.close()
+    there.close()
 
 
 def test_extending_moves_the_end_and_keeps_the_token(database: Database) -> None:
