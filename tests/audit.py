@@ -98,7 +98,9 @@ def assert_events_applied_once(transaction: Transaction, acknowledged: Iterable[
     missing = [answer.event_id for answer in acknowledged if answer.event_id not in known]
     assert not missing, f"acknowledged but not stored: {missing}"
     logged = Counter((row[0], row[1]) for row in transaction.rows("select source, event_id from events"))
-    assert all(logged[source, event_id] == 1 for source, event_id, _ in keys), "an accepted event is not in the log once"
+    assert all(logged[source, event_id] == 1 for source, event_id, _ in keys), (
+        "an accepted event is not in the log once"
+    )
     promised = Counter(
         (verdict["enrollment_id"], f"event:{source}/{event_id}#{_PHASES[verdict['kind']]}")
         for source, event_id, verdicts in keys
@@ -178,7 +180,11 @@ def _entry_data(entry: HistoryEntry) -> Mapping[str, Any]:
 
 def _row_data(row: Row) -> Mapping[str, Any]:
     names = ("sequence", "position", "at", "kind", "step", "visit", "level")
-    return dict(zip(names, row[1:8], strict=True)) | {"at": instant(row[3]), "entry": load(row[8]), "cause": load(row[9])}
+    return dict(zip(names, row[1:8], strict=True)) | {
+        "at": instant(row[3]),
+        "entry": load(row[8]),
+        "cause": load(row[9]),
+    }
 
 
 def _json(value: Any) -> Any:

@@ -110,7 +110,7 @@ class Database:
         """A connection of its own with nothing of ours on it, for migrations and schema tests."""
         engine = _create_engine(self.url, self.kind, 600.0, plain=True)
         try:
-            with engine.connect() as connection:
+            with _connected(engine) as connection:
                 yield connection
         finally:
             engine.dispose()
@@ -183,6 +183,13 @@ class Database:
                     self._connections.remove(connection)
             connection.close()
             self._local.connection = None
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise _translated(error) from error
 
 
 def _kind_of(url: str) -> Kind:

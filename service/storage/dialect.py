@@ -86,6 +86,11 @@ def _render_sqlite(sql: str) -> str:
 
 
 def _json_each(parameter: str, columns: str) -> str:
-    names = [column.split()[0] for column in columns.split(",")]
-    picked = ", ".join(f"value ->> '{name}' as \"{name}\"" for name in names)
+    picked = ", ".join(_picked(*column.split()) for column in columns.split(","))
     return f"(select {picked} from json_each(:{parameter})) as r"
+
+
+def _picked(name: str, kind: str) -> str:
+    """A column as its value; JSON stays as it is written, else a text in it would lose its quotes."""
+    value = f"nullif(value -> '{name}', 'null')" if kind == "json" else f"value ->> '{name}'"
+    return f'{value} as "{name}"'

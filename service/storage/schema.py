@@ -29,6 +29,8 @@ def migrate(database: Database) -> tuple[str | None, str]:
             connection.exec_driver_sql(f"select pg_advisory_lock({_LOCK})")
             connection.exec_driver_sql("set lock_timeout = '30s'")
             connection.commit()
+        else:
+            connection.exec_driver_sql("begin immediate")
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()
         config.attributes["connection"] = connection

@@ -111,9 +111,7 @@ class House:
     def audit(self) -> None:
         """Raises AssertionError when the store is not sound."""
         with self.database.reading() as transaction:
-            assert_sound(
-                transaction, workflow_now=self.clock.now, wall_now=self.clock.now, acknowledged=self.answers
-            )
+            assert_sound(transaction, workflow_now=self.clock.now, wall_now=self.clock.now, acknowledged=self.answers)
 
     async def settle(self) -> None:
         """Return when every follow-up of what was asked so far has been carried out."""
@@ -211,9 +209,7 @@ class House:
         """Enrollments in order of entry."""
         rows = self.rows(f"select {SNAPSHOT_COLUMNS} from enrollments e order by e.id")
         snapshots = map(snapshot_of, rows)
-        return [
-            one for one in snapshots if workflow in (None, one.workflow) and contact in (None, one.contact_id)
-        ]
+        return [one for one in snapshots if workflow in (None, one.workflow) and contact in (None, one.contact_id)]
 
     def run(self, workflow: str | None = None, contact: str | None = None) -> Snapshot:
         """The only such enrollment."""

@@ -96,9 +96,7 @@ async def test_one_id_sent_at_once_for_two_contacts_is_taken_once_and_refused_on
 
 
 async def test_events_of_one_contact_apply_in_the_order_of_the_call(house: House) -> None:
-    await house.ask_all(
-        [event("seen", "ann", id=f"n{number}", contact_patch={"last": number}) for number in range(50)]
-    )
+    await house.ask_all([event("seen", "ann", id=f"n{number}", contact_patch={"last": number}) for number in range(50)])
     changes = [data["new_value"] for kind, data, _ in house.events() if kind == "field_changed"]
     assert changes == list(range(1, 50))
     assert house.contact().get("last") == 49
