@@ -57,7 +57,7 @@ class EnrollRpcs:
     async def enroll(self, request: EnrollRequest) -> EnrollResponse:
         answer = cast(EnrollAnswer, await self._engine.ask(_enrolment(request, "")))
         response = EnrollResponse()
-        write_verdict(answer.verdict, response.verdict)
+        _write_verdict(answer, request, response)
         if answer.snapshot is not None and not request.dry_run:
             record, now = await self._read(answer.snapshot)
             write_enrollment(record, response.enrollment, now=now, full=True)
@@ -79,7 +79,7 @@ class EnrollRpcs:
                 result.error.CopyFrom(status_of(answer))
                 continue
             assert isinstance(answer, EnrollAnswer)
-            write_verdict(answer.verdict, result.enrolled.verdict)
+            _write_verdict(answer, item, result.enrolled)
             record = records.get(answer.snapshot.id) if answer.snapshot and not item.dry_run else None
             if record is not None:
                 write_enrollment(record, result.enrolled.enrollment, now=now, full=False)
@@ -144,6 +144,13 @@ class EnrollRpcs:
             return find_enrollments(transaction, DEFAULT_TENANT, enrollment_ids, paths=False), now
 
         return await self._engine.read(work)
+
+
+def _write_verdict(answer: EnrollAnswer, request: EnrollRequest, response: EnrollResponse) -> None:
+    """A dry run has no enrollment to name."""
+    write_verdict(answer.verdict, response.verdict)
+    if request.dry_run:
+        response.verdict.enrollment_id = response.verdict.step = ""
 
 
 def _enrolments(request: EnrollBatchRequest) -> list[EnrollContact | WorkflowError]:

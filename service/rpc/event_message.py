@@ -58,7 +58,7 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     if len(names) > _SHORT or "\0" in names:
         _check_names(message, place)
     name = canonical_event(event_type)
-    data = read_struct(message.data, f"{place}.data")
+    data = read_struct(message.data, f"{place}.data") if message.HasField("data") else {}
     if name.data_filter:
         data |= name.data_filter
     event = Event(
@@ -69,7 +69,7 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
         conversation_id or None,
         key or None,
         data,
-        read_struct(message.contact_patch, f"{place}.contact_patch"),
+        read_struct(message.contact_patch, f"{place}.contact_patch") if message.HasField("contact_patch") else {},
         occurred_at,
         None,
         priority,
