@@ -108,7 +108,7 @@ class Metronome:
     """All loops of this replica. `start` and `stop` on the event loop; `wake` there too."""
 
     def __init__(self, loops: Sequence[Loop], *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._scheduler = AsyncIOScheduler(timezone=UTC, logger=_log)
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._beaters = {loop.name: Beater(loop, self._puller(loop.name), monotonic) for loop in loops}
         self._jobs: dict[str, Job] = {}
         self._watch: asyncio.TimerHandle | None = None
