@@ -161,7 +161,10 @@ def test_sigterm_answers_the_polls_that_wait_and_ends_with_0(server: Server) -> 
 
 
 def test_nothing_acknowledged_is_lost_in_a_drain(server: Server) -> None:
-    """P11: events keep coming through SIGTERM; each is either answered and kept, or refused as UNAVAILABLE."""
+    """P11: events keep coming through SIGTERM; each is either answered and kept, or refused.
+
+    A call that reaches the server in the moment its door closes is cancelled by gRPC itself.
+    """
     events = [Event(id=f"e{number}", type="contact_created", contact_id=f"c{number}") for number in range(2000)]
     answered: list[Event] = []
     with server.client() as client:
@@ -170,7 +173,7 @@ def test_nothing_acknowledged_is_lost_in_a_drain(server: Server) -> None:
             answered.append(events[len(answered)])
             if len(answered) == 50:
                 server.terminate()
-    assert code is grpc.StatusCode.UNAVAILABLE
+    assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
     assert server.wait() == 0
     server.start()
     with server.client() as client:
