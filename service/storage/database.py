@@ -136,9 +136,9 @@ class Database:
             try:
                 with self.transaction() as transaction:
                     return work(transaction)
-            except Conflict:
+            except Conflict as conflict:
                 if not remaining:
-                    raise
+                    raise Unavailable(f"the database kept refusing the transaction: {conflict}") from conflict
         raise AssertionError("unreachable")
 
     def ping(self) -> None:
