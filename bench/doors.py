@@ -1,4 +1,4 @@
-"""The ways into the engine that the load takes: gRPC to a server, as any client would, or an engine of its own.
+"""The way into the engine that the load takes: gRPC to a server, as any client would.
 
 Messages are made before the clock starts. A door refuses to go on when the other side refuses anything: a figure is
 only worth something when all the work was done.
@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
@@ -29,19 +29,9 @@ from statewright.v1 import (
     TriggerStreamRequest,
 )
 
-from service.engine.clock import open_clock
-from service.engine.commands import DEFAULT_TENANT, FinishTask, TriggerEvent
-from service.engine.engine import Engine
-from service.engine.publishing import Publication
-from service.metrics import Metrics
-from service.storage.database import Database
-from service.storage.schema import migrate
-from service.tasks.leases import TaskQueue
-from statemachine import event as engine_event
-
 SOURCE: Final = "bench"
-_LEASE: Final = timedelta(seconds=30)
-_WAIT: Final = timedelta(seconds=1)
+LEASE: Final = timedelta(seconds=30)
+WAIT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +103,8 @@ class GrpcDoor:
 
     async def work(self, queue: str, most: int) -> int:
         poll = PollRequest(queues=[queue], worker_id=SOURCE, max_tasks=most)
-        poll.wait.CopyFrom(_duration(_WAIT))
-        poll.lease.CopyFrom(_duration(_LEASE))
+        poll.wait.CopyFrom(_duration(WAIT))
+        poll.lease.CopyFrom(_duration(LEASE))
         tasks = (await self._client.tasks.Poll(poll)).tasks
         if not tasks:
             return 0
@@ -132,82 +122,6 @@ class GrpcDoor:
 
     async def close(self) -> None:
         await self._client.close()
-
-
-class EngineDoor:
-    """An engine in this process: no network, no messages. Fires its timers itself."""
-
-    def __init__(self, database_url: str) -> None:
-        self._database = Database(database_url)
-        self._metrics = Metrics()
-        self._due = asyncio.Event()
-
-    async def start(self) -> EngineDoor:
-        await asyncio.to_thread(migrate, self._database)
-        clock = await asyncio.to_thread(open_clock, self._database, 1.0)
-        self._engine = Engine(self._database, clock, replica_id=SOURCE, metrics=self._metrics)
-        self._tasks = TaskQueue(cast(Any, self._engine))
-        await self._engine.start()
-        self._engine.on_due_earlier(self._wake_in)
-        self._ticker = asyncio.create_task(self._tick())
-        return self
-
-    async def publish(self, source: str) -> None:
-        await self._engine.publish(Publication(DEFAULT_TENANT, source))
-
-    def unary(self, signal: Signal) -> TriggerEvent:
-        event = engine_event.Event(signal.id, signal.type, SOURCE, signal.contact_id, data=signal.data)
-        return TriggerEvent(DEFAULT_TENANT, event, "")
-
-    def batch(self, signals: Sequence[Signal]) -> list[TriggerEvent]:
-        return [self.unary(signal) for signal in signals]
-
-    def message(self, sequence: int, signals: Sequence[Signal]) -> Any:
-        raise NotImplementedError("streams are of the network")
-
-    async def send_unary(self, request: TriggerEvent) -> None:
-        await self._engine.ask(request)
-
-    async def send_batch(self, request: list[TriggerEvent]) -> None:
-        for answer in await self._engine.ask_all(request):
-            if isinstance(answer, Exception):
-                raise answer
-
-    def stream(self, messages: Iterable[Any]) -> AsyncIterator[int]:
-        raise NotImplementedError("streams are of the network")
-
-    async def work(self, queue: str, most: int) -> int:
-        tasks = await self._tasks.lease(DEFAULT_TENANT, [queue], SOURCE, most, _LEASE, _WAIT)
-        done = [FinishTask(task.tenant_id, task.id, task.lease_token) for task in tasks]
-        for answer in await self._engine.ask_all(done):
-            if isinstance(answer, Exception):
-                raise answer
-        return len(done)
-
-    async def metrics(self) -> str:
-        return self._metrics.render().decode()
-
-    async def close(self) -> None:
-        self._ticker.cancel()
-        await asyncio.wait([self._ticker])
-        await self._engine.drain(5.0)
-        await self._engine.stop()
-        self._database.close()
-
-    async def _tick(self) -> None:
-        """Fire what is due once a second, and when a commit sets an earlier time."""
-        while True:
-            self._due.clear()
-            report = await self._engine.fire_due()
-            delay = 1.0 if report.next_in_s is None else min(1.0, max(0.0, report.next_in_s))
-            try:
-                async with asyncio.timeout(delay):
-                    await self._due.wait()
-            except TimeoutError:
-                continue
-
-    def _wake_in(self, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(min(seconds, 1.0), self._due.set)
 
 
 def statistics(text: str) -> dict[str, float]:

@@ -13,12 +13,15 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from bench.doors import Door, EngineDoor, GrpcDoor, Signal, statistics
+from bench.doors import Door, GrpcDoor, Signal, statistics
 from bench.figures import spread_of
 
 Answer = dict[str, Any]
+
+_POLLS: Final = 2
+_POLLED: Final = 500
 
 
 class Load:
@@ -156,18 +159,33 @@ def _streamed(door: Door, messages: Sequence[Any]) -> Callable[[], Awaitable[Ans
 def _with_worker(
     door: Door, sending: Callable[[], Awaitable[Answer]], queue: str, tasks: int
 ) -> Callable[[], Awaitable[Answer]]:
-    """A worker beside the callers, until it has done all tasks."""
-
-    async def work() -> None:
-        done = 0
-        while done < tasks:
-            done += await door.work(queue, 500)
+    """A worker beside the callers, with two polls under way, until all tasks are done."""
 
     async def go() -> Answer:
-        await asyncio.gather(sending(), work())
+        left = tasks
+        finished = asyncio.Event()
+
+        async def work() -> None:
+            nonlocal left
+            while left > 0:
+                left -= await door.work(queue, _POLLED)
+            finished.set()
+
+        workers = [asyncio.create_task(work()) for _ in range(_POLLS)]
+        ends = asyncio.create_task(finished.wait())
+        await asyncio.gather(sending(), asyncio.wait([ends, *workers], return_when=asyncio.FIRST_COMPLETED))
+        for task in (ends, *workers):
+            task.cancel()
+        _refuse_failures(await asyncio.gather(*workers, return_exceptions=True))
         return {}
 
     return go
+
+
+def _refuse_failures(results: Iterable[BaseException | None]) -> None:
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
 
 
 def _spread(waits: list[float]) -> Answer:
@@ -192,8 +210,12 @@ async def main() -> None:
     parser.add_argument("--metrics", type=int)
     parser.add_argument("--database", default="")
     given = parser.parse_args()
-    door: Door = GrpcDoor(given.address, given.metrics) if given.address else await EngineDoor(given.database).start()
-    await _serve(door)
+    if given.address:
+        await _serve(GrpcDoor(given.address, given.metrics))
+        return
+    from bench.engine_door import EngineDoor  # a load on the network knows nothing of the engine
+
+    await _serve(await EngineDoor(given.database).start())
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def _worked(stand: Stand) -> list[Figure]:
     before = stand.store.completed("bench_tasks")
     figure = stand.ours(
         NAME,
-        "TriggerBatch of 100, a worker polls 500",
+        "TriggerBatch of 100, two polls of 500",
         items,
         floor=STEPWISE,
         transitions=TRANSITIONS,

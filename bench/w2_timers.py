@@ -31,6 +31,7 @@ steps:
 _PACE_S: Final = 0.001
 _FAR: Final = timedelta(days=1).total_seconds()
 _LOOK_S: Final = 0.02
+_EARLY_S: Final = 0.1
 _TRIES: Final = 3
 
 
@@ -59,6 +60,7 @@ def drain_at_once(stand: Stand) -> list[Figure]:
     """How fast they park, and how fast they fire."""
     items = stand.sizes.n
     run, first, parked = _park(stand, items, 0.0)
+    _sleep_until(first - _EARLY_S)
     with stand.watched() as watch:
         finished = _finish(stand, first)
     ats = _fired(stand, run)
@@ -78,6 +80,7 @@ def park_one(stand: Stand) -> None:
 def _paced(stand: Stand) -> list[Figure]:
     items = stand.sizes.paced
     run, first, _ = _park(stand, items, _PACE_S)
+    _sleep_until(first - _EARLY_S)
     with stand.watched() as watch:
         finished = _finish(stand, first)
     spread = spread_of(at - (first + number * _PACE_S) for number, at in _fired(stand, run))
@@ -116,11 +119,15 @@ def _send(stand: Stand, run: str, items: int, first: float, pace_s: float) -> Fi
 
 def _finish(stand: Stand, first: float) -> float:
     """Wait until no timer of this run is left; answers when that was."""
-    time.sleep(max(0.0, first - time.time()))
+    _sleep_until(first)
     soon = _sql_instant(time.time() + _FAR / 2)
     while stand.store.rows("select 1 from enrollments where due_at < :soon limit 1", soon=soon):
         time.sleep(_LOOK_S)
     return time.time()
+
+
+def _sleep_until(at: float) -> None:
+    time.sleep(max(0.0, at - time.time()))
 
 
 def _fired(stand: Stand, run: str) -> list[tuple[int, float]]:
