@@ -25,6 +25,7 @@ Report = Callable[[str, Path, str, str], None]
 """Told of each problem: code, path within the condition, message, suggestion."""
 
 
+ALL_OF: Final = "all of"
 _NO_BOOLEAN: Final = "the result is neither true nor false"
 
 
@@ -77,7 +78,7 @@ class All(Condition):
 
     def explain(self, scope: Scope) -> Trace:
         children = tuple(part.explain(scope) for part in self.parts)
-        return Trace("all of" if children else "always", all(child.result for child in children), children=children)
+        return Trace(ALL_OF if children else "always", all(child.result for child in children), children=children)
 
     @property
     def paths(self) -> frozenset[Path]:

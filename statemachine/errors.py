@@ -37,7 +37,7 @@ class DefinitionError(WorkflowError):
         self.problems = tuple(problems)
 
 
-class InvalidInput(WorkflowError):
+class InvalidInput(WorkflowError):  # noqa: N818
     """A request says something that cannot be right; `violations` lists (field path, what would be right)."""
 
     reason = "INVALID_ARGUMENT"
@@ -59,7 +59,7 @@ class Undecodable(InvalidInput):
     reason = "UNDECODABLE"
 
 
-class NotFound(WorkflowError):
+class NotFound(WorkflowError):  # noqa: N818
     """The named thing does not exist, or is not the caller's: both look the same."""
 
     reason = "NOT_FOUND"
@@ -68,7 +68,7 @@ class NotFound(WorkflowError):
         super().__init__(f"{kind} {name!r} does not exist", kind=kind, name=name)
 
 
-class AlreadyExists(WorkflowError):
+class AlreadyExists(WorkflowError):  # noqa: N818
     """The same key was used before with another body."""
 
     reason = "ALREADY_EXISTS"
@@ -86,13 +86,13 @@ class RequestIdReused(AlreadyExists):
     reason = "REQUEST_ID_REUSED"
 
 
-class StaleRevision(WorkflowError):
+class StaleRevision(WorkflowError):  # noqa: N818
     """`expected_revision` is not the present one: read again, decide again."""
 
     reason = "STALE_REVISION"
 
 
-class PreconditionFailed(WorkflowError):
+class PreconditionFailed(WorkflowError):  # noqa: N818
     """The thing exists but its state does not allow this."""
 
     reason = "FAILED_PRECONDITION"
@@ -131,7 +131,7 @@ class WorkflowPaused(PreconditionFailed):
     reason = "WORKFLOW_PAUSED"
 
 
-class Saturated(WorkflowError):
+class Saturated(WorkflowError):  # noqa: N818
     """The server is full; nothing was stored. `retry_after` says when to come back."""
 
     reason = "SATURATED"
@@ -141,7 +141,7 @@ class Saturated(WorkflowError):
         self.retry_after = retry_after
 
 
-class Unavailable(WorkflowError):
+class Unavailable(WorkflowError):  # noqa: N818
     """The store cannot be reached or the server is draining; the same request may succeed later."""
 
     reason = "UNAVAILABLE"
@@ -151,7 +151,7 @@ class Unavailable(WorkflowError):
         self.retry_after = retry_after
 
 
-class StepFailed(WorkflowError):
+class StepFailed(WorkflowError):  # noqa: N818
     """A step cannot do its work. The run follows `on_error`, or fails; `code` is what handlers and history show."""
 
     reason = "STEP_FAILED"

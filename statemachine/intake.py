@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from statemachine.cause import EventCause, Phase, Surroundings
+from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.contact import Contact
-from statemachine.decide import decide, decide_restart
+from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
@@ -21,6 +22,7 @@ from statemachine.limits import MAX_CAUSATION_DEPTH
 from statemachine.patch import apply_patch, remember_reply
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
+from statemachine.values import text
 from statemachine.workflow import Trigger, Workflow
 
 ENROLLED: Final = "ENROLLED"
@@ -110,8 +112,16 @@ def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
         if not _config_matches(name, wanted, event.data):
             return f"{name} is {_config_value(name, event.data)!r}, the trigger wants {wanted!r}"
     if trigger.conditions is not None and not trigger.conditions.test(scope):
-        return str(trigger.conditions.explain(scope).text)
+        return _why(trigger.conditions.explain(scope))
     return None
+
+
+def _why(trace: Trace) -> str:
+    """The first part that does not hold, down to where it is one comparison."""
+    failing = next((child for child in trace.children if not child.result), None)
+    if failing is not None and trace.text == ALL_OF:
+        return _why(failing)
+    return f"{trace.text}: {trace.error}" if trace.error else trace.text
 
 
 def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: datetime) -> Scope:
@@ -122,6 +132,7 @@ def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: date
     scope.trigger = trigger_data(event, "")
     scope.events = roster.events
     scope.now = now
+    scope.on_missing = "empty"
     scope.zone = (contact.get("timezone") if contact else None) or roster.tenant_zone or "UTC"
     return scope
 
@@ -189,17 +200,16 @@ class _Reception:
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
-            if workflow.exits and self._decide(workflow, snapshot, "exit"):
+            if workflow.exits and not self._held(workflow, snapshot) and self._decide(workflow, snapshot, "exit"):
                 self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
 
     def waits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
-            if not snapshot.live or not snapshot.step or not workflow.steps[snapshot.step].cases:
-                continue
-            if self._decide(workflow, snapshot, "wait"):
-                self._verdict(workflow, ADVANCED, snapshot.id, step=snapshot.step)
-            elif self._waits_later(workflow, snapshot):
-                self._verdict(workflow, BUFFERED, snapshot.id, "paused", snapshot.step)
+            step = snapshot.step or ""
+            if self._held(workflow, snapshot):
+                self._buffer(workflow, snapshot, step)
+            elif step and workflow.steps[step].cases and self._decide(workflow, snapshot, "wait"):
+                self._verdict(workflow, ADVANCED, snapshot.id, step=step)
 
     def entries(self) -> None:
         for workflow in sorted(self.roster.candidates, key=_rank):
@@ -252,8 +262,7 @@ class _Reception:
     def _restart(self, live: Sequence[Snapshot]) -> None:
         for snapshot in live:
             workflow = self.runs[snapshot.id][0]
-            cause = EventCause(self.event, "exit")
-            self._keep(workflow, decide_restart(workflow, snapshot, cause, self._surroundings(workflow)))
+            self._decide(workflow, snapshot, "restart")
             self._verdict(workflow, EXITED, snapshot.id, "restarted")
 
     def _decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
@@ -278,10 +287,17 @@ class _Reception:
         held = workflow.key in self.roster.paused
         return Surroundings(self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held)
 
-    def _waits_later(self, workflow: Workflow, snapshot: Snapshot) -> bool:
-        """Whether a paused run will look at this event when it is resumed."""
-        held = snapshot.status is Status.PAUSED or workflow.key in self.roster.paused
-        return held and self.event.type in workflow.waiting_for(snapshot.step)
+    def _held(self, workflow: Workflow, snapshot: Snapshot) -> bool:
+        return snapshot.status is Status.PAUSED or workflow.key in self.roster.paused
+
+    def _buffer(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
+        """A run that is held keeps an event that could move it, until it is let go."""
+        if self.event.type not in workflow.waiting_for(snapshot.step):
+            return
+        if self._decide(workflow, snapshot, "wait"):
+            self._verdict(workflow, BUFFERED, snapshot.id, "paused", step)
+        else:
+            self._verdict(workflow, BLOCKED, snapshot.id, "buffer_full", step)
 
     def _ordered_runs(self) -> list[tuple[Workflow, Snapshot]]:
         live = [pair for pair in self.runs.values() if pair[1].live]
@@ -300,10 +316,9 @@ def _entry_key(workflow: Workflow, trigger: Trigger | None, event: Event, scope:
     if template is None:
         return event.key or ""
     try:
-        value = template.resolve(scope)
+        return text(template.resolve(scope))
     except StepFailed:
         return ""
-    return "" if value is None else str(value)
 
 
 def _config_matches(name: str, wanted: Any, data: Mapping[str, Any]) -> bool:

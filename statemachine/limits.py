@@ -13,29 +13,36 @@ MAX_HISTORY: Final = 10_000
 MAX_STEPS: Final = 500
 MAX_DEPTH: Final = 32
 MAX_TRANSITIONS_PER_CAUSE: Final = 1_000
+MAX_HELD: Final = 100
+MAX_HELD_BYTES: Final = 512 * 1024
 MAX_CAUSATION_DEPTH: Final = 10
 
 
 def larger_than(value: Any, limit_bytes: int) -> bool:
-    """Whether a JSON value takes more than `limit_bytes` as compact JSON, escapes aside. Stops counting at the limit."""
-    return _measure(value, limit_bytes) > limit_bytes
+    """Whether a JSON value takes more than `limit_bytes` as compact JSON, escapes aside."""
+    return size_up_to(value, limit_bytes) > limit_bytes
 
 
-def _measure(value: Any, budget: int) -> int:
+def size_up_to(value: Any, budget: int) -> int:
+    """About how many bytes a JSON value takes; stops counting above `budget`."""
     if isinstance(value, str):
-        return len(value) + 2 if value.isascii() else len(value.encode(errors="surrogatepass")) + 2
+        return _text_size(value)
     if isinstance(value, Mapping):
         total = 2
         for key, item in value.items():
-            total += len(str(key)) + 4 + _measure(item, budget - total)
+            total += _text_size(key) + 2 + size_up_to(item, budget - total)
             if total > budget:
                 return total
         return total
     if isinstance(value, list | tuple):
         total = 2
         for item in value:
-            total += 1 + _measure(item, budget - total)
+            total += 1 + size_up_to(item, budget - total)
             if total > budget:
                 return total
         return total
     return 8
+
+
+def _text_size(text: str) -> int:
+    return len(text) + 2 if text.isascii() else len(text.encode(errors="surrogatepass")) + 2

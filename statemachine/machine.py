@@ -51,7 +51,7 @@ class _Edge(Transition):
 
 
 class _Trigger(Event):
-    """An event without callbacks. The library's own dispatch costs 12 µs a transition, mostly for callbacks; this 1 µs."""
+    """An event without callbacks. The library's dispatch costs 12 µs a transition, mostly for callbacks; this 1 µs."""
 
     def trigger(self, model: Any, *args: Any, **kwargs: Any) -> bool:
         model.state = self.transitions[model.state][0].dest

@@ -1,7 +1,7 @@
 """Deciding again: from an enrollment's history alone to its snapshot, tasks and history.
 
-Every cause's first entry recorded the cause, now, and the values that were read. Nothing stored is folded: each cause is
-decided anew, and the audit compares what comes out with what was written.
+Every cause's first entry recorded the cause, now, and the values that were read. Nothing stored is folded: each cause
+is decided anew, and the audit compares what comes out with what was written.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from statemachine.cause import EventCause, Surroundings, cause_from_data
+from statemachine.cause import Surroundings, cause_from_data
 from statemachine.contact import Contact, contact_from_data
-from statemachine.decide import decide, decide_restart
+from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
 from statemachine.run import with_identity
@@ -28,7 +28,7 @@ class Replayed:
     orders: tuple[TaskOrder, ...]
 
 
-class ReplayDiverged(Exception):
+class ReplayDiverged(Exception):  # noqa: N818 - says what happened, like the others
     """A recorded cause no longer moves the enrollment: history and rules do not belong together."""
 
 
@@ -52,8 +52,6 @@ def _decide_again(workflow: Workflow, snapshot: Snapshot, record: Mapping[str, A
     cause = cause_from_data(record["cause"])
     surroundings = _surroundings(record)
     decision = decide(workflow, snapshot, cause, surroundings)
-    if decision is None and isinstance(cause, EventCause) and cause.phase == "exit":
-        decision = decide_restart(workflow, snapshot, cause, surroundings)
     if decision is None:
         raise ReplayDiverged(f"cause {cause.id!r} does not move the enrollment any more")
     return decision
@@ -65,10 +63,11 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         now=datetime.fromisoformat(record["now"]),
         contact=_contact(reads.get("contact")),
         events=tuple(event_from_data(event) for event in reads.get("events", ())),
+        globals=reads.get("globals", {}),
         tenant_zone=reads.get("tenant_zone"),
         held=reads.get("held", False),
     )
 
 
 def _contact(data: Mapping[str, Any] | None) -> Contact | None:
-    return None if data is None else contact_from_data(data["id"], data)
+    return None if data is None else contact_from_data(data["id"], data, data.get("revision", 0))

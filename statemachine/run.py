@@ -6,7 +6,7 @@ say. `freeze` turns it back into plain data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -17,11 +17,14 @@ from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
-from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than
+from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
-from statemachine.scope import Scope
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status
+from statemachine.view import View
 from statemachine.workflow import Step, Workflow
+
+CONTINUE: Final = "continue"
+"""The name of the deadline of a run that goes on in the next batch."""
 
 _TERMINAL_STATES: Final = {
     Status.COMPLETED: COMPLETED,
@@ -30,26 +33,33 @@ _TERMINAL_STATES: Final = {
     Status.CANCELLED: CANCELLED,
 }
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
-_MAX_CONSUMED: Final = 20
+_MAX_CONSUMED: Final = 100
+_MAX_REASON: Final = 500
 
 
 class Run:
-    """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `events`, …)."""
+    """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `emitted`, …)."""
 
     __slots__ = (
-        "_contact", "_contact_changed", "_outputs_changed", "_position", "_random_count", "_scope", "_snapshot",
-        "_surroundings", "_variables_changed", "anchor_at", "cause", "consumed", "continues", "continuing",
-        "deadlines", "emitted", "ended_at", "enrolled_at", "entered_at", "executed_steps", "exit_reason", "failed_steps", "goal",
-        "held", "history", "last_error", "moved_at", "now", "orders", "outputs", "pause_timers", "paused_at", "previous_step",
-        "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "state", "status",
-        "step_id", "step_starts", "task", "timers", "transitions", "variables", "variants", "visit", "workflow_version",
+        "_contact_changed", "_outputs_changed", "_position", "_random_count", "_record", "_scope", "_snapshot",
+        "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
+        "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
+        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "goal", "held", "history",
+        "last_error", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step", "resting",
+        "retried_steps", "retries", "revoked", "seed", "sequence", "state", "status", "step_id", "step_starts",
+        "surroundings", "task", "timers", "transitions", "variables", "variants", "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
         self._snapshot = snapshot
-        self._surroundings = surroundings
-        self._contact = surroundings.contact
-        self._scope: Scope | None = None
+        self._scope: View | None = None
+        self._record: dict[str, Any] = {}
+        self._position = 0
+        self._random_count = 0
+        self._variables_size: int | None = None
+        self._contact_changed = self._variables_changed = self._outputs_changed = False
+        self.surroundings = surroundings
+        self.person = surroundings.contact
         self.workflow_version = workflow
         self.cause = cause
         self.seed = f"{snapshot.id}/{cause.id}"
@@ -57,17 +67,17 @@ class Run:
         self._copy(snapshot)
         self.state = _state_of(snapshot)
         self.step_id = snapshot.step or ""
-        self.resting = bool(snapshot.step) and snapshot.status in _RESTING and "continue" not in snapshot.deadlines
-        self.moved_at = snapshot.transition_at
+        self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
         self.continuing = False
+        self.edited_input: Mapping[str, Any] | None = None
+        self.contact_read = self.events_read = False
+        self.examined: dict[str, None] = {}
+        self.doubts: list[str] = []
         self.history: list[HistoryEntry] = []
         self.orders: list[TaskOrder] = []
         self.retries: list[TaskRetry] = []
         self.revoked: list[tuple[str, int]] = []
         self.emitted: list[EmittedEvent] = []
-        self._position = 0
-        self._random_count = 0
-        self._contact_changed = self._variables_changed = self._outputs_changed = False
 
     def _copy(self, snapshot: Snapshot) -> None:
         self.status = snapshot.status
@@ -80,7 +90,7 @@ class Run:
         self.variants = snapshot.variants
         self.deadlines = dict(snapshot.deadlines)
         self.anchor_at = snapshot.anchor_at
-        self.step_starts = snapshot.step_starts
+        self.step_starts = dict(snapshot.step_starts)
         self.previous_step = snapshot.previous_step
         self.task: OpenTask | None = snapshot.task
         self.enrolled_at = snapshot.started_at or self.now
@@ -109,6 +119,10 @@ class Run:
         return self._snapshot.workflow
 
     @property
+    def trigger(self) -> Mapping[str, Any]:
+        return self._snapshot.trigger
+
+    @property
     def entry_key(self) -> str:
         return self._snapshot.entry_key
 
@@ -122,35 +136,44 @@ class Run:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        return self._surroundings.events
+        return self.scope.events
 
     @property
     def held_back(self) -> bool:
         """Whether the run must not move now: it is paused, or its workflow is."""
-        return self.status is Status.PAUSED or self._surroundings.held
+        return self.status is Status.PAUSED or self.surroundings.held
 
     @property
     def contact(self) -> Contact:
-        if self._contact is None:
+        self.contact_read = True
+        if self.person is None:
             raise StepFailed("no_contact", "this run has no contact; enrol it with a contact_id to use contact steps")
-        return self._contact
+        return self.person
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> View:
         if self._scope is None:
-            self._scope = self._new_scope()
+            self._scope = View(self)
         return self._scope
 
     @property
     def step(self) -> Step:
         return self.workflow_version.steps[self.step_id]
 
+    @property
+    def moves(self) -> int:
+        """The transitions made by this cause."""
+        return self.transitions - self._snapshot.transitions
+
     def started_at(self, step_id: str) -> datetime | None:
         return self.step_starts.get(step_id)
 
     def zone(self, name: str | None = None) -> str:
-        own = self._contact.get("timezone") if self._contact else None
-        return name or own or self.workflow_version.timezone or self._surroundings.tenant_zone or "UTC"
+        if name:
+            return name
+        self.contact_read = True
+        own = self.person.get("timezone") if self.person else None
+        return own or self.workflow_version.timezone or self.surroundings.tenant_zone or "UTC"
 
     def random(self) -> float:
         self._random_count += 1
@@ -160,22 +183,70 @@ class Run:
     def variant(self, split: str) -> str | None:
         return self.variants.get(split)
 
+    def earlier_events(self, kinds: frozenset[str]) -> Iterator[Event]:
+        """The events of these types that count for the wait in which the run rests, in order of acceptance."""
+        for event in self.surroundings.events:
+            if event.type in kinds and not self.before_anchor(event):
+                self.examined[name_of(event)] = None
+                yield event
+
+    def before_anchor(self, event: Event) -> bool:
+        return bool(self.anchor_at and event.accepted_at and event.accepted_at < self.anchor_at)
+
+    def was_taken(self, event: Event) -> bool:
+        """Whether the event enrolled this run or moved it before."""
+        name = name_of(event)
+        return name in self.consumed or name == f"{self.trigger.get('source', '')}/{self.trigger.get('id', '')}"
+
+    def enrollment_names(self) -> dict[str, Any]:
+        snapshot = self._snapshot
+        return {
+            "id": snapshot.id,
+            "workflow": snapshot.workflow,
+            "workflow_id": snapshot.workflow,
+            "version": snapshot.version,
+            "contact_id": snapshot.contact_id,
+            "key": snapshot.entry_key,
+            "started_at": self.enrolled_at.isoformat(),
+        }
+
+    def error_names(self) -> dict[str, Any] | None:
+        error = self.last_error
+        if error is None:
+            return None
+        return {"step": error.step, "code": error.code, "message": error.message, "at": error.at.isoformat()}
+
     # --- what steps write ---
 
     def assign_variant(self, split: str, label: str) -> None:
         self.variants = {**self.variants, split: label}
 
     def set_variable(self, path: tuple[str, ...], value: Any) -> None:
-        changed = _with_path(self.variables, path, value)
-        if larger_than(changed, MAX_VARIABLES_BYTES):
+        name_size = sum(4 * len(name) + 6 for name in path)
+        self._keep_variables(_with_path(self.variables, path, value), value, name_size)
+
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        """Set all of them, or none when they would be too large."""
+        if values:
+            self._keep_variables({**self.variables, **values}, values)
+
+    def _keep_variables(self, changed: Mapping[str, Any], added: Any, name_size: int = 0) -> None:
+        """Measure what was added; the whole only when the sum of the additions nears the limit."""
+        room = MAX_VARIABLES_BYTES + 1
+        known = size_up_to(self.variables, room) if self._variables_size is None else self._variables_size
+        size = known + size_up_to(added, room) + name_size
+        if size > MAX_VARIABLES_BYTES:
+            size = size_up_to(changed, room)
+        if size > MAX_VARIABLES_BYTES:
             raise StepFailed("variables_too_large", f"the variables would be over {MAX_VARIABLES_BYTES // 1024} KiB")
+        self._variables_size = size
         self.variables = changed
         self._variables_changed = True
         if self._scope is not None:
             self._scope.variables = changed
 
     def change_contact(self, contact: Contact, events: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
-        self._contact = contact
+        self.person = contact
         self._contact_changed = True
         self.emitted.extend(EmittedEvent(kind, data) for kind, data in events)
         if self._scope is not None:
@@ -188,26 +259,34 @@ class Run:
         if larger_than(output, MAX_OUTPUT_BYTES):
             limit = f"{MAX_OUTPUT_BYTES // 1024} KiB"
             raise StepFailed("output_too_large", f"the output of step {step.id!r} is over {limit}")
+        if step.output:
+            self.set_variable((step.output,), output)
         self.outputs = {**self.outputs, step.id: output}
         self._outputs_changed = True
         if self._scope is not None:
             self._scope.outputs = self.outputs
-        if step.output:
-            self.set_variable((step.output,), output)
 
     def keep_error(self, code: str, message: str) -> None:
         self.last_error = LastError(self.step_id, code, message, self.now)
         if self._scope is not None:
-            self._scope.error = self._scope.last_error = _error_names(self.last_error)
+            self._scope.error = self._scope.last_error = self.error_names()
 
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""
-        self.consumed = (*self.consumed, f"{event.source}/{event.id}")[-_MAX_CONSUMED:]
+        self.consumed = (*self.consumed, name_of(event))[-_MAX_CONSUMED:]
         self.scope.event = event
+
+    def take_doubts(self) -> str:
+        """Why conditions tested since the last call could not be answered, and so were false; "" mostly."""
+        if not self.doubts:
+            return ""
+        reason = "; ".join(dict.fromkeys(self.doubts))
+        self.doubts.clear()
+        return reason if len(reason) <= _MAX_REASON else f"{reason[: _MAX_REASON - 1]}…"
 
     def note(self, kind: str, **fields: Any) -> None:
         """Add a line to the history. The first line of a cause carries the cause and what was read."""
-        cause = self._recorded_cause() if self._position == 0 else None
+        cause = self._record if self._position == 0 else None
         self.history.append(
             HistoryEntry(self.sequence, self._position, self.now, kind, visit=self.visit, cause=cause, **fields)
         )
@@ -222,13 +301,14 @@ class Run:
 
     def freeze(self) -> Decision:
         """The decision as plain data."""
+        self._fill_record()
         return Decision(
             snapshot=self._next_snapshot(),
             history=tuple(self.history),
             orders=tuple(self.orders),
             retries=tuple(self.retries),
             revoked=tuple(self.revoked),
-            contact=self._contact if self._contact_changed else None,
+            contact=self.person if self._contact_changed else None,
             events=tuple(self.emitted),
             continues=self.continuing,
             changed_variables=self._variables_changed,
@@ -279,57 +359,43 @@ class Run:
             revision=before.revision + 1,
         )
 
-    def _recorded_cause(self) -> dict[str, Any]:
-        recorded: dict[str, Any] = {
-            "cause": cause_to_data(self.cause),
-            "now": self.now.isoformat(),
-            "seed": self.seed,
-        }
-        reads = self._recorded_reads()
+    def _fill_record(self) -> None:
+        """What must be known to decide this cause again; it was handed out empty to the first line of history."""
+        record = self._record
+        record["cause"] = cause_to_data(self.cause)
+        record["now"] = self.now.isoformat()
+        record["seed"] = self.seed
+        reads = self._values_read()
         if reads:
-            recorded["reads"] = reads
+            record["reads"] = reads
         if self._snapshot.revision == 0:
-            recorded["enrollment"] = _identity(self._snapshot)
-        return recorded
+            record["enrollment"] = _identity(self._snapshot)
 
-    def _recorded_reads(self) -> dict[str, Any]:
-        surroundings = self._surroundings
+    def _values_read(self) -> dict[str, Any]:
+        surroundings = self.surroundings
         reads: dict[str, Any] = {}
-        if surroundings.contact is not None:
+        if self.contact_read and surroundings.contact is not None:
             reads["contact"] = _contact_subset(surroundings.contact, self.workflow_version.reads.contact)
-        if surroundings.events:
-            reads["events"] = [event_to_data(event) for event in surroundings.events]
+        events = [event_to_data(event) for event in surroundings.events if self._was_read(event)]
+        if events:
+            reads["events"] = events
+        if surroundings.globals:
+            reads["globals"] = dict(surroundings.globals)
         if surroundings.tenant_zone:
             reads["tenant_zone"] = surroundings.tenant_zone
         if surroundings.held:
             reads["held"] = True
         return reads
 
-    def _new_scope(self) -> Scope:
-        snapshot = self._snapshot
-        scope = Scope()
-        scope.contact = self._contact
-        scope.trigger = snapshot.trigger
-        scope.variables = self.variables
-        scope.outputs = self.outputs
-        scope.now = self.now
-        scope.events = self._surroundings.events
-        scope.zone = self.zone()
-        scope.on_missing = self.workflow_version.on_missing
-        scope.globals = self._surroundings.globals
-        scope.workflow_key = snapshot.workflow
-        scope.enrollment = {
-            "id": snapshot.id,
-            "workflow": snapshot.workflow,
-            "workflow_id": snapshot.workflow,
-            "version": snapshot.version,
-            "contact_id": snapshot.contact_id,
-            "key": snapshot.entry_key,
-            "started_at": self.enrolled_at.isoformat(),
-        }
-        if self.last_error is not None:
-            scope.error = scope.last_error = _error_names(self.last_error)
-        return scope
+    def _was_read(self, event: Event) -> bool:
+        if self.events_read:
+            return event.type in self.workflow_version.reads.events
+        return bool(self.examined) and name_of(event) in self.examined
+
+
+def name_of(event: Event) -> str:
+    """What tells an event from all others of its tenant."""
+    return f"{event.source}/{event.id}"
 
 
 def _state_of(snapshot: Snapshot) -> str:
@@ -356,11 +422,9 @@ def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
         for part in ("attributes", "custom_fields"):
             data[part] = {name: value for name, value in data[part].items() if name in names}
     data = {part: value for part, value in data.items() if value}
+    if contact.revision and ("*" in names or "revision" in names):
+        data["revision"] = contact.revision
     return {"id": contact.id, **data}
-
-
-def _error_names(error: LastError) -> dict[str, Any]:
-    return {"step": error.step, "code": error.code, "message": error.message, "at": error.at.isoformat()}
 
 
 def _with_path(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class Snapshot:
     `step` is where it rests (or failed); `visit` numbers the steps entered so far and so names this stay.
     `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
     `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
-    `held` keeps causes that arrived while paused, in order, as data. `consumed` names the latest events that moved it, so
-    that no wait takes the same event twice.
+    `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
+    it, so that no wait takes the same event twice.
     """
 
     id: str

@@ -1,0 +1,328 @@
+"""The course of a run: entering steps, doing them, resting, leaving by an outcome, ending.
+
+A run goes through pure steps until it blocks (a wait, a task) or ends: run-to-block. After 1,000 transitions of one
+cause it commits and asks to be continued, so that no run can hold up its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from statemachine.errors import StepFailed
+from statemachine.event import Event
+from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
+from statemachine.machine import BEGIN, COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
+from statemachine.run import CONTINUE, Run
+from statemachine.snapshot import OpenTask, Status
+from statemachine.step import EffectStep, End, EventCase, Outcome, PureStep, Rest
+from statemachine.steps.parts import resolve
+from statemachine.workflow import Step
+
+WAIT: Final = "wait"
+RUN: Final = "run"
+
+
+# --- starting and going on ---
+
+
+def start(run: Run) -> None:
+    """The first cause of an enrollment."""
+    run.note("started", metadata={name: run.trigger[name] for name in _TRIGGER_NOTE if run.trigger.get(name)})
+    try:
+        _set_initial_variables(run)
+    except StepFailed as failure:
+        run.keep_error(failure.code, failure.message)
+        return finish(run, Status.FAILED)
+    set_run_deadline(run)
+    fire(run, BEGIN)
+    return proceed(run)
+
+
+_TRIGGER_NOTE: Final = ("type", "id", "trigger_id")
+
+
+def set_run_deadline(run: Run) -> None:
+    maximum = run.workflow_version.limits.max_duration
+    if maximum is not None:
+        run.deadlines[RUN] = run.now + maximum
+
+
+def _set_initial_variables(run: Run) -> None:
+    if run.workflow_version.variables is not None:
+        run.set_variables(resolve(run.workflow_version.variables, run.scope))
+
+
+def proceed(run: Run) -> None:
+    """Enter steps until the run rests, ends or has made its share of transitions for one cause."""
+    run.resting = False
+    run.status = Status.RUNNING
+    while run.ended_at is None and not run.resting:
+        if run.state == COMPLETED:
+            return finish(run, Status.COMPLETED)
+        if run.moves >= MAX_TRANSITIONS_PER_CAUSE:
+            return _ask_to_continue(run)
+        if _within_limits(run):
+            _enter(run, run.workflow_version.steps[run.state])
+    return None
+
+
+def _ask_to_continue(run: Run) -> None:
+    run.step_id = run.state
+    run.continuing = True
+    run.continues += 1
+    run.deadlines[CONTINUE] = run.now
+
+
+def _within_limits(run: Run) -> bool:
+    maximum = run.workflow_version.limits.max_transitions
+    if maximum is not None and run.transitions > maximum:
+        run.step_id = run.state
+        fail_run(run, "max_transitions", f"the run made more than {maximum} transitions (limits.max_transitions)")
+    elif run.history_full:
+        run.step_id = run.state
+        fail_run(run, "history_limit", "the history is full")
+    return run.ended_at is None
+
+
+# --- one step ---
+
+
+def _enter(run: Run, step: Step) -> None:
+    """Enter a step and do what it says, up to its outcome, its rest or its failure."""
+    run.step_id = step.id
+    run.visit += 1
+    run.entered_at = run.now
+    run.doubts.clear()
+    if step.when is not None and not step.when.test(run.scope):
+        run.note("step_skipped", step=step.id, step_type=step.type, metadata=_reason(run))
+        return fire(run, SKIP)
+    run.step_starts[step.id] = run.now
+    try:
+        _do(run, step)
+    except StepFailed as failure:
+        step_failed(run, step, failure.code, failure.message)
+    return None
+
+
+def _do(run: Run, step: Step) -> None:
+    if isinstance(step.runner, EffectStep):
+        return _order(run, step, step.runner)
+    assert isinstance(step.runner, PureStep)
+    result = step.runner.run(run)
+    if isinstance(result, Outcome):
+        return complete_step(run, step, result.name, result.output)
+    if isinstance(result, End):
+        return _end_by_step(run, step, result)
+    return _rest(run, step, result)
+
+
+def complete_step(run: Run, step: Step, outcome: str, output: Any = None, **note: Any) -> None:
+    """The step has done its work. Raises StepFailed when its output cannot be kept."""
+    run.keep_output(step, output)
+    leave_step(run, step, outcome, output, **note)
+
+
+def leave_step(
+    run: Run, step: Step, outcome: str, output: Any, metadata: Mapping[str, Any] | None = None, **note: Any
+) -> None:
+    """Leave a step whose output has been kept."""
+    elapsed = run.now - (run.entered_at or run.now)
+    run.executed_steps += 1
+    run.note(
+        "step_completed",
+        step=step.id,
+        step_type=step.type,
+        outcome=outcome,
+        output=output,
+        duration_ms=elapsed // _MILLISECOND if elapsed else 0,
+        metadata={**(metadata or {}), **_reason(run)},
+        **note,
+    )
+    _take(run, outcome)
+
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def _reason(run: Run) -> dict[str, Any]:
+    """What history says of conditions that could not be answered."""
+    reason = run.take_doubts()
+    return {"reason": reason} if reason else {}
+
+
+def _take(run: Run, outcome: str) -> None:
+    """Leave the step by an outcome."""
+    run.previous_step = run.step_id
+    run.anchor_at = None
+    run.deadlines.pop(WAIT, None)
+    run.task = None
+    fire(run, outcome)
+
+
+def fire(run: Run, transition: str) -> None:
+    run.workflow_version.machine.fire(run, transition)
+    run.transitions += 1
+
+
+def _order(run: Run, step: Step, runner: EffectStep) -> None:
+    order = runner.order(run)
+    task_input = {**order.input, **(run.edited_input or {})}
+    run.edited_input = None
+    run.orders.append(
+        replace(
+            order,
+            input=task_input,
+            timeout_s=step.timeout.total_seconds() if step.timeout else order.timeout_s,
+            max_attempts=step.retry.max_attempts,
+            at_most_once=step.at_most_once,
+        )
+    )
+    run.task = OpenTask(step.id, run.visit)
+    run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=_reason(run))
+    run.resting = True
+    run.status = Status.WAITING
+
+
+# --- waits ---
+
+
+def _rest(run: Run, step: Step, rest: Rest) -> None:
+    """Stay in a wait, unless something that happened since its anchor already ends it."""
+    run.anchor_at = rest.anchor_at
+    metadata: dict[str, Any] = {}
+    if rest.deadline is not None:
+        run.deadlines[WAIT] = rest.deadline
+        metadata["until"] = rest.deadline.isoformat()
+    run.note("waiting", step=step.id, step_type=step.type, metadata=metadata)
+    cases = step.cases
+    if cases and run.surroundings.events:
+        for event in run.earlier_events(frozenset(case.event for case in cases)):
+            case = matching_case(run, event)
+            if case is not None:
+                run.consume(event)
+                return complete_step(run, step, case.outcome, dict(event.data), metadata={"event": event.type})
+    run.resting = True
+    run.status = Status.WAITING
+    return None
+
+
+def matching_case(run: Run, event: Event) -> EventCase | None:
+    """The first case of the wait that takes this event; never the enrolling event, never one that was taken before."""
+    cases = run.step.cases
+    if not cases or run.before_anchor(event) or run.was_taken(event):
+        return None
+    before = run.scope.event
+    run.scope.event = event
+    for case in cases:
+        if case.event == event.type and (case.when is None or case.when.test(run.scope)):
+            return case
+    run.scope.event = before
+    return None
+
+
+def wake(run: Run, outcome: str, output: Any = None, **note: Any) -> None:
+    """The wait in which the run rests is over."""
+    try:
+        complete_step(run, run.step, outcome, output, **note)
+    except StepFailed as failure:
+        return settle_failure(run, failure.code, failure.message)
+    return proceed(run)
+
+
+# --- failing ---
+
+
+def settle_failure(run: Run, code: str, message: str) -> None:
+    """The step in which the run rests has failed for good; go where the definition says."""
+    step_failed(run, run.step, code, message)
+    if run.ended_at is None:
+        proceed(run)
+
+
+def step_failed(run: Run, step: Step, code: str, message: str) -> None:
+    """The step has failed for good: take its `error` transition, or fail the run."""
+    attempt = run.task.attempt if run.task else 0
+    run.task = None
+    run.failed_steps += 1
+    run.keep_error(code, message)
+    run.note(
+        "step_failed",
+        step=step.id,
+        step_type=step.type,
+        outcome=ERROR,
+        attempt=attempt,
+        level="error",
+        error_code=code,
+        error=message,
+    )
+    if ERROR in run.workflow_version.machine.outcomes(step.id):
+        return _take(run, ERROR)
+    return finish(run, Status.FAILED)
+
+
+# --- endings ---
+
+
+def _end_by_step(run: Run, step: Step, end: End) -> None:
+    run.executed_steps += 1
+    run.note("step_completed", step=step.id, step_type=step.type, outcome=end.status, duration_ms=0)
+    if end.status == Status.COMPLETED:
+        leave(run, COMPLETE)
+        return finish(run, Status.COMPLETED)
+    return exit_run(run, end.reason)
+
+
+def exit_run(run: Run, reason: str | None, *, goal: str | None = None, event: str | None = None) -> None:
+    run.exit_reason = reason
+    run.goal = goal
+    leave(run, EXIT)
+    finish(run, Status.EXITED, **({"event": event} if event else {}))
+
+
+def fail_run(run: Run, code: str, message: str) -> None:
+    """Fail the run as a whole; no `on_error` of a step catches that."""
+    run.keep_error(code, message)
+    leave(run, FAIL)
+    finish(run, Status.FAILED)
+
+
+def leave(run: Run, transition: str) -> None:
+    """Take an engine's transition out of the step, if the run is in one."""
+    if run.state in run.workflow_version.steps:
+        fire(run, transition)
+
+
+def finish(run: Run, status: Status, **metadata: str) -> None:
+    """Write the end of the run: timers, open tasks and rests go with it."""
+    revoke(run)
+    run.status = status
+    run.ended_at = run.now
+    run.deadlines = {}
+    run.anchor_at = None
+    run.paused_at = None
+    run.held = ()
+    run.resting = False
+    if status is not Status.FAILED:
+        run.step_id = ""
+    failure = run.last_error if status is Status.FAILED else None
+    if run.exit_reason:
+        metadata = {"reason": run.exit_reason, **metadata}
+    if run.goal:
+        metadata = {**metadata, "goal": run.goal}
+    run.note(
+        status.value,
+        level="error" if failure else "info",
+        error_code=failure.code if failure else None,
+        error=failure.message if failure else None,
+        metadata=metadata,
+    )
+
+
+def revoke(run: Run) -> None:
+    """The open task must not run any more."""
+    if run.task is not None:
+        run.revoked.append((run.task.step, run.task.visit))
+        run.task = None

@@ -1,0 +1,162 @@
+"""What operators do to a run: advance, pause, resume, cancel, retry. A refusal raises and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from statemachine.cause import OperatorCause
+from statemachine.course import (
+    finish,
+    fire,
+    leave,
+    leave_step,
+    proceed,
+    revoke,
+    set_run_deadline,
+    settle_failure,
+)
+from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused
+from statemachine.machine import CANCEL, ERROR, retry_transition
+from statemachine.reaction import release
+from statemachine.run import CONTINUE, Run
+from statemachine.snapshot import Status
+from statemachine.step import EffectStep
+
+PAUSE_POLICIES: Final = ("keep", "remaining", "catch_up")
+"""What becomes of deadlines while a run is paused: the same instants, what was left of them, or fired at resume in the
+order in which they and the events fell."""
+
+_LIVE: Final = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING, Status.PAUSED})
+
+
+def on_operator(run: Run, cause: OperatorCause) -> bool:
+    _OPERATIONS[cause.operation](run, cause.data)
+    return True
+
+
+def _advance(run: Run, data: Mapping[str, Any]) -> None:
+    transition = str(data.get("transition") or "")
+    allowed = tuple(run.workflow_version.machine.outcomes(run.step_id)) if run.status is Status.WAITING else ()
+    if transition not in allowed:
+        raise TransitionRefused(transition, status=run.status, step=run.step_id or None, allowed=allowed)
+    _require_movable(run, transition)
+    output = _mapping(data, "data") or None
+    _require_room(run, output)
+    revoke(run)
+    if transition == ERROR:
+        return settle_failure(run, "advanced", "an operator took the error transition")
+    leave_step(run, run.step, transition, output, metadata={"operator": "advance"})
+    return proceed(run)
+
+
+def _require_room(run: Run, output: Mapping[str, Any] | None) -> None:
+    try:
+        run.keep_output(run.step, output)
+    except StepFailed as failure:
+        raise LimitExceeded(failure.message) from failure
+
+
+def _pause(run: Run, data: Mapping[str, Any]) -> None:
+    if run.status not in (Status.WAITING, Status.RUNNING):
+        raise _refusal(run, "pause")
+    policy = str(data.get("timers") or "keep")
+    if policy not in PAUSE_POLICIES:
+        options = ", ".join(PAUSE_POLICIES)
+        raise InvalidInput(f"there is no timer policy {policy!r}", [("timers", f"one of {options}")])
+    _require_history(run, "pause")
+    run.status = Status.PAUSED
+    run.paused_at = run.now
+    run.pause_timers = policy
+    run.note("paused", step=run.step_id or None, metadata={"timers": policy})
+
+
+def _resume(run: Run, data: Mapping[str, Any]) -> None:
+    if run.status is not Status.PAUSED:
+        raise _refusal(run, "resume")
+    _require_history(run, "resume")
+    if run.pause_timers == "remaining" and run.paused_at is not None:
+        lost = run.now - run.paused_at
+        run.deadlines = {name: at + lost for name, at in run.deadlines.items()}
+    run.status = Status.RUNNING if CONTINUE in run.deadlines else Status.WAITING
+    run.paused_at = None
+    run.note("resumed", step=run.step_id or None)
+    if not run.surroundings.held:
+        release(run, catch_up=run.pause_timers == "catch_up")
+
+
+def _cancel(run: Run, data: Mapping[str, Any]) -> None:
+    """Always possible while the run lives, with a full history too."""
+    if run.status not in _LIVE:
+        raise _refusal(run, "cancel")
+    run.exit_reason = str(data.get("reason") or "") or None
+    leave(run, CANCEL)
+    finish(run, Status.CANCELLED)
+
+
+def _retry(run: Run, data: Mapping[str, Any]) -> None:
+    """Back into the step that failed: a new visit, hence a new idempotency key.
+
+    `input` goes over the input of the task (key by key), or into the variables where the step makes no task.
+    """
+    if run.status is not Status.FAILED or not run.step_id:
+        raise _refusal(run, "retry")
+    _require_movable(run, "retry")
+    _require_history(run, "retry")
+    edited = _mapping(data, "input")
+    if isinstance(run.step.runner, EffectStep):
+        run.edited_input = edited
+    else:
+        try:
+            run.set_variables(edited)
+        except StepFailed as failure:
+            raise LimitExceeded(failure.message) from failure
+    run.ended_at = None
+    run.note("resumed", step=run.step_id, metadata={"operator": "retry"})
+    set_run_deadline(run)
+    fire(run, retry_transition(run.step_id))
+    proceed(run)
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[Run, Mapping[str, Any]], None]]] = {
+    "advance": _advance,
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "retry": _retry,
+}
+
+
+def _mapping(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = data.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{name} must be an object", [(name, "an object")])
+    return dict(value)
+
+
+def _refusal(run: Run, operation: str, why: str = "", allowed: tuple[str, ...] | None = None) -> TransitionRefused:
+    options = _operations(run) if allowed is None else allowed
+    return TransitionRefused(operation, status=run.status, step=run.step_id or None, allowed=options, why=why)
+
+
+def _require_movable(run: Run, operation: str) -> None:
+    if run.surroundings.held:
+        allowed = ("pause", "cancel") if run.status in _LIVE else ()
+        raise _refusal(run, operation, "its workflow is paused", allowed)
+
+
+def _require_history(run: Run, operation: str) -> None:
+    if run.history_full:
+        allowed = ("cancel",) if run.status in _LIVE else ()
+        raise _refusal(run, operation, "its history is full", allowed)
+
+
+def _operations(run: Run) -> tuple[str, ...]:
+    """What an operator may do with a run in this status."""
+    if run.status is Status.FAILED:
+        return ("retry",) if run.step_id else ()
+    if run.status is Status.PAUSED:
+        return ("resume", "cancel")
+    if run.status is Status.PENDING:
+        return ("cancel",)
+    return ("advance", "pause", "cancel") if run.status in _LIVE else ()

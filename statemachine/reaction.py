@@ -1,0 +1,280 @@
+"""What events, timers and task results do to a run. Each answers whether anything became of it.
+
+A run that is held (it is paused, or its workflow is) does not move: task results, and events that could move it, are
+kept in its snapshot. When it is let go they take effect: exits first, then the rest in order of arrival.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from statemachine.cause import (
+    ContinueCause,
+    EventCause,
+    TaskCause,
+    TaskFailure,
+    TimerCause,
+    cause_from_data,
+    cause_to_data,
+)
+from statemachine.course import (
+    RUN,
+    WAIT,
+    exit_run,
+    fail_run,
+    leave_step,
+    matching_case,
+    proceed,
+    settle_failure,
+    start,
+    wake,
+)
+from statemachine.decision import TaskRetry
+from statemachine.errors import StepFailed
+from statemachine.event import Event
+from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
+from statemachine.machine import ERROR
+from statemachine.retry import delay_s, may_retry
+from statemachine.run import CONTINUE, Run
+from statemachine.snapshot import OpenTask, Status
+from statemachine.step import WaitingStep
+from statemachine.workflow import ExitRule
+
+_MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
+
+
+# --- events ---
+
+
+def on_event(run: Run, cause: EventCause) -> bool:
+    if cause.phase == "entry":
+        run.scope.event = cause.event
+        start(run)
+        return True
+    if cause.phase == "restart":
+        exit_run(run, "restarted", event=cause.event.type)
+        return True
+    if run.held_back:
+        return cause.phase == "wait" and _hold_event(run, cause)
+    if run.status not in _MOVABLE:
+        return False
+    return _try_exits(run, cause.event) if cause.phase == "exit" else _try_cases(run, cause.event)
+
+
+def _try_exits(run: Run, event: Event) -> bool:
+    if not run.workflow_version.exits:
+        return False
+    run.scope.event = event
+    for rule in run.workflow_version.exits:
+        if _exits(run, rule, event):
+            exit_run(run, rule.exit_reason, goal=rule.goal, event=event.type)
+            return True
+    return False
+
+
+def _exits(run: Run, rule: ExitRule, event: Event) -> bool:
+    if rule.on_mismatch:
+        return not _still_matches(run)
+    return rule.on == event.type and (rule.when is None or rule.when.test(run.scope))
+
+
+def _still_matches(run: Run) -> bool:
+    """Whether the entry filter by which the run was enrolled still holds for its contact."""
+    trigger_id = run.trigger.get("trigger_id")
+    for trigger in run.workflow_version.triggers:
+        if trigger.id == trigger_id and trigger.conditions is not None:
+            return trigger.conditions.test(run.scope)
+    return True
+
+
+def _try_cases(run: Run, event: Event) -> bool:
+    case = matching_case(run, event) if run.resting else None
+    if case is None:
+        return False
+    run.consume(event)
+    wake(run, case.outcome, dict(event.data), metadata={"event": event.type})
+    return True
+
+
+# --- timers ---
+
+
+def on_timer(run: Run, cause: TimerCause) -> bool:
+    if run.held_back or run.status not in _MOVABLE:
+        return False
+    if run.held:
+        run.timers += 1
+        run.note("resumed", step=run.step_id or None, metadata={"of": "workflow"})
+        release(run)
+        if CONTINUE in run.deadlines:
+            _go_on(run)
+        return True
+    if not _due(run, run.now):
+        return False
+    run.timers += 1
+    _fire_timer(run)
+    return True
+
+
+def on_continue(run: Run, cause: ContinueCause) -> bool:
+    if run.held_back or CONTINUE not in run.deadlines or cause.number != run.continues:
+        return False
+    _go_on(run)
+    return True
+
+
+def _due(run: Run, until: datetime) -> bool:
+    return bool(run.deadlines) and min(run.deadlines.values()) <= until
+
+
+def _fire_timer(run: Run) -> None:
+    """The earliest deadline has passed."""
+    name = min(run.deadlines, key=lambda name: (run.deadlines[name], name))
+    if name == RUN:
+        fail_run(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
+    elif name == CONTINUE:
+        _go_on(run)
+    else:
+        assert name == WAIT
+        assert isinstance(run.step.runner, WaitingStep)
+        wake(run, run.step.runner.timer_outcome())
+
+
+def _go_on(run: Run) -> None:
+    del run.deadlines[CONTINUE]
+    run.note("continued")
+    proceed(run)
+    if run.held and run.resting:
+        release(run)
+
+
+# --- tasks ---
+
+
+def on_task(run: Run, cause: TaskCause) -> bool:
+    task = run.task
+    if task is None or (task.step, task.visit) != (cause.step, cause.visit) or cause.attempt < task.attempt:
+        return False
+    if run.held_back:
+        return _hold_result(run, cause)
+    run.task = replace(task, attempt=cause.attempt)
+    if cause.failure is not None:
+        _attempt_failed(run, cause.failure)
+    elif cause.outcome == ERROR:
+        settle_failure(run, "task_error", "the worker answered with the outcome error")
+    else:
+        _task_completed(run, cause)
+    return True
+
+
+def _task_completed(run: Run, cause: TaskCause) -> None:
+    step = run.step
+    allowed = run.workflow_version.machine.outcomes(step.id)
+    if cause.outcome not in allowed:
+        message = f"the worker answered {cause.outcome!r}; allowed: {', '.join(allowed)}"
+        return settle_failure(run, "unknown_outcome", message)
+    try:
+        run.set_variables(cause.variables)
+        run.keep_output(step, cause.output)
+    except StepFailed as failure:
+        return settle_failure(run, failure.code, failure.message)
+    leave_step(run, step, cause.outcome, cause.output, attempt=cause.attempt)
+    return proceed(run)
+
+
+def _attempt_failed(run: Run, failure: TaskFailure) -> None:
+    step, task = run.step, run.task
+    assert task is not None
+    if run.history_full or not may_retry(step.retry, failure, task.attempt, at_most_once=step.at_most_once):
+        return settle_failure(run, failure.code, failure.message)
+    delay = delay_s(step.retry, task.attempt, failure, run.random())
+    available_at = run.now + timedelta(seconds=delay)
+    run.keep_error(failure.code, failure.message)
+    run.retried_steps += 1
+    run.retries.append(TaskRetry(task.step, task.visit, task.attempt + 1, available_at, delay))
+    run.note(
+        "retrying",
+        step=step.id,
+        step_type=step.type,
+        attempt=task.attempt,
+        level="warn",
+        error_code=failure.code,
+        error=failure.message,
+        metadata={"next_attempt_at": available_at.isoformat()},
+    )
+    run.task = OpenTask(task.step, task.visit, task.attempt + 1, available_at)
+    return None
+
+
+# --- holding and letting go ---
+
+
+def _hold_event(run: Run, cause: EventCause) -> bool:
+    """Keep an event that could move the run. The rest of its life is in the event log, where later waits find it."""
+    event = cause.event
+    if run.ended_at is not None or event.type not in run.workflow_version.waiting_for(run.step_id):
+        return False
+    data = cause_to_data(cause)
+    full = len(run.held) >= MAX_HELD or run.history_full or larger_than([*run.held, data], MAX_HELD_BYTES)
+    if full or any(_same_event(kept, event) for kept in run.held):
+        return False
+    run.held = (*run.held, data)
+    run.note("held", step=run.step_id or None, metadata={"event": event.type})
+    return True
+
+
+def _same_event(kept: Any, event: Event) -> bool:
+    data = kept.get("event")
+    return data is not None and (data["id"], data.get("source", "")) == (event.id, event.source)
+
+
+def _hold_result(run: Run, cause: TaskCause) -> bool:
+    if any(kept["kind"] == "task" and kept["attempt"] >= cause.attempt for kept in run.held):
+        return False
+    run.held = (*run.held, cause_to_data(cause))
+    run.note("held", step=run.step_id, attempt=cause.attempt)
+    return True
+
+
+def release(run: Run, *, catch_up: bool = False) -> None:
+    """Let everything that was held take effect: exits first, then results and events in order of arrival.
+
+    With `catch_up`, a timer that fell due meanwhile goes before the events that came after it.
+    """
+    kept, run.held = run.held, ()
+    causes = [cause_from_data(data) for data in kept]
+    if any(_try_exits(run, cause.event) for cause in causes if isinstance(cause, EventCause)):
+        return
+    if kept and _mismatched(run):
+        return
+    run.doubts.clear()
+    for number, cause in enumerate(causes):
+        if CONTINUE in run.deadlines:
+            run.held = kept[number:]
+            return
+        assert isinstance(cause, EventCause | TaskCause)
+        if isinstance(cause, TaskCause):
+            on_task(run, cause)
+            continue
+        if catch_up and cause.event.accepted_at is not None:
+            _catch_up(run, cause.event.accepted_at)
+        _try_cases(run, cause.event)
+    if catch_up:
+        _catch_up(run, run.now)
+
+
+def _catch_up(run: Run, until: datetime) -> None:
+    """Fire the timers that fell due by then, in due order."""
+    while run.resting and _due(run, until):
+        _fire_timer(run)
+
+
+def _mismatched(run: Run) -> bool:
+    """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
+    for rule in run.workflow_version.exits:
+        if rule.on_mismatch and not _still_matches(run):
+            exit_run(run, rule.exit_reason, goal=rule.goal)
+            return True
+    return False
