@@ -106,7 +106,7 @@ def _timers(info: Any) -> Finding:
     if lag > _LAG_TOLERANCE * max(1.0, info.clock_rate):
         text = f"the oldest due timer is {span(lag)} behind"
         return Finding("timers", "error", text, "the server cannot keep up: look at its log, its CPU and the database")
-    return Finding("timers", "ok", f"{info.live_enrollments} live enrollments, none behind" if not lag else "on time")
+    return Finding("timers", "ok", f"live enrollments: {info.live_enrollments}, none behind" if not lag else "on time")
 
 
 def _stuck(info: Any) -> Finding:

@@ -40,6 +40,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "WORKFLOW_PAUSED": "`statewright workflows resume KEY` lets it go on",
     "SATURATED": "nothing was stored: send it again in a moment",
     "NOT_SUPPORTED_YET": "this server does not have it; see the documentation for what it has",
+    "UNAVAILABLE": "is it running, and is --database-url right? then try again",
     "INTERNAL": "a defect: look for the error id in the server's log",
 }
 _LINE: Final = re.compile(r"line (\d+), column (\d+)")
@@ -109,7 +110,13 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
         return of_call(error, session.address, as_json=session.json)
     if isinstance(error, WorkflowError):
         kind = Unreachable if isinstance(error, Unavailable) else Complaint
-        return kind(error.message, reason=error.reason, metadata=error.metadata, as_json=session.json)
+        return kind(
+            error.message,
+            reason=error.reason,
+            metadata=error.metadata,
+            next_step=_NEXT.get(error.reason, ""),
+            as_json=session.json,
+        )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return Complaint(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), as_json=session.json)
     return None
