@@ -28,8 +28,8 @@ from sqlalchemy.types import TypeEngine
 metadata: Final = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
 
 _Key: Final = String().with_variant(String(collation="C"), "postgresql")
-_Instant: Final[TypeEngine[object]] = Text().with_variant(DateTime(timezone=True), "postgresql")  # type: ignore[assignment]
-_Json: Final[TypeEngine[object]] = Text().with_variant(JSON(), "postgresql")  # type: ignore[arg-type]
+_Instant: Final[TypeEngine[Any]] = Text().with_variant(DateTime(timezone=True), "postgresql")
+_Json: Final[TypeEngine[Any]] = Text().with_variant(JSON(), "postgresql")
 _Flag: Final = Boolean(create_constraint=False)
 
 LIVE_SQL: Final = "status in ('pending', 'running', 'waiting', 'paused')"

@@ -30,7 +30,7 @@ from service.storage.tasks import (
 )
 from service.tasks.port import TaskEngine
 from statemachine.cause import TaskFailure
-from statemachine.errors import InvalidInput, Saturated, StaleLease, Unavailable, WorkflowError
+from statemachine.errors import InvalidInput, Saturated, StaleLease, Unavailable
 
 DEFAULT_LEASE: Final = timedelta(seconds=30)
 MIN_LEASE: Final = timedelta(seconds=1)
@@ -207,9 +207,9 @@ class TaskQueue:
     async def _give_up(self, tasks: Sequence[LeasedTask]) -> int:
         answers = await self._engine.ask_all([_expired(task) for task in tasks])
         for task, answer in zip(tasks, answers, strict=True):
-            if isinstance(answer, WorkflowError) and not isinstance(answer, StaleLease):
+            if isinstance(answer, Exception) and not isinstance(answer, StaleLease):
                 _log.warning("task %s: its expired lease could not be taken over: %s", task.id, answer)
-        return sum(not isinstance(answer, WorkflowError) for answer in answers)
+        return sum(not isinstance(answer, Exception) for answer in answers)
 
 
 def _expired(task: LeasedTask) -> FinishTask:

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 from service.engine.clock import Clock
 from service.engine.commands import Answer, Command
 from service.storage.database import Transaction
-from statemachine.errors import WorkflowError
 
 T = TypeVar("T")
 
@@ -37,7 +36,7 @@ class TaskEngine(Protocol):
     async def ask(self, command: Command, /) -> Answer:
         """Raises WorkflowError when it refuses."""
 
-    async def ask_all(self, commands: Sequence[Command], /) -> list[Answer | WorkflowError]: ...
+    async def ask_all(self, commands: Sequence[Command], /) -> list[Answer | Exception]: ...
 
     async def read(self, work: Callable[[Transaction], T], /) -> T: ...
 

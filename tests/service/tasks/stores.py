@@ -13,7 +13,6 @@ from service.engine.commands import Answer, Command, FinishAnswer, FinishTask
 from service.storage.database import Database, Transaction
 from service.storage.schema import migrate
 from service.storage.tasks import TASK_COLUMNS, LeasedTask, task_of
-from statemachine.errors import WorkflowError
 
 T = TypeVar("T")
 
@@ -132,7 +131,7 @@ class RecordingEngine:
         self.clock = clock
         self.feed = HandFeed()
         self.asked: list[Command] = []
-        self.answers: list[Answer | WorkflowError] = []
+        self.answers: list[Answer | Exception] = []
         self.heard = asyncio.Event()
         self.writes = 0
 
@@ -144,16 +143,16 @@ class RecordingEngine:
         self.writes += 1
         return self.database.run(work)
 
-    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | WorkflowError]:
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | Exception]:
         return [self._answer(command) for command in commands]
 
     async def ask(self, command: Command) -> Answer:
         answer = self._answer(command)
-        if isinstance(answer, WorkflowError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _answer(self, command: Command) -> Answer | WorkflowError:
+    def _answer(self, command: Command) -> Answer | Exception:
         assert isinstance(command, FinishTask)
         self.asked.append(command)
         self.heard.set()
