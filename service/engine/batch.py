@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -123,6 +124,7 @@ class Batch:
                     stored.updated_at,
                 )
             self._desks[tenant, contact_id] = desk
+        self._load_versions(transaction)
         self._load_repeats(transaction)
         self._load_runs(transaction)
         self._load_past(transaction, directory)
@@ -233,6 +235,13 @@ class Batch:
         if row is None or version is None:
             return None
         return self._room.catalog.known(command.tenant, command.workflow, version)
+
+    def _load_versions(self, transaction: Transaction) -> None:
+        """Compile versions that an enrolment names and this replica has not run yet; unknown ones are refused later."""
+        for command in self._commands:
+            if isinstance(command, EnrollContact) and command.version:
+                with suppress(NotFound):
+                    self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
 
     def _load_events(self, transaction: Transaction, directory: Directory, times: Times) -> None:
         """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
@@ -500,7 +509,8 @@ class Batch:
         desk.see(workflow, decision.snapshot)
 
     def _keep_contact(self, desk: Desk, contact: Contact) -> None:
-        contact = replace(contact, revision=desk.revision + 1)
+        assert desk.contact is not None
+        contact = replace(contact, revision=desk.contact.revision + 1)
         desk.contact = contact
         desk.written = True
         self.ledger.keep_contact(desk.tenant, contact, desk.revision)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from service.storage.database import Transaction
 from service.storage.workflows import (
@@ -23,6 +23,11 @@ from service.storage.workflows import (
 from statemachine.definition import compile_workflow
 from statemachine.errors import NotFound
 from statemachine.workflow import Workflow
+
+CONTACT_CHANGES: Final = (
+    "field_changed", "tag_added", "tag_removed", "list_added", "list_removed", "score_updated",
+)  # fmt: skip
+"""What a contact write raises; each may make an entry filter stop matching."""
 
 VersionKey = tuple[str, str, int]
 
@@ -118,6 +123,8 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
     """The canonical event types that can enrol into or move runs of a version."""
     kinds = {trigger.type for trigger in workflow.triggers}
     kinds.update(rule.on for rule in workflow.exits if rule.on)
+    if any(rule.on_mismatch for rule in workflow.exits):
+        kinds.update(CONTACT_CHANGES)
     kinds.update(case.event for step in workflow.steps.values() for case in step.cases)
     return tuple(sorted(kinds))
 

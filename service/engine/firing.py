@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -128,8 +128,9 @@ class Firing:
             return False
         self.ledger.record(stored.tenant, workflow, decision, cause, stored)
         if decision.contact is not None:
-            self._contacts[key] = (decision.contact, revision)
-            self.ledger.keep_contact(stored.tenant, decision.contact, revision)
+            changed = replace(decision.contact, revision=decision.contact.revision + 1)
+            self._contacts[key] = (changed, revision)
+            self.ledger.keep_contact(stored.tenant, changed, revision)
         return True
 
 

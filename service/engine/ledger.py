@@ -191,8 +191,11 @@ class Ledger:
         inserts = [self._inserted_run(run) for run in self._runs.values() if run.expected == 0]
         updates = [self._updated_run(run) for run in self._runs.values() if run.expected > 0]
         changed = [self._contact_row(tenant, *entry) for (tenant, _), entry in self._contacts.items()]
+        new_contacts = [row for row in changed if row["expected"] == 0]
+        old_contacts = [row for row in changed if row["expected"] > 0]
         sections: list[tuple[str, list[Any], bool]] = [
-            (contacts.WRITE, sorted(changed, key=_by_id), True),
+            (contacts.INSERT, sorted(new_contacts, key=_by_id), True),
+            (contacts.UPDATE, sorted(old_contacts, key=_by_id), True),
             (enrollments.INSERT, sorted(inserts, key=_by_id), True),
             (enrollments.UPDATE, sorted(updates, key=_by_id), True),
             (enrollments.POSTPONE, sorted(self._postponed, key=_by_id), False),
@@ -322,7 +325,8 @@ class Ledger:
             "tenant_id": tenant,
             "id": contact.id,
             "profile": contact_to_data(contact),
-            "revision": revision_before + 1,
+            "revision": contact.revision,
+            "expected": revision_before,
             "now": self.times.wall,
         }
 

@@ -59,10 +59,14 @@ def lock_contacts(transaction: Transaction, keys: Iterable[Key]) -> tuple[dict[K
     return found, held
 
 
-WRITE: Final = """
-insert into contacts as c (tenant_id, id, profile, revision, created_at, updated_at)
+INSERT: Final = """
+insert into contacts (tenant_id, id, profile, revision, created_at, updated_at)
 select tenant_id, id, profile, revision, now, now
 from {rows:rows; tenant_id text, id text, profile json, revision bigint, now timestamptz} where true
-on conflict (tenant_id, id) do update set profile = excluded.profile, revision = excluded.revision,
-    updated_at = excluded.updated_at where c.revision = excluded.revision - 1"""
-"""New and changed contacts alike; a lost race touches fewer rows than were sent."""
+on conflict (tenant_id, id) do nothing"""
+"""A lost race touches fewer rows than were sent."""
+
+UPDATE: Final = """
+update contacts as c set profile = r.profile, revision = r.revision, updated_at = r.now
+from {rows:rows; tenant_id text, id text, profile json, revision bigint, now timestamptz, expected bigint}
+where c.tenant_id = r.tenant_id and c.id = r.id and c.revision = r.expected"""
