@@ -21,4 +21,4 @@ ENV PATH=/opt/statewright/bin:$PATH PYTHONUNBUFFERED=1 STATEWRIGHT_ADDRESS=127.0
 EXPOSE 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["statewright", "doctor", "--health"]
 ENTRYPOINT ["statewright"]
-CMD ["serve", "--listen", "0.0.0.0:50051"]
+CMD ["serve", "--listen", "0.0.0.0:50051", "--insecure-listen"]
