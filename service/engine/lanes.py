@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 500
 _RERUNS: Final = 4
-_PUT_BACKS: Final = 200
 _PUT_BACK_S: Final = 0.005
+_PATIENCE_S: Final = 5.0
+"""How long a command is put back before its caller is told to come again."""
 
 
 class Group:
@@ -57,7 +58,7 @@ class Ticket:
     command: Command
     group: Group
     index: int
-    put_backs: int = 0
+    held_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -166,8 +167,7 @@ class Lane:
         complete: list[Group] = []
         put_back: list[Ticket] = []
         for ticket, result in zip(tickets, results, strict=True):
-            if isinstance(result, HeldElsewhere) and ticket.put_backs < _PUT_BACKS:
-                ticket.put_backs += 1
+            if isinstance(result, HeldElsewhere) and _patient(ticket):
                 put_back.append(ticket)
                 continue
             busy = isinstance(result, HeldElsewhere)
@@ -178,7 +178,7 @@ class Lane:
         if put_back:
             self._waiting.extendleft(reversed(put_back))
             if len(put_back) == len(tickets):
-                self._wake.wait(_PUT_BACK_S)
+                time.sleep(_PUT_BACK_S)
 
     # --- timers ---
 
@@ -240,6 +240,13 @@ class Lane:
         firing = Firing(self._room, 1, alone=alone)
         with self._database.transaction() as transaction:
             return firing.postpone_only(transaction)
+
+
+def _patient(ticket: Ticket) -> bool:
+    now = time.monotonic()
+    if ticket.held_since is None:
+        ticket.held_since = now
+    return now - ticket.held_since < _PATIENCE_S
 
 
 def _sum(one: Fired, other: Fired) -> Fired:
