@@ -17,6 +17,7 @@ from tests.databases import (
     postgres_for_session,
     running_postgres,
 )
+from tests.faults import pytest_terminal_summary as pytest_terminal_summary  # a hook, found here by its name
 
 hypothesis.settings.register_profile("statewright", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("statewright")

@@ -1,0 +1,188 @@
+"""A storm: a real server under load, faults of every kind one after the other, and the auditor after each."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from statewright.client import Client
+from statewright.v1 import (
+    Contact,
+    EnrollmentServiceGetRequest,
+    EnrollRequest,
+    Event,
+    PublishRequest,
+    TriggerRequest,
+    UpsertRequest,
+)
+
+from tests.databases import Kind, PostgresCluster, running_postgres
+from tests.e2e.servers import Server
+from tests.storm.auditor import audit_dead, audit_settled, expired_leases, unsettled
+from tests.storm.book import SOURCE, Book
+from tests.storm.endpoint import Endpoint
+from tests.storm.load import COUNTERS, Load
+from tests.storm.workflows import ALL
+
+Fault = Literal["kill", "stop"]
+
+_LEASE_S: Final = 30.0
+_TAKEOVER_S: Final = 2.0
+_WORK_S: Final = 30.0
+"""What is taken over last may have retries and waits ahead of it."""
+_FIRST_ANSWER_S: Final = 30.0
+_TAIL: Final = 20
+_REPLAY_EVERY: Final = 5
+
+
+@dataclass(slots=True)
+class Report:
+    """What really happened. `in_flight` has the calls under way at each fault."""
+
+    kind: Kind
+    seed: int
+    faults: dict[Fault, int] = field(default_factory=lambda: {"kill": 0, "stop": 0})
+    effective: dict[Fault, int] = field(default_factory=lambda: {"kill": 0, "stop": 0})
+    in_flight: list[int] = field(default_factory=list)
+    recoveries_s: list[float] = field(default_factory=list)
+    acknowledged: int = 0
+    runs: int = 0
+    expired: int = 0
+    settled_s: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        kills = f"{self.effective['kill']} of {self.faults['kill']} kill -9 hit"
+        stops = f", {self.effective['stop']} of {self.faults['stop']} immediate stops of the database hit"
+        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
+        return (
+            f"{self.kind}: {kills}{stops if self.faults['stop'] else ''} ({sum(self.in_flight)} calls in flight); "
+            f"{self.acknowledged:,} events acknowledged, each applied once; {self.runs:,} runs replayed; "
+            f"{self.expired} leases expired; {counts}; first answer after a fault within "
+            f"{max(self.recoveries_s):.1f} s of its end; settled {self.settled_s:.0f} s after the last; seed {self.seed}"
+        )
+
+
+@dataclass(slots=True)
+class Storm:
+    """One store, one server, its load, and what hits them."""
+
+    server: Server
+    cluster: PostgresCluster | None
+    book: Book
+    load: Load
+    endpoint: Endpoint
+    report: Report
+    chance: random.Random
+
+    def endure(self, plan: tuple[Fault, ...]) -> Report:
+        self._prepare()
+        self.load.start()
+        for number, fault in enumerate(plan):
+            self._run_for(self.chance.uniform(0.5, 1.5))
+            self._hit(fault, number)
+        self._run_for(1.0)
+        ended = time.monotonic()
+        self.load.finish(_FIRST_ANSWER_S)
+        self._settle(ended)
+        self._try_tail()
+        self.load.close()
+        return self._sum_up()
+
+    def _prepare(self) -> None:
+        with self.server.client() as client:
+            for source in ALL:
+                client.workflows.Publish(PublishRequest(source=source.replace("ENDPOINT", self.endpoint.url)), timeout=10)
+            for contact in COUNTERS:
+                event = Event(id=f"start-{contact}", type="counter_started", source=SOURCE, contact_id=contact)
+                self.book.write_down(event)
+                self.book.accepted(event, client.enrollments.Trigger(TriggerRequest(event=event), timeout=10))
+            for number in range(6):
+                client.contacts.Upsert(UpsertRequest(contact=Contact(id=f"level{number}")), timeout=10)
+        self.book.born()
+
+    def _run_for(self, seconds: float) -> None:
+        """Returns when the server has answered, and some time after."""
+        started = time.monotonic()
+        pause = threading.Event()
+        while not self.book.acknowledged_since_start:
+            waited = time.monotonic() - started
+            assert waited < _FIRST_ANSWER_S, f"nothing was acknowledged for {waited:.0f} s:\n{self.server.output[-3000:]}"
+            pause.wait(0.02)
+        self.report.recoveries_s.append(time.monotonic() - started)
+        pause.wait(seconds)
+
+    def _hit(self, fault: Fault, number: int) -> None:
+        self.report.faults[fault] += 1
+        in_flight = self.book.in_flight
+        self.report.in_flight.append(in_flight)
+        self.report.effective[fault] += bool(in_flight or self.book.acknowledged_since_start)
+        if fault == "kill":
+            self.server.kill()
+            audit_dead(self.server.database_url, self.book, replays=number % _REPLAY_EVERY == 0)
+            self.server.start()
+        else:
+            assert self.cluster is not None
+            self.cluster.stop("immediate")
+            self.cluster.start()
+            assert self.server.running, f"the server did not survive its database:\n{self.server.output[-3000:]}"
+        self.book.born()
+
+    def _settle(self, since: float) -> None:
+        """Returns when no work is left: what the last dead server held is taken over within its lease and 2 s."""
+        deadline = since + _LEASE_S + _TAKEOVER_S + _WORK_S
+        pause = threading.Event()
+        while left := unsettled(self.server.database_url):
+            assert time.monotonic() < deadline, f"{left} pieces of work do not end:\n{self.server.output[-3000:]}"
+            pause.wait(0.25)
+        self.report.settled_s = time.monotonic() - since
+
+    def _try_tail(self) -> None:
+        """The last operations succeed at the first try."""
+        with self.server.client() as client:
+            for number in range(_TAIL // 4):
+                _operate(client, number)
+
+    def _sum_up(self) -> Report:
+        url = self.server.database_url
+        self.report.runs = audit_settled(url, self.book)
+        self.report.acknowledged = len(self.book.verdicts)
+        self.report.expired = expired_leases(url)
+        self.report.counts = dict(self.book.counts)
+        return self.report
+
+
+def run_storm(kind: Kind, folder: Path, plan: tuple[Fault, ...], seed: int) -> Report:
+    """Let a storm rage over a store of its own. Raises AssertionError when a promise does not hold."""
+    book = Book()
+    with _store(kind, folder) as (url, cluster), Endpoint(book) as endpoint:
+        server = Server(url, folder, dev=True, allow_private_networks=True, unsafe=False)
+        with server:
+            load = Load(server.address, book, seed)
+            try:
+                return Storm(server, cluster, book, load, endpoint, Report(kind, seed), random.Random(seed)).endure(plan)
+            finally:
+                load.close()
+
+
+@contextmanager
+def _store(kind: Kind, folder: Path) -> Iterator[tuple[str, PostgresCluster | None]]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'storm.sqlite'}", None
+        return
+    with running_postgres(durable=True) as cluster:
+        yield cluster.url(), cluster
+
+
+def _operate(client: Client, number: int) -> None:
+    event = Event(id=f"tail-{number}", type="unheard_of", source=SOURCE, contact_id="tail")
+    client.enrollments.Trigger(TriggerRequest(event=event), timeout=10)
+    client.contacts.Upsert(UpsertRequest(contact=Contact(id="tail", first_name=f"T{number}")), timeout=10)
+    enrolled = client.enrollments.Enroll(EnrollRequest(workflow="manual", contact_id="tail"), timeout=10)
+    client.enrollments.Get(EnrollmentServiceGetRequest(enrollment_id=enrolled.enrollment.id), timeout=10)
