@@ -9,6 +9,7 @@ COPY clients/python clients/python
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --no-install-project --python "$(command -v python)"
 COPY statemachine statemachine
 COPY service service
+COPY examples examples
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --python "$(command -v python)"
 
 FROM python:3.13-slim

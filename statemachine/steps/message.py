@@ -1,7 +1,8 @@
 """Steps that send something to somebody: they become tasks on the queue `messages`.
 
 The task's input is complete: `{channel, to, …, body}` or `{channel, to, …, template, variables}`; absent keys were not
-given. A template is kept by name; `variables` is what it may need.
+given. A template is kept by name; `variables` is what it may need. A contact whose address is not known is left to
+whoever sends (`contact_id` is on the task): an address book may know better, and a local outbox keeps the message anyway.
 """
 
 from __future__ import annotations
@@ -178,9 +179,9 @@ class SendReply(_MessageStep):
         own = _reply_address(channel, contact) or data.get("from")
         if channel != "email" and channel not in _BY_PHONE:
             own = data.get("from") or conversation or context.contact_id
-        if not own:
+        if not own and context.contact_id is None:
             raise StepFailed("no_recipient", f"there is nobody to answer by {channel}")
-        return text(own)
+        return text(own) if own else None
 
 
 class SendNotification(_MessageStep):
@@ -222,13 +223,14 @@ class NotifyTeams(SendNotification):
     _channel: ClassVar[str] = "teams"
 
 
-def _recipient(to: Value | None, context: Context, field: str) -> str | list[str]:
-    """Who gets it: `to`, or this field of the contact. A list with one entry is that entry."""
-    found = context.contact.get(field) if to is None else to.resolve(context.scope)
+def _recipient(to: Value | None, context: Context, field: str) -> str | list[str] | None:
+    """Who gets it: `to`, or this field of the contact, None when it is not set. A list with one entry is that entry."""
+    if to is None:
+        return text(context.contact.get(field)).strip() or None
+    found = to.resolve(context.scope)
     names = texts_of(found)
     if not names or any("{{" in name for name in names):
-        what = f"contact.{field} is not set" if to is None else f"`to` is {text(found)!r}"
-        raise StepFailed("no_recipient", f"there is nobody to send to: {what}")
+        raise StepFailed("no_recipient", f"there is nobody to send to: `to` is {text(found)!r}")
     return names[0] if len(names) == 1 else names
 
 

@@ -69,9 +69,13 @@ def test_without_a_recipient_the_step_fails(to: Any) -> None:
     assert failure(step, Stay(ANN, variables={"none": None})) == "no_recipient"
 
 
-def test_a_contact_without_address_cannot_be_written_to() -> None:
-    assert failure(build("send_sms", body="x"), Stay(Contact("c1"))) == "no_recipient"
-    assert failure(build("send_email", body="x"), Stay(Contact("c1"))) == "no_recipient"
+def test_a_contact_without_address_is_left_to_whoever_sends() -> None:
+    assert sent("send_sms", Stay(Contact("c1")), body="x") == {"channel": "sms", "body": "x"}
+    assert sent("send_email", Stay(Contact("c1")), body="x") == {"channel": "email", "body": "x"}
+    assert sent("send_reply", Stay(Contact("c1")), body="x") == {"channel": "email", "body": "x"}
+
+
+def test_a_run_without_contact_has_no_address_of_its_own() -> None:
     assert failure(build("send_sms", body="x"), Stay(None)) == "no_contact"
 
 
