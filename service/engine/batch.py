@@ -416,8 +416,7 @@ class Batch:
         failure = settled_failure(task, command.failure)
         applied = task.status == "leased" and self._apply_result(command, task, failure)
         if not applied:
-            status = "cancelled" if task.status == "cancelled" else finished_status(failure)
-            self.ledger.finish_task(command.tenant, task, status, command.output, failure_data(failure))
+            self.ledger.finish_task(command.tenant, task, "cancelled", command.output, failure_data(failure))
         answer = FinishAnswer(task.id, applied)
         self._tasks[command.tenant, task.id] = replace(task, status="completed")
         self._remember(command, answer)

@@ -70,6 +70,7 @@ class Ledger:
     _history: list[dict[str, Any]] = field(default_factory=list)
     _new_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _finished_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _reopened_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _revoked_tasks: list[dict[str, Any]] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
     _handled: list[dict[str, Any]] = field(default_factory=list)
@@ -202,6 +203,7 @@ class Ledger:
             (history.INSERT, self._history, True),
             (task_batch.INSERT, list(self._new_tasks.values()), True),
             (task_batch.FINISH, sorted(self._finished_tasks.values(), key=_by_id), True),
+            (task_batch.REOPEN, sorted(self._reopened_tasks.values(), key=_by_id), True),
             (task_batch.REVOKE, sorted(self._revoked_tasks, key=_by_id), False),
             (events.INSERT, self._events, True),
             (events.HANDLED, self._handled, False),
@@ -262,20 +264,29 @@ class Ledger:
         )
 
     def _retry(self, tenant: str, write: _RunWrite, retry: TaskRetry) -> None:
+        """Make the task ready again; a failure that was held while its run was paused finished it long before."""
         if write.task_id is None:
             return
+        changes = {"status": "ready", "attempt": retry.attempt, "available_at": retry.available_at, "finished_at": None}
         row = self._finished_tasks.get((tenant, write.task_id))
         if row is not None:
-            row.update(status="ready", attempt=retry.attempt, available_at=retry.available_at, finished_at=None)
+            row.update(changes)
+        else:
+            self._reopened_tasks[tenant, write.task_id] = {"tenant_id": tenant, "id": write.task_id, **changes}
 
     def _revoke(self, tenant: str, write: _RunWrite) -> None:
         """Cancel the open task; one that was ordered in this very batch is written cancelled."""
         assert write.task_id is not None
+        name = (tenant, write.task_id)
         fresh = self._new_tasks.get(write.task_id)
+        retried = self._reopened_tasks.get(name) or self._finished_tasks.get(name)
         if fresh is not None:
             fresh.update(status="cancelled", finished_at=self.times.wall)
             self.local_tasks = [task for task in self.local_tasks if task.id != write.task_id]
-        elif (tenant, write.task_id) not in self._finished_tasks:
+        elif retried is not None:
+            if retried["status"] == "ready":
+                retried.update(status="cancelled", finished_at=self.times.wall)
+        else:
             self._revoked_tasks.append({"tenant_id": tenant, "id": write.task_id, "finished_at": self.times.wall})
 
     def _inserted_run(self, run: _RunWrite) -> dict[str, Any]:

@@ -41,6 +41,12 @@ where t.tenant_id = r.tenant_id and t.id = r.id and t.lease_token = r.expected
     and t.status in ('leased', 'cancelled')"""
 """Only the holder of the current lease changes anything (promise P8)."""
 
+REOPEN: Final = """
+update tasks as t set status = r.status, attempt = r.attempt, available_at = r.available_at, finished_at = r.finished_at
+from {rows:rows; tenant_id text, id text, status text, attempt int, available_at timestamptz, finished_at timestamptz}
+where t.tenant_id = r.tenant_id and t.id = r.id and t.status = 'failed'"""
+"""A failure that was held while its run was paused is tried again."""
+
 REVOKE: Final = """
 update tasks as t set status = 'cancelled', finished_at = r.finished_at
 from {rows:rows; tenant_id text, id text, finished_at timestamptz}
