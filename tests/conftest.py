@@ -1,5 +1,6 @@
 """Fixtures of every test: databases on both stores, and property tests without a wall-clock deadline."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
@@ -18,6 +19,8 @@ from tests.databases import (
     running_postgres,
 )
 from tests.faults import pytest_terminal_summary as pytest_terminal_summary  # a hook, found here by its name
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # its handlers crash children forked while calls are under way
 
 hypothesis.settings.register_profile("statewright", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("statewright")

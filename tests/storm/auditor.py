@@ -161,7 +161,7 @@ def _number(transaction: Transaction, sql: str) -> int:
 
 
 def _word(kind: int) -> str:
-    return VerdictKind.Name(kind).removeprefix(_PREFIX)  # type: ignore[arg-type]
+    return VerdictKind.Name(kind).removeprefix(_PREFIX)
 
 
 @contextmanager

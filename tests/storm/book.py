@@ -24,8 +24,8 @@ Judged = frozenset[tuple[int, str, str]]
 class Book:
     """`wrong` collects answers that break a promise; it must stay empty.
 
-    `verdicts` by acknowledged event; `enrolled` and `advanced` runs by contact; `levels` and `ticks` count what was sent
-    per contact; `completed` says per task whether its result was applied; `executions` and `failures` are of remote
+    `verdicts` by acknowledged event; `enrolled` and `advanced` runs by contact; `levels` and `ticks` count what was
+    sent per contact; `completed` says per task whether its result was applied; `executions` and `failures` are of remote
     workers, by (key, attempt); `calls` of the endpoint, by (path, key); `called_by` is the run that a call named.
     """
 
@@ -88,7 +88,7 @@ class Book:
         """These got no answer: they may have been applied, or not."""
         with self._lock:
             self.unanswered.extend(events)
-            self.counts["without an answer"] += 1
+            self.counts["calls without an answer"] += 1
 
     def take_unanswered(self, most: int) -> list[Event]:
         with self._lock:
@@ -99,8 +99,8 @@ class Book:
         judged = judgement(answer.verdicts)
         with self._lock:
             self.acknowledged_since_start += 1
+            self.counts["answers lost though applied"] += answer.duplicate and event.id not in self.verdicts
             before = self.verdicts.setdefault(event.id, judged)
-            self.counts["repeats answered as such"] += answer.duplicate
         if before != judged:
             self.complain(f"{event.id} was told {sorted(before)} and then {sorted(judged)}")
 

@@ -100,7 +100,9 @@ class Load:
             self._send_batch(events)
 
     def _send_batch(self, events: list[Event]) -> None:
-        answer = self._call(lambda: self._client.enrollments.TriggerBatch(TriggerBatchRequest(events=events), timeout=8))
+        answer = self._call(
+            lambda: self._client.enrollments.TriggerBatch(TriggerBatchRequest(events=events), timeout=8)
+        )
         if answer is None:
             self.book.put_back(events)
             self._stopping.wait(0.05)

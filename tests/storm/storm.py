@@ -60,12 +60,12 @@ class Report:
     def __str__(self) -> str:
         kills = f"{self.effective['kill']} of {self.faults['kill']} kill -9 hit"
         stops = f", {self.effective['stop']} of {self.faults['stop']} immediate stops of the database hit"
+        waits = f"first answer {max(self.recoveries_s):.1f} s after a fault at most, the end {self.settled_s:.0f} s"
         counts = ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
         return (
             f"{self.kind}: {kills}{stops if self.faults['stop'] else ''} ({sum(self.in_flight)} calls in flight); "
             f"{self.acknowledged:,} events acknowledged, each applied once; {self.runs:,} runs replayed; "
-            f"{self.expired} leases expired; {counts}; first answer after a fault within "
-            f"{max(self.recoveries_s):.1f} s of its end; settled {self.settled_s:.0f} s after the last; seed {self.seed}"
+            f"{self.expired} leases expired; {counts}; {waits} after the last; seed {self.seed}"
         )
 
 
@@ -98,7 +98,9 @@ class Storm:
     def _prepare(self) -> None:
         with self.server.client() as client:
             for source in ALL:
-                client.workflows.Publish(PublishRequest(source=source.replace("ENDPOINT", self.endpoint.url)), timeout=10)
+                client.workflows.Publish(
+                    PublishRequest(source=source.replace("ENDPOINT", self.endpoint.url)), timeout=10
+                )
             for contact in COUNTERS:
                 event = Event(id=f"start-{contact}", type="counter_started", source=SOURCE, contact_id=contact)
                 self.book.write_down(event)
@@ -113,7 +115,9 @@ class Storm:
         pause = threading.Event()
         while not self.book.acknowledged_since_start:
             waited = time.monotonic() - started
-            assert waited < _FIRST_ANSWER_S, f"nothing was acknowledged for {waited:.0f} s:\n{self.server.output[-3000:]}"
+            assert waited < _FIRST_ANSWER_S, (
+                f"nothing was acknowledged for {waited:.0f} s:\n{self.server.output[-3000:]}"
+            )
             pause.wait(0.02)
         self.report.recoveries_s.append(time.monotonic() - started)
         pause.wait(seconds)
@@ -166,7 +170,9 @@ def run_storm(kind: Kind, folder: Path, plan: tuple[Fault, ...], seed: int) -> R
         with server:
             load = Load(server.address, book, seed)
             try:
-                return Storm(server, cluster, book, load, endpoint, Report(kind, seed), random.Random(seed)).endure(plan)
+                return Storm(server, cluster, book, load, endpoint, Report(kind, seed), random.Random(seed)).endure(
+                    plan
+                )
             finally:
                 load.close()
 

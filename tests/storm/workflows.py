@@ -18,8 +18,14 @@ steps:
   - {id: rest, type: wait, config: {for: 1500ms}}
   - {id: work, type: task, config: {queue: storm, input: {n: "{{trigger.data.n}}"}}, on_error: mark}
   - {id: mark, type: add_tag, config: {tag: worked}}
-  - {id: call, type: http_request, config: {url: "ENDPOINT/call", method: POST, body: {run: "{{enrollment.id}}"}}, on_error: answer}
-  - {id: answer, type: wait, config: {on: [{event: answered, branch: heard}], timeout: 4s, since: enrollment}, branches: {heard: count, timeout: end}}
+  - id: call
+    type: http_request
+    config: {url: "ENDPOINT/call", method: POST, body: {run: "{{enrollment.id}}"}}
+    on_error: answer
+  - id: answer
+    type: wait
+    config: {on: [{event: answered, branch: heard}], timeout: 4s, since: enrollment}
+    branches: {heard: count, timeout: end}
   - {id: count, type: update_score, config: {value: 1}}
 """
 
@@ -31,7 +37,11 @@ entry: {reentry: always}
 retry: {max_attempts: 3, backoff: 200ms, jitter: none}
 steps:
   - {id: work, type: task, crash_policy: at_most_once, config: {queue: storm}, on_error: call}
-  - {id: call, type: http_request, crash_policy: at_most_once, on_error: end, config: {url: "ENDPOINT/once", method: POST, body: {run: "{{enrollment.id}}"}}}
+  - id: call
+    type: http_request
+    config: {url: "ENDPOINT/once", method: POST, body: {run: "{{enrollment.id}}"}}
+    crash_policy: at_most_once
+    on_error: end
 """
 
 COUNTER: Final = """
@@ -40,7 +50,10 @@ name: Counter
 triggers: [{type: counter_started}]
 entry: {reentry: never}
 steps:
-  - {id: rest, type: wait, config: {on: [{event: tick, branch: ticked}], timeout: 10d, since: wait}, branches: {ticked: add, timeout: end}}
+  - id: rest
+    type: wait
+    config: {on: [{event: tick, branch: ticked}], timeout: 10d, since: wait}
+    branches: {ticked: add, timeout: end}
   - {id: add, type: update_field, config: {field: ticks, operation: increment, value: 1}, next: rest}
 """
 
