@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--workload", action="append", choices=WORKLOADS, help="only this one; may be repeated")
     parser.add_argument("--database", action="append", choices=DATABASES, help="only this one")
-    parser.add_argument("--n", type=int, default=10_000, help="how much each workload does (default 10,000)")
+    parser.add_argument("--n", type=int, default=Sizes().n, help="how much each workload does (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each, of which the median counts (default 2)")
     parser.add_argument("--json", type=Path, help=f"also write everything to this file, besides {report.LATEST.name}")
     parser.add_argument("--docs", action="store_true", help="put the figures into docs/performance.md")
@@ -79,4 +80,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and databases end with us
     sys.exit(main())

@@ -52,8 +52,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The medians of the runs of one way. `ratio` is the rate, and `p99_ratio` the p99, beside the floor's of the same
-    round.
+    """The medians of the runs of one way. `ratio` is the rate, `cpu_ratio` the rate per CPU second and `p99_ratio` the
+    p99, beside the floor's of the same round.
     """
 
     database: str
@@ -64,6 +64,7 @@ class Summary:
     items: int
     rate: float
     ratio: float | None
+    cpu_ratio: float | None
     p50_ms: float | None
     p99_ms: float | None
     p99_ratio: float | None
@@ -111,6 +112,7 @@ def _summary(key: tuple[str, str, str], rounds: Rounds) -> Summary:
         items=first.items,
         rate=median(figure.rate for figure in runs),
         ratio=None if first.paced else _beside_floor(key, rounds, lambda figure: figure.rate),
+        cpu_ratio=_beside_floor(key, rounds, _rate_per_cpu_s),
         p50_ms=_median(_p50(figure) for figure in runs),
         p99_ms=_median(_p99(figure) for figure in runs),
         p99_ratio=_beside_floor(key, rounds, _p99),
@@ -134,6 +136,10 @@ def _beside_floor(key: tuple[str, str, str], rounds: Rounds, measure: Callable[[
         if value is not None and beside:
             ratios.append(value / beside)
     return median(ratios) if ratios else None
+
+
+def _rate_per_cpu_s(figure: Figure) -> float | None:
+    return figure.items / figure.cpu_s if figure.cpu_s else None
 
 
 def _p50(figure: Figure) -> float | None:

@@ -168,7 +168,8 @@ def _with_worker(
         async def work() -> None:
             nonlocal left
             while left > 0:
-                left -= await door.work(queue, _POLLED)
+                done = await door.work(queue, _POLLED)
+                left -= done
             finished.set()
 
         workers = [asyncio.create_task(work()) for _ in range(_POLLS)]

@@ -31,6 +31,7 @@ def _number(value: float | None, form: str = ",.0f") -> str:
 _COLUMNS: Final[tuple[tuple[str, Callable[[Summary], str]], ...]] = (
     ("/s", lambda summary: _number(summary.rate)),
     ("of floor", lambda summary: _number(summary.ratio, ".3f")),
+    ("by CPU", lambda summary: _number(summary.cpu_ratio, ".3f")),
     ("p50 ms", lambda summary: _number(summary.p50_ms, ",.1f")),
     ("p99 ms", lambda summary: _number(summary.p99_ms, ",.1f")),
     ("p99 of floor", lambda summary: _number(summary.p99_ratio, ".2f")),

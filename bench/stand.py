@@ -22,7 +22,7 @@ VISIBLE_S: Final = 20.0
 class Sizes:
     """How much each workload does, from one number."""
 
-    n: int = 10_000
+    n: int = 6_000
 
     @property
     def floor(self) -> int:
@@ -45,7 +45,7 @@ class Sizes:
     @property
     def open_loop(self) -> int:
         """At 50 in a second."""
-        return max(5, self.n * 3 // 100)
+        return max(5, self.n // 20)
 
 
 @dataclass(slots=True)

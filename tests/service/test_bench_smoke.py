@@ -14,16 +14,21 @@ from bench.targets import judge
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("through", ["engine", "grpc"])
+@pytest.mark.parametrize(("through", "workloads"), [("grpc", list(WORKLOADS)), ("engine", ["w1", "w1-tasks"])])
 def test_every_workload_is_done_and_told(
-    through: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    through: str,
+    workloads: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(report, "LATEST", tmp_path / "latest.json")
 
-    main(["--database", "sqlite", "--n", "10", "--rounds", "1", "--through", through])
+    chosen = [argument for name in workloads for argument in ("--workload", name)]
+    main(["--database", "sqlite", "--n", "10", "--rounds", "1", "--through", through, *chosen])
 
     told = orjson.loads((tmp_path / "latest.json").read_bytes())
-    assert {one["workload"][:2] for one in told["summaries"]} == {name[:2].upper() for name in WORKLOADS}
+    assert {one["workload"][:2] for one in told["summaries"]} == {name[:2].upper() for name in workloads}
     assert all(one["rate"] > 0 for one in told["summaries"])
     assert "Targets" in capsys.readouterr().out
 
