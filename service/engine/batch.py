@@ -322,11 +322,13 @@ class Batch:
 
     def _dispatch(self, command: DispatchEvent) -> EventAnswer:
         event = command.event
-        still_pending = ("pending", command.tenant, "", command.row_id) in self._repeats
+        name = ("pending", command.tenant, "", command.row_id)
+        still_pending = name in self._repeats
         verdicts: tuple[Verdict, ...] = ()
         if still_pending:
             verdicts = self._receive(command.tenant, event).verdicts
             self.ledger.handled(command.tenant, command.row_id, event.accepted_at)
+            del self._repeats[name]
         return EventAnswer(event.id, not still_pending, verdicts, self.ledger.times.wall)
 
     def _receive(self, tenant: str, event: Event) -> Reception:

@@ -1,0 +1,145 @@
+"""One bad item fails alone (promise P9): a decision that raises, a statement that fails, a timer that is poison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.engine import batch, firing
+from service.engine.commands import EventAnswer
+from tests.service.engine.house import House, event
+
+WAITER = """
+    key: w
+    trigger: {type: go}
+    steps:
+      - {id: hold, type: wait, config: {for: 1h}}
+      - {id: tag, type: add_tag, config: {tag: done}}
+"""
+
+
+class Poison(RuntimeError):
+    """What no code expects."""
+
+
+def _refuse(house: House, table: str, condition: str) -> None:
+    """Let the store refuse rows of a table."""
+    if house.database.kind == "sqlite":
+        statements = [
+            f"create trigger refuse before insert on {table} when {condition} "
+            "begin select raise(abort, 'refused by the store'); end"
+        ]
+    else:
+        statements = [
+            "create function refuse() returns trigger language plpgsql as "
+            "$$ begin raise exception 'refused by the store'; end $$",
+            f"create trigger refuse before insert on {table} for each row when ({condition}) execute function refuse()",
+        ]
+    with house.database.plain_connection() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+
+
+def _poisoned(function: Callable[..., Any], contact: str) -> Callable[..., Any]:
+    """The function, but it raises for one contact."""
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        if any(getattr(argument, "contact_id", None) == contact for argument in arguments):
+            raise Poison("a defect")
+        return function(*arguments, **named)
+
+    return wrapper
+
+
+async def test_a_decision_that_raises_fails_its_own_command_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(WAITER)
+    monkeypatch.setattr(batch, "receive", _poisoned(batch.receive, "c7"))
+    results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
+    assert [type(result) for result in results].count(EventAnswer) == 19
+    assert isinstance(results[7], Poison)
+    assert len(house.runs()) == 19
+    assert house.rows("select count(*) from contacts where id = 'c7'") == [(0,)]
+    monkeypatch.undo()
+    assert not (await house.trigger("go", "c7")).duplicate
+
+
+async def test_a_statement_that_fails_makes_the_batch_run_item_by_item(house: House) -> None:
+    await house.publish(WAITER)
+    _refuse(house, "enrollments", "new.contact_id = 'c7'")
+    results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
+    assert [type(result) for result in results].count(EventAnswer) == 19
+    assert isinstance(results[7], Exception)
+    assert len(house.runs()) == 19
+    assert house.rows("select count(*) from event_keys") == [(19,)]
+
+
+async def test_a_value_that_no_store_takes_fails_alone(house: House) -> None:
+    commands = [event("go", f"c{number}", data={"x": object() if number == 3 else 1}) for number in range(6)]
+    results = await house.engine.ask_all(commands)
+    assert [isinstance(result, EventAnswer) for result in results] == [number != 3 for number in range(6)]
+
+
+async def test_an_engine_works_on_after_a_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.publish(WAITER)
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "receive", _poisoned(batch.receive, "ann"))
+        with pytest.raises(Poison):
+            await house.trigger("go")
+    assert (await house.trigger("go")).verdicts[0].kind == "ENROLLED"
+    assert house.engine.pending == 0
+
+
+def _quarantine(house: House) -> list[tuple[str, int, bool]]:
+    rows = house.rows("select contact_id, failures, quarantined_at, due_at from enrollments where failures > 0")
+    assert all((row[2] is None) == (row[3] is not None) for row in rows)
+    return [(row[0], row[1], row[2] is not None) for row in rows]
+
+
+async def _until_quarantined(house: House) -> None:
+    """Five failures, each waiting twice as long as the one before."""
+    for failures, wait in ((1, 1), (2, 2), (3, 4), (4, 8)):
+        assert _quarantine(house) == [("c7", failures, False)]
+        assert (await house.fire(timedelta(seconds=wait) - timedelta(microseconds=1))).fired == 0
+        assert _quarantine(house) == [("c7", failures, False)]
+        await house.fire(timedelta(microseconds=1))
+    assert _quarantine(house) == [("c7", 5, True)]
+    assert (await house.fire(10**6)).next_in_s is None
+
+
+async def test_a_poison_timer_backs_off_and_is_quarantined_while_its_neighbours_fire(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(WAITER)
+    await house.ask_all([event("go", f"c{number}") for number in range(1000)])
+    monkeypatch.setattr(firing, "decide", _poisoned(firing.decide, "c7"))
+    assert (await house.fire(3600)).fired == 999
+    await _until_quarantined(house)
+    monkeypatch.undo()
+    assert (await house.fire()).fired == 0
+
+
+async def test_a_timer_that_cannot_be_saved_backs_off_and_its_neighbours_fire(house: House) -> None:
+    await house.publish(WAITER)
+    await house.ask_all([event("go", f"c{number}") for number in range(20)])
+    ids = {run.contact_id: run.id for run in house.runs()}
+    _refuse(house, "history", f"new.enrollment_id = '{ids['c7']}'")
+    assert (await house.fire(3600)).fired == 19
+    await _until_quarantined(house)
+
+
+async def test_an_operator_moves_a_quarantined_run_out_of_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.publish(WAITER)
+    await house.trigger("go", "c7")
+    with monkeypatch.context() as patched:
+        patched.setattr(firing, "decide", _poisoned(firing.decide, "c7"))
+        await house.fire(3600)
+        await _until_quarantined(house)
+    await house.operate(house.run(), "advance", data={"transition": "done"})
+    assert house.run().status == "completed"
+    assert _quarantine(house) == []
