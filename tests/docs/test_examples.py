@@ -1,0 +1,101 @@
+"""What the pages show works: definitions load, Python compiles against the API, commands and links exist."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import statewright
+from statewright import v1
+
+from service.cli.main import COMMANDS, Commands
+from statemachine.definition import load_workflow
+from tests.docs.pages import PAGES, ROOT, Block, anchor, blocks, headings, links, prose, whole
+
+_COMING = {"docs/testing.md", "docs/performance.md"}
+"""Pages that may still be missing."""
+_STUBS = {
+    "admin": "AdminService",
+    "contacts": "ContactService",
+    "enrollments": "EnrollmentService",
+    "outbox": "OutboxService",
+    "tasks": "TaskService",
+    "workflows": "WorkflowService",
+}
+_COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?statewright((?: [a-z][a-z-]*)*)(.*)$")
+
+
+@pytest.mark.parametrize("block", list(blocks("yaml", "yaml fragment")), ids=str)
+def test_a_definition_shown_loads_without_a_problem(block: Block) -> None:
+    loaded = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text)
+    assert [str(problem) for problem in loaded.problems] == []
+
+
+@pytest.mark.parametrize("block", list(blocks("python")), ids=str)
+def test_python_shown_calls_what_exists(block: Block) -> None:
+    tree = ast.parse(block.text)
+    messages = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("statewright", "statewright.v1"):
+            home: Any = statewright if node.module == "statewright" else v1
+            assert [alias.name for alias in node.names if not hasattr(home, alias.name)] == []
+            messages |= {alias.name for alias in node.names if hasattr(getattr(home, alias.name), "DESCRIPTOR")}
+        elif isinstance(node, ast.Call):
+            _check_call(node, messages)
+
+
+def _check_call(node: ast.Call, messages: set[str]) -> None:
+    """A message made by keyword has those fields; `client.<service>.<Method>` is an RPC."""
+    called = node.func
+    if isinstance(called, ast.Name) and called.id in messages:
+        fields = getattr(v1, called.id).DESCRIPTOR.fields_by_name
+        assert [word.arg for word in node.keywords if word.arg not in fields] == []
+    if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Attribute):
+        service = _STUBS.get(called.value.attr)
+        if service is not None and ast.unparse(called.value.value) == "client":
+            module = getattr(v1, f"{service.removesuffix('Service').lower()}_service_pb2")
+            assert called.attr in module.DESCRIPTOR.services_by_name[service].methods_by_name
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """(page, command line) for each `statewright …` in a shell block or between backticks."""
+    for block in blocks("sh"):
+        for line in block.text.splitlines():
+            if _COMMAND.match(line):
+                yield str(block), line
+    for page in PAGES:
+        for text in re.findall(r"`([^`\n]+)`", prose(page)):
+            if text.startswith(("statewright ", ".venv/bin/statewright ")):
+                yield page.name, text
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(_commands())))
+def test_a_command_shown_exists_with_its_options(page: str, line: str) -> None:
+    words = line.split("#")[0].split()[1:]
+    command: click.Command = Commands("statewright", commands={})
+    if words and not words[0].startswith("-"):
+        assert words[0] in COMMANDS
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None, f"{page}: there is no command {line!r}"
+        command, words = found, words[1:]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert given - known - {"--help", "--version", "--json"} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    broken = [link for link in links(page) if "://" not in link and not _leads_somewhere(page, link)]
+    assert broken == []
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    name, _, place = link.partition("#")
+    target = (page.parent / name).resolve() if name else page
+    if not target.exists():
+        return target.is_relative_to(ROOT) and target.relative_to(ROOT).as_posix() in _COMING
+    return not place or place in {anchor(heading) for heading in headings(target)}

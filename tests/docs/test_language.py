@@ -1,0 +1,130 @@
+"""The language reference is complete and says nothing that is not so: each table is compared with the code."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, RetryPart, StepPart, TriggerPart
+from statemachine.duration import UNITS
+from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
+from statemachine.problem import CODES
+from statemachine.scope import ROOTS
+from statemachine.step import StepType
+from statemachine.steps import NOT_YET, STEP_TYPES
+from statemachine.steps.parts import later
+from statemachine.template import compile_value
+from statemachine.values import OPERATOR_ALIASES, OPERATORS
+from tests.docs.pages import LANGUAGE, PAGES, blocks, prose, quoted, rows, sections
+
+CHAPTERS = sections(LANGUAGE, 2)
+STEPS = {name: text for title, text in sections(LANGUAGE, 3).items() for name in quoted(title)}
+CLASSES = sorted(set(STEP_TYPES.values()), key=lambda each: each.name)
+NOT_YET_CHAPTER = CHAPTERS["Known, but not supported yet"]
+PARTS: Mapping[str, type[Part]] = {
+    "The document": DocumentPart,
+    "Triggers": TriggerPart,
+    "Entry: who gets in": EntryPart,
+    "Exit: who leaves early": ExitPart,
+    "Limits": LimitsPart,
+    "Steps": StepPart,
+    "Retry": RetryPart,
+}
+
+
+def _keys(model: type[BaseModel], *, not_yet: bool) -> set[str]:
+    """The config keys that can be used, or those that cannot yet."""
+    mark = later().json_schema_extra
+    fields = model.model_fields.items()
+    return {field.alias or name for name, field in fields if (field.json_schema_extra == mark) is not_yet}
+
+
+def _first_cells(text: str) -> set[str]:
+    return {word for row in rows(text) for word in quoted(row[0])}
+
+
+def _table_after(text: str, head: str) -> str:
+    """The one table whose head row begins so."""
+    return re.split(r"\n(?!\|)", text[text.index(f"| {head} |") :])[0]
+
+
+def test_every_step_type_has_a_section_and_no_other_has() -> None:
+    assert set(STEPS) == {step_type.name for step_type in CLASSES}
+
+
+@pytest.mark.parametrize("step_type", CLASSES, ids=lambda each: each.name)
+def test_a_step_type_is_described_with_its_keys_and_other_names(step_type: type[StepType]) -> None:
+    text = STEPS[step_type.name]
+    assert [alias for alias in step_type.aliases if f"`{alias}`" not in text] == []
+    same = re.search(r"Config as \[`(\w+)`\]", text)
+    table = STEPS[same[1]] if same else text
+    assert _first_cells(table) == _keys(step_type.Config, not_yet=False)
+
+
+@pytest.mark.parametrize("step_type", CLASSES, ids=lambda each: each.name)
+def test_a_step_type_is_shown_at_work(step_type: type[StepType]) -> None:
+    names = "|".join(map(re.escape, (step_type.name, *step_type.aliases)))
+    shown = "".join(block.text for block in blocks("yaml", "yaml fragment") if block.page == LANGUAGE)
+    assert re.search(rf"type: (?:{names})\b", shown)
+
+
+@pytest.mark.parametrize("step_type", CLASSES, ids=lambda each: each.name)
+def test_keys_that_are_not_built_are_listed_as_such(step_type: type[StepType]) -> None:
+    listed = {word for row in rows(NOT_YET_CHAPTER) if f"`{step_type.name}`" in row[0] for word in quoted(row[1])}
+    assert _keys(step_type.Config, not_yet=True) <= listed
+
+
+@pytest.mark.parametrize("chapter", PARTS)
+def test_a_part_of_the_document_is_described_with_all_its_keys(chapter: str) -> None:
+    part = PARTS[chapter]
+    keys = _first_cells(_table_after(CHAPTERS[chapter], "key"))
+    assert keys - {"id", "outputVariable"} == set(part.model_fields) - {"id"}
+    assert [word for word in part.later if f"`{word}`" not in NOT_YET_CHAPTER] == []
+
+
+def test_step_types_that_are_not_built_are_listed_as_such() -> None:
+    assert [name for name in NOT_YET if f"`{name}`" not in NOT_YET_CHAPTER] == []
+
+
+def test_every_problem_code_is_explained_and_no_other_is() -> None:
+    assert {quoted(row[0])[0]: row[1] for row in rows(CHAPTERS["Problems"])} == dict(CODES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_problem_code_mentioned_exists(page: Path) -> None:
+    mentioned = re.findall(r"(?:error|warning|problem)s? \(?((?:`[a-z_]+`(?:,\s+)?)+)", prose(page))
+    assert [code for group in mentioned for code in quoted(group) if code not in CODES] == []
+
+
+def test_every_operator_is_described_under_all_its_names() -> None:
+    table = rows(_table_after(CHAPTERS["Conditions"], "operator"))
+    assert {word for row in table for word in quoted(row[0])} == set(OPERATORS)
+    listed = {(word, quoted(row[0])[0]) for row in table for word in quoted(row[1])}
+    assert listed == set(OPERATOR_ALIASES.items())
+
+
+def test_every_known_event_is_listed_under_all_its_names() -> None:
+    table = rows(_table_after(CHAPTERS["Triggers"], "type"))
+    assert {word for row in table for word in quoted(row[0])} == set(KNOWN_EVENTS)
+    listed = {(word, quoted(row[0])[0]) for row in table for word in quoted(row[1])}
+    assert set(EVENT_ALIASES.items()) <= listed
+
+
+def test_every_root_name_is_listed() -> None:
+    assert _first_cells(_table_after(CHAPTERS["Names"], "name")) == ROOTS
+
+
+def test_every_filter_listed_exists() -> None:
+    listed = re.search(r"- Filters: (.*?)\n  `date` shows", CHAPTERS["Templates"], re.DOTALL)
+    assert listed is not None
+    for name in quoted(listed[1]):
+        argument = ": 'a', 'b'" if name.startswith("replace") else ""
+        compile_value(f"{{{{ contact.x | {name}{argument} }}}}")
+
+
+def test_every_unit_listed_exists() -> None:
+    listed = re.search(r"Units: (.*?) and their plurals", CHAPTERS["Durations and times"], re.DOTALL)
+    assert listed is not None
+    assert set(quoted(listed[1])) == {name for name in UNITS if len(name) < 3 or not name.endswith("s")}
