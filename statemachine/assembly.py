@@ -227,7 +227,7 @@ class _Builder:
         for key, value in (("timeout", part.timeout), ("crash_policy", part.crash_policy), ("retry", part.retry)):
             if value is not None:
                 hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
-                message = f"`{key}` is for steps that reach outside; a {part.type} step happens at once"
+                message = f"`{key}` is for steps that reach outside, which {part.type!r} does not"
                 self._problems.add("not_applicable", (*entry.path, key), message, hint)
 
     def _respelled(self, raw: Any, path: Path) -> Any:

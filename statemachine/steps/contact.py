@@ -249,7 +249,7 @@ def _field_name(name: str, build: Build) -> str:
     for prefix in _CUSTOM_PREFIXES:
         bare = bare.removeprefix(prefix)
     if reserved_field(bare):
-        hints = {"tags": "add_tag", "lists": "add_to_list", "score": "update_score"}
+        hints = {"tags": "use add_tag", "lists": "use add_to_list", "score": "use update_score"}
         message = f"{bare!r} is part of the contact itself and no field"
         build.problem("reserved_field", ("field",), message, suggestion=hints.get(bare, ""))
     elif not bare or "." in bare or "{{" in bare:
