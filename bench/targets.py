@@ -27,7 +27,7 @@ class Target:
 
     @property
     def wanted(self) -> str:
-        own = f"{'≤' if self.at_most else '≥'} {self.bound:,g} {self.unit}"
+        own = f"{'≤' if self.at_most else '≥'} {self.bound:,g} {self.unit}".rstrip()
         return f"{own} or {self.alternative.wanted}" if self.alternative else own
 
 

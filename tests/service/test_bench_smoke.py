@@ -14,6 +14,7 @@ from bench.targets import judge
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("through", "workloads"), [("grpc", list(WORKLOADS)), ("engine", ["w1", "w1-tasks"])])
 def test_every_workload_is_done_and_told(
     through: str,
