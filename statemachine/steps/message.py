@@ -2,7 +2,7 @@
 
 The task's input is complete: `{channel, to, …, body}` or `{channel, to, …, template, variables}`; absent keys were not
 given. A template is kept by name; `variables` is what it may need. A contact whose address is not known is left to
-whoever sends (`contact_id` is on the task): an address book may know better, and a local outbox keeps the message anyway.
+whoever sends (`contact_id` is on the task): an address book may know better, and a local outbox keeps the message.
 """
 
 from __future__ import annotations
