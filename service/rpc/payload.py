@@ -52,59 +52,56 @@ def write_any(value: Any, struct: Struct) -> None:
 def _object(struct: Struct, depth: int) -> dict[str, Any]:
     if depth > MAX_DEPTH:
         raise _Refused
-    data: dict[str, Any] = {}
     fields = struct.fields
+    data: dict[str, Any] = {}
     for key in fields:  # twice as fast as its items()
         if "\0" in key:
             raise _Refused
         value = fields[key]
-        kind = value.WhichOneof("kind")
-        if kind == "string_value":
-            item: Any = value.string_value
-            if "\0" in item:
+        text = value.string_value
+        if text:  # reading a member costs half of asking which one is set, and most are texts
+            if "\0" in text:
                 raise _Refused
-        elif kind == "number_value":
-            item = value.number_value
-            if item.is_integer():
-                if -_MAX_WHOLE <= item <= _MAX_WHOLE:
-                    item = int(item)
-            elif not isfinite(item):
-                raise _Refused
+            data[key] = text
         else:
-            item = _other(value, kind, depth)
-        data[key] = item
+            data[key] = _other(value, depth)
     return data
-
-
-def _other(value: Value, kind: str | None, depth: int) -> Any:
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "struct_value":
-        return _object(value.struct_value, depth + 1)
-    if kind == "list_value":
-        return _list(value.list_value, depth + 1)
-    return None
 
 
 def _list(values: ListValue, depth: int) -> list[Any]:
     if depth > MAX_DEPTH:
         raise _Refused
-    return [_item(value, depth) for value in values.values]
+    return [_other(value, depth) for value in values.values]
 
 
-def _item(value: Value, depth: int) -> Any:
+def _other(value: Value, depth: int) -> Any:
+    number = value.number_value
+    if number:
+        return _number(number)
     kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _object(value.struct_value, depth + 1)
+    if kind == "list_value":
+        return _list(value.list_value, depth + 1)
     if kind == "string_value":
-        text: str = value.string_value
-        if "\0" in text:
-            raise _Refused
-        return text
+        return _text(value.string_value)
     if kind == "number_value":
-        number: float = value.number_value
-        if not isfinite(number):
-            raise _Refused
-        return int(number) if number.is_integer() and -_MAX_WHOLE <= number <= _MAX_WHOLE else number
-    return _other(value, kind, depth)
+        return 0
+    return value.bool_value if kind == "bool_value" else None
+
+
+def _number(number: float) -> int | float:
+    if number.is_integer():
+        return int(number) if -_MAX_WHOLE <= number <= _MAX_WHOLE else number
+    if not isfinite(number):
+        raise _Refused
+    return number
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise _Refused
+    return text
 
 
 def _faults_of_object(struct: Struct, place: str, depth: int) -> Iterator[tuple[str, str]]:

@@ -78,9 +78,9 @@ def test_a_type_that_is_no_name_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["id", "source", "contact_id", "conversation_id", "key"])
 def test_an_id_has_at_most_255_bytes_and_no_nul(name: str) -> None:
-    assert read_trigger(message(**{name: "x" * 255}), "event").event is not None
-    assert places(message(**{name: "ä" * 128})) == [f"event.{name}"]
-    assert places(message(**{name: "a\0"})) == [f"event.{name}"]
+    assert read_trigger(message(None, **{name: "x" * 255}), "event").event is not None
+    assert places(message(None, **{name: "ä" * 128})) == [f"event.{name}"]
+    assert places(message(None, **{name: "a\0"})) == [f"event.{name}"]
 
 
 def test_all_wrong_names_are_told_at_once() -> None:

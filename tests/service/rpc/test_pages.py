@@ -21,7 +21,7 @@ def test_a_token_gives_its_position_back() -> None:
 
 def test_page_size_view_and_token_are_no_filters() -> None:
     token = make_token(REQUEST, ["id-1"])
-    other = EnrollmentServiceListRequest(workflow="w", page_size=99, view=2, page_token=token)
+    other = EnrollmentServiceListRequest(workflow="w", page_size=99, view="ENROLLMENT_VIEW_FULL", page_token=token)
     assert read_token(other, token, str) == ["id-1"]
 
 
@@ -29,7 +29,7 @@ def test_page_size_view_and_token_are_no_filters() -> None:
     "other",
     [
         EnrollmentServiceListRequest(workflow="v"),
-        EnrollmentServiceListRequest(workflow="w", order=2),
+        EnrollmentServiceListRequest(workflow="w", order="ENROLLMENT_ORDER_OLDEST_FIRST"),
         ContactServiceListRequest(tag="w"),
     ],
 )

@@ -17,9 +17,9 @@ SCALARS = (
     | st.booleans()
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+    | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 )
-NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=8)
 DATA = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
 )
