@@ -97,12 +97,12 @@ class _Loader:
             return None
         name = name or document.name or key or document.key or ""
         key = key or document.key or slug(name)
-        if not key:
+        if not key and "key" not in data:
             self._problems.add(
                 "missing_key", ("key",), "a workflow needs a `key`, or a `name` with Latin letters in it"
             )
-        elif not is_name(key):
-            self._problems.add("bad_name", ("key",), f"{key[:60]!r} is no key: use up to 100 letters, digits, _ and -")
+        elif key and not is_name(key):
+            self._problems.add("bad_name", ("key",), f"{key[:60]!r} is no key: use up to 100 letters, digits, _ - . :")
         self._canonical.update({"key": key, "name": name}, **_plain(document))
         made = self._assemble(document, data)
         return self._workflow(document, made, key, name)

@@ -47,7 +47,7 @@ def _name(raw: Any) -> Any:
     """Ids may be written as numbers; they are text all the same."""
     text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
     if isinstance(text, str) and not is_name(text):
-        message = f"{text[:60]!r} is no name: use up to 100 letters, digits, _ and -"
+        message = f"{text[:60]!r} is no name: use up to 100 letters, digits, _ - . :"
         raise _custom("bad_name", message)
     return text
 

@@ -245,8 +245,8 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Pause(self, request, context):
-        """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
-        `pause.events` says. Pausing a paused enrollment changes nothing. Atomic.
+        """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
+        then, exits first. Pausing a paused enrollment changes nothing. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """

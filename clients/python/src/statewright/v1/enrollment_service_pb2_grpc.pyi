@@ -100,8 +100,8 @@ class EnrollmentServiceStub:
     resume token; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]
-    """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
-    `pause.events` says. Pausing a paused enrollment changes nothing. Atomic.
+    """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
+    then, exits first. Pausing a paused enrollment changes nothing. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
@@ -199,8 +199,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     resume token; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]  # type: ignore[assignment]
-    """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
-    `pause.events` says. Pausing a paused enrollment changes nothing. Atomic.
+    """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
+    then, exits first. Pausing a paused enrollment changes nothing. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
@@ -373,8 +373,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.EnrollmentServicePauseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.EnrollmentServicePauseResponse, _abc.Awaitable[_enrollment_service_pb2.EnrollmentServicePauseResponse]]:
-        """Holds a live enrollment. Task results are kept and applied at resume, events are treated as the definition's
-        `pause.events` says. Pausing a paused enrollment changes nothing. Atomic.
+        """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
+        then, exits first. Pausing a paused enrollment changes nothing. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
