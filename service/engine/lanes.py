@@ -132,18 +132,24 @@ class Lane:
     # --- commands ---
 
     def _run_commands(self, tickets: list[Ticket]) -> None:
+        put_back = self._answered(tickets)
+        if put_back:
+            self._waiting.extendleft(reversed(put_back))
+            if len(put_back) == len(tickets):
+                time.sleep(_PUT_BACK_S)
+
+    def _answered(self, tickets: list[Ticket]) -> list[Ticket]:
+        """Run and answer commands; gives back, in order, those whose contacts another replica holds."""
         try:
-            self._settle(tickets, self._run_together([ticket.command for ticket in tickets]))
+            return self._settle(tickets, self._run_together([ticket.command for ticket in tickets]))
         except Unavailable as error:
-            self._settle(tickets, [error] * len(tickets))
+            return self._settle(tickets, [error] * len(tickets))
         except Exception as error:
             if len(tickets) == 1:
                 log.exception("a %s failed", type(tickets[0].command).__name__)
-                self._settle(tickets, [_as_answer(error)])
-                return
+                return self._settle(tickets, [_as_answer(error)])
             log.warning("a batch of %d failed and runs item by item: %s", len(tickets), error)
-            for ticket in tickets:
-                self._run_commands([ticket])
+            return [held for ticket in tickets for held in self._answered([ticket])]
 
     def _run_together(self, commands: list[Command]) -> list[Result]:
         """One batch, again after a lost race. Raises what it could not get over."""
@@ -162,7 +168,7 @@ class Lane:
             return results
         raise AssertionError("unreachable")
 
-    def _settle(self, tickets: list[Ticket], results: Sequence[Result]) -> None:
+    def _settle(self, tickets: list[Ticket], results: Sequence[Result]) -> list[Ticket]:
         answered = 0
         complete: list[Group] = []
         put_back: list[Ticket] = []
@@ -175,10 +181,7 @@ class Lane:
                 complete.append(ticket.group)
             answered += 1
         self._owner.settled(answered, complete)
-        if put_back:
-            self._waiting.extendleft(reversed(put_back))
-            if len(put_back) == len(tickets):
-                time.sleep(_PUT_BACK_S)
+        return put_back
 
     # --- timers ---
 

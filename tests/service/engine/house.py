@@ -1,4 +1,4 @@
-"""A whole house in one process: a store, a clock moved by hand, replicas, and the words in which tests speak to them."""
+"""A whole house in one process: a store, a clock moved by hand, replicas, and the words tests speak to them in."""
 
 from __future__ import annotations
 

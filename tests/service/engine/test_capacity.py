@@ -175,6 +175,7 @@ def _held(house: House, contact: str) -> Iterator[None]:
 async def test_a_contact_held_elsewhere_is_put_back_and_its_neighbours_go_on(shared: House) -> None:
     with _held(shared, "ann"):
         waiting = asyncio.ensure_future(shared.engine.ask(event("seen", "ann")))
+        await asyncio.sleep(0)
         async with asyncio.timeout(10):
             for number in range(5):
                 await shared.engine.ask(event("seen", "bob", id=f"b{number}"))
@@ -187,6 +188,7 @@ async def test_commands_put_back_keep_their_order_even_beside_a_poisoned_one(sha
     poison = event("n", "bob", data={"x": object()})
     with _held(shared, "ann"):
         waiting = asyncio.ensure_future(shared.engine.ask_all([*changes, poison]))
+        await asyncio.sleep(0)
         async with asyncio.timeout(10):
             await shared.engine.ask(event("seen", "bob", id="after"))
     results = await waiting

@@ -123,7 +123,7 @@ async def test_a_dry_run_tells_what_would_happen_and_changes_nothing(house: Hous
     await house.publish(_workflow("{reentry: never}"))
     dry = EnrollContact("default", "w", "ann", "dry", "h", contact_patch={"plan": "pro"}, dry_run=True)
     real = EnrollContact("default", "w", "ann", "real", "h")
-    first, second, third = await house.ask_all([dry, real, dry])
+    first, _, third = await house.ask_all([dry, real, dry])
     assert isinstance(first, EnrollAnswer)
     assert isinstance(third, EnrollAnswer)
     assert first.verdict.kind == "ENROLLED"

@@ -68,7 +68,7 @@ async def test_within_a_batch_an_event_id_with_another_body_is_refused_alone(hou
 async def test_one_id_from_two_sources_is_two_events(house: House) -> None:
     await house.publish(SIGNUP.replace("{type: signup}", "{type: signup}\n    entry: {reentry: always}"))
     command = event("signup", id="1")
-    from_shop, from_crm = await house.ask_all(
+    _, from_crm = await house.ask_all(
         [command, type(command)("default", type(command.event)("1", "signup", "crm", "ann"), "h")]
     )
     assert isinstance(from_crm, EventAnswer)

@@ -21,22 +21,21 @@ WAITER = """
 """
 
 
-class Poison(RuntimeError):
+class PoisonError(RuntimeError):
     """What no code expects."""
 
 
 def _refuse(house: House, table: str, condition: str) -> None:
     """Let the store refuse rows of a table."""
     if house.database.kind == "sqlite":
-        statements = [
-            f"create trigger refuse before insert on {table} when {condition} "
-            "begin select raise(abort, 'refused by the store'); end"
-        ]
+        action = "begin select raise(abort, 'refused by the store'); end"
+        statements = [f"create trigger refuse before insert on {table} when {condition} {action}"]
     else:
+        body = "$$ begin raise exception 'refused by the store'; end $$"
+        action = f"for each row when ({condition}) execute function refuse()"
         statements = [
-            "create function refuse() returns trigger language plpgsql as "
-            "$$ begin raise exception 'refused by the store'; end $$",
-            f"create trigger refuse before insert on {table} for each row when ({condition}) execute function refuse()",
+            f"create function refuse() returns trigger language plpgsql as {body}",
+            f"create trigger refuse before insert on {table} {action}",
         ]
     with house.database.plain_connection() as connection:
         for statement in statements:
@@ -49,7 +48,7 @@ def _poisoned(function: Callable[..., Any], contact: str) -> Callable[..., Any]:
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
         if any(getattr(argument, "contact_id", None) == contact for argument in arguments):
-            raise Poison("a defect")
+            raise PoisonError("a defect")
         return function(*arguments, **named)
 
     return wrapper
@@ -62,7 +61,7 @@ async def test_a_decision_that_raises_fails_its_own_command_alone(
     monkeypatch.setattr(batch, "receive", _poisoned(batch.receive, "c7"))
     results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
     assert [type(result) for result in results].count(EventAnswer) == 19
-    assert isinstance(results[7], Poison)
+    assert isinstance(results[7], PoisonError)
     assert len(house.runs()) == 19
     assert house.rows("select count(*) from contacts where id = 'c7'") == [(0,)]
     monkeypatch.undo()
@@ -89,7 +88,7 @@ async def test_an_engine_works_on_after_a_failure(house: House, monkeypatch: pyt
     await house.publish(WAITER)
     with monkeypatch.context() as patched:
         patched.setattr(batch, "receive", _poisoned(batch.receive, "ann"))
-        with pytest.raises(Poison):
+        with pytest.raises(PoisonError):
             await house.trigger("go")
     assert (await house.trigger("go")).verdicts[0].kind == "ENROLLED"
     assert house.engine.pending == 0

@@ -13,7 +13,10 @@ LONG = """
     steps:
       - {id: bump, type: update_field, config: {field: n, value: 1, operation: increment}}
       - {id: again, type: wait, config: {until: "2020-01-01T00:00:00Z"}}
-      - {id: enough, type: condition, config: {field: n, operator: ">=", value: 800}, branches: {true: end, false: bump}}
+      - id: enough
+        type: condition
+        config: {field: n, operator: ">=", value: 800}
+        branches: {true: end, false: bump}
 """
 
 

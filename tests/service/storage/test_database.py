@@ -15,7 +15,8 @@ from tests.service.engine.house import prepare
 
 INSERT = (
     "insert into contacts (tenant_id, id, profile, revision, created_at, updated_at) "
-    "select 't', id, '{}', 1, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00' from {rows:rows; id text} where true"
+    "select 't', id, '{}', 1, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00' "
+    "from {rows:rows; id text} where true"
 )
 BUMP = "update contacts as c set revision = c.revision + 1 from {rows:rows; id text} where c.id = r.id"
 
@@ -68,9 +69,12 @@ def test_write_all_is_one_statement_on_postgresql_whatever_its_parts(store: Data
 
 
 def test_an_error_inside_takes_everything_back(store: Database) -> None:
-    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:
+    def fail(transaction: Transaction) -> None:
         transaction.write(INSERT, rows=[{"id": "a"}])
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.run(fail)
     assert _ids(store) == []
     _put(store, "b")
     assert _ids(store) == ["b"]
@@ -102,7 +106,7 @@ def test_work_that_always_loses_gives_up(store: Database) -> None:
     def work(transaction: Transaction) -> None:
         raise Conflict("lost")
 
-    with pytest.raises(Conflict, match="lost"):
+    with pytest.raises(Unavailable, match="lost"):
         store.run(work, tries=2)
 
 
@@ -154,10 +158,14 @@ def test_a_lock_that_does_not_come_is_a_conflict(postgresql: Database) -> None:
     _put(postgresql, "a")
     other = Database(postgresql.url)
 
-    def wait() -> None:
-        with pytest.raises(Conflict, match="lock timeout"), other.transaction() as transaction:
+    def write() -> None:
+        with other.transaction() as transaction:
             transaction.write("set local lock_timeout = '20ms'")
             transaction.write("update contacts set revision = 3 where id = 'a'")
+
+    def wait() -> None:
+        with pytest.raises(Conflict, match="lock timeout"):
+            write()
 
     _locked_by_another(postgresql, wait)
     other.close()

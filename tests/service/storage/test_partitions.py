@@ -9,6 +9,11 @@ from service.engine.ids import new_id
 from service.storage.database import Database
 from service.storage.partitions import ensure_partitions
 
+_INSERT = """
+insert into events (tenant_id, accepted_at, id, source, event_id, type, data, priority, pending)
+select 't', accepted_at, id, 's', id, 'x', data, 0, false
+from {rows:rows; id text, accepted_at timestamptz, data json} where true"""
+
 
 def _partitions(database: Database) -> set[str]:
     if database.kind == "sqlite":
@@ -51,16 +56,8 @@ def test_two_weeks_ahead_have_their_own_and_everything_else_the_default(store: D
 
 def test_a_row_of_any_time_is_accepted_and_found(store: Database) -> None:
     instants = [datetime.now(UTC) + timedelta(days=days) for days in (-400, 0, 3, 4000)]
-    columns = (
-        "tenant_id, accepted_at, id, source, event_id, type, data, priority, pending",
-        "'t', accepted_at, id, 's', id, 'x', '{}', 0, false",
-    )
-    rows = [{"id": new_id(), "accepted_at": at} for at in instants]
+    rows = [{"id": new_id(), "accepted_at": at, "data": {}} for at in instants]
     with store.transaction() as transaction:
-        transaction.write(
-            f"insert into events ({columns[0]}) select {columns[1].replace(chr(39) + '{}' + chr(39), '{json:' + chr(39) + '[]' + chr(39) + '}')} "
-            "from {rows:rows; id text, accepted_at timestamptz} where true",
-            rows=rows,
-        )
+        transaction.write(_INSERT, rows=rows)
         found = transaction.rows("select id from events order by accepted_at")
     assert [row[0] for row in found] == [row["id"] for row in rows]
