@@ -146,6 +146,14 @@ history: Final = Table(
     _json("entry", nullable=False),
     _json("cause"),
     Index("uq_history_cause", "tenant_id", "enrollment_id", "cause_id", "position", unique=True),
+    # For watches on PostgreSQL, at no cost to writers; SQLite goes by row id and keeps it empty.
+    Index(
+        "ix_history_at",
+        "at",
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on", "pages_per_range": "32"},
+        sqlite_where=text("at is null"),
+    ),
     postgresql_partition_by="RANGE (enrollment_id)",
 )
 
