@@ -39,6 +39,8 @@ def delay_s(policy: RetryPolicy, attempt: int, failure: TaskFailure, random: flo
 def _backoff_s(policy: RetryPolicy, attempt: int) -> float:
     ceiling = policy.max_backoff.total_seconds()
     first = policy.backoff.total_seconds()
-    if first <= 0 or (attempt - 1) * math.log2(policy.factor) > _MOST_DOUBLINGS:
-        return min(first, ceiling) if first <= 0 else ceiling
+    if first <= 0:
+        return 0.0
+    if (attempt - 1) * math.log2(policy.factor) > _MOST_DOUBLINGS:
+        return ceiling
     return min(ceiling, first * policy.factor ** (attempt - 1))

@@ -2,7 +2,7 @@
 
 A step type has a config model, its possible outcomes, and either `run` (pure steps: conditions, splits, waits, contact
 changes, exits) or `order` (anything that touches the outside). One instance per step of a published version: built
-once, immutable, shared by every enrollment and thread. A new step type is one class and its line in `steps/__init__.py`.
+once, immutable, shared by every enrollment and thread. A new step type is a class and its line in `steps/__init__.py`.
 """
 
 from __future__ import annotations
