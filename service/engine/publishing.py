@@ -65,7 +65,8 @@ def publish(transaction: Transaction, catalog: Catalog, clock: Clock, request: P
     _check_revision(stored, request.expected_revision)
     source_hash = _source_hash(request)
     for same in versions_with_source(transaction, request.tenant, workflow.key, source_hash):
-        return _publish_again(transaction, clock, request, stored, same, loaded.problems)
+        wanted = request.activate and workflow.active
+        return _publish_again(transaction, clock, stored, same, loaded.problems, activate=wanted)
     version = _new_version(request, workflow, loaded.source_format, stored, source_hash, clock, transaction)
     insert_version(transaction, version)
     row = _saved_workflow(request, workflow, stored, version)
@@ -99,13 +100,14 @@ def set_paused(
 def _publish_again(
     transaction: Transaction,
     clock: Clock,
-    request: Publication,
     stored: StoredWorkflow | None,
     same: StoredVersion,
     problems: tuple[Problem, ...],
+    *,
+    activate: bool,
 ) -> Published:
     assert stored is not None
-    if request.activate and stored.active_version != same.version:
+    if activate and stored.active_version != same.version:
         stored = _changed(transaction, clock, stored, active_version=same.version)
     return Published(stored, same, problems, created=False)
 
@@ -172,7 +174,9 @@ def _check_revision(stored: StoredWorkflow | None, expected: int | None) -> None
     present = stored.revision if stored else 0
     if expected is not None and expected != present:
         raise StaleRevision(
-            f"the workflow is at revision {present}, not {expected}; read it again", revision=str(present)
+            f"the workflow is at revision {present}, not {expected}; read it again",
+            revision=str(present),
+            expected_revision=str(expected),
         )
 
 

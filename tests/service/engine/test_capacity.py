@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from service.engine import lanes
+from service.engine.batch import Result
 from service.engine.commands import EventAnswer
-from service.engine.engine import Engine
+from service.engine.engine import DueReport, Engine
 from service.storage.database import Database
 from statemachine.errors import Saturated, Unavailable
 from tests.conftest import FreshDatabase
@@ -108,20 +110,22 @@ async def test_those_who_watch_are_told_of_commits(house: House) -> None:
 
 
 async def test_two_replicas_hammering_the_same_contacts_lose_nothing_and_do_not_block_each_other(house: House) -> None:
-    """Events, timers, contact writes and a third replica's pick-up, all on 12 contacts; no refusal, no deadlock."""
+    """Events and timers, some events sent to both, all on 12 contacts: no refusal, no deadlock."""
     await house.publish(COUNTER)
     other = await house.replica("r2")
     contacts = [f"c{number}" for number in range(12)]
 
     async def hammer(engine: Engine, name: str) -> list[object]:
-        calls = []
+        calls: list[Awaitable[list[Result]]] = []
+        ticks: list[Awaitable[DueReport]] = []
         for call in range(10):
             commands = [event("go", contact, id=f"{name}/{call}/{contact}") for contact in contacts]
             commands = commands if call % 2 else commands[::-1]
             calls.append(engine.ask_all(commands))
             calls.append(engine.ask_all([event("seen", contact, id=f"s/{call}/{contact}") for contact in contacts]))
-            calls.append(engine.fire_due())
-        return [answer for call in await asyncio.gather(*calls) if isinstance(call, list) for answer in call]
+            ticks.append(engine.fire_due())
+        answers, _ = await all_of(asyncio.gather(*calls), asyncio.gather(*ticks))
+        return [answer for call in answers for answer in call]
 
     clockwork = asyncio.ensure_future(_ticking(house))
     answers = [answer for side in await all_of(hammer(house.engine, "a"), hammer(other, "b")) for answer in side]
@@ -197,7 +201,10 @@ async def test_commands_put_back_keep_their_order_even_beside_a_poisoned_one(sha
     assert values == [0, 1, 2, 3, 4]
 
 
-async def test_a_contact_that_stays_held_is_answered_unavailable(shared: House) -> None:
+async def test_a_contact_that_stays_held_is_answered_unavailable(
+    shared: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_PATIENCE_S", 0.1)
     with _held(shared, "ann"), pytest.raises(Unavailable, match="busy"):
         await shared.engine.ask(event("seen", "ann"))
     assert not (await shared.trigger("seen", "ann")).duplicate

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from service.engine import batch, firing
 from service.engine.commands import EventAnswer
+from statemachine.decide import decide
+from statemachine.intake import receive
 from tests.service.engine.house import House, event
 
 WAITER = """
@@ -58,7 +59,7 @@ async def test_a_decision_that_raises_fails_its_own_command_alone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.publish(WAITER)
-    monkeypatch.setattr(batch, "receive", _poisoned(batch.receive, "c7"))
+    monkeypatch.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
     results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
     assert [type(result) for result in results].count(EventAnswer) == 19
     assert isinstance(results[7], PoisonError)
@@ -87,7 +88,7 @@ async def test_a_value_that_no_store_takes_fails_alone(house: House) -> None:
 async def test_an_engine_works_on_after_a_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await house.publish(WAITER)
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "receive", _poisoned(batch.receive, "ann"))
+        patched.setattr("service.engine.batch.receive", _poisoned(receive, "ann"))
         with pytest.raises(PoisonError):
             await house.trigger("go")
     assert (await house.trigger("go")).verdicts[0].kind == "ENROLLED"
@@ -116,7 +117,7 @@ async def test_a_poison_timer_backs_off_and_is_quarantined_while_its_neighbours_
 ) -> None:
     await house.publish(WAITER)
     await house.ask_all([event("go", f"c{number}") for number in range(1000)])
-    monkeypatch.setattr(firing, "decide", _poisoned(firing.decide, "c7"))
+    monkeypatch.setattr("service.engine.firing.decide", _poisoned(decide, "c7"))
     assert (await house.fire(3600)).fired == 999
     await _until_quarantined(house)
     monkeypatch.undo()
@@ -136,7 +137,7 @@ async def test_an_operator_moves_a_quarantined_run_out_of_it(house: House, monke
     await house.publish(WAITER)
     await house.trigger("go", "c7")
     with monkeypatch.context() as patched:
-        patched.setattr(firing, "decide", _poisoned(firing.decide, "c7"))
+        patched.setattr("service.engine.firing.decide", _poisoned(decide, "c7"))
         await house.fire(3600)
         await _until_quarantined(house)
     await house.operate(house.run(), "advance", data={"transition": "done"})

@@ -67,6 +67,13 @@ async def test_a_version_published_without_activation_takes_nobody_in_until_it_i
     assert (await house.trigger("go", id="3")).verdicts[0].version == 1
 
 
+async def test_a_source_that_says_it_is_inactive_stays_so_however_often_it_is_published(house: House) -> None:
+    source = _source("a").replace("name: W", "name: W\n        isActive: false")
+    for _ in range(2):
+        assert (await house.publish(source)).workflow.active_version is None
+    assert (await house.trigger("go")).verdicts == ()
+
+
 async def test_another_replica_enrols_into_what_was_published_last(house: House) -> None:
     other = await house.replica("r2")
     for number, tag in enumerate("abc", 1):

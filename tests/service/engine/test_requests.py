@@ -74,7 +74,7 @@ async def test_a_request_id_with_another_body_is_refused(house: House, kind: str
     await house.ask(command)
     written = _written(house)
     with pytest.raises(RequestIdReused):
-        await house.ask(replace(command, body_hash="other"))  # type: ignore[call-arg]
+        await house.ask(replace(command, body_hash="other"))  # type: ignore[arg-type]
     assert _written(house) == written
 
 

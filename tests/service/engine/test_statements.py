@@ -15,7 +15,7 @@ from service.engine.commands import ChangeContact, Command, EnrollContact, Finis
 from service.engine.engine import Engine
 from tests.service.engine.house import House, event
 
-BOUND = {"postgresql": 12, "sqlite": 24}
+BOUND = {"postgresql": 12, "sqlite": 20}
 WORKFLOWS = (
     """
     key: worker

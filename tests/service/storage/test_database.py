@@ -257,9 +257,14 @@ def test_a_second_writer_waits_its_turn_on_sqlite(fresh_database: FreshDatabase)
     database = Database(fresh_database("sqlite", prepare))
     other = Database(database.url)
     done = threading.Event()
+
+    def write() -> None:
+        _put(other, "b")
+        done.set()
+
     with database.transaction() as transaction:
         transaction.write(INSERT, rows=[{"id": "a"}])
-        writer = threading.Thread(target=lambda: (_put(other, "b"), done.set()))
+        writer = threading.Thread(target=write)
         writer.start()
         assert not done.is_set()
     writer.join(10)
