@@ -25,8 +25,8 @@ class Book:
     """`wrong` collects answers that break a promise; it must stay empty.
 
     `verdicts` by acknowledged event; `enrolled` and `advanced` runs by contact; `levels` and `ticks` count what was
-    sent per contact; `completed` says per task whether its result was applied; `executions` and `failures` are of remote
-    workers, by (key, attempt); `calls` of the endpoint, by (path, key); `called_by` is the run that a call named.
+    sent per contact; `completed` says per task whether its result was applied; `executions` and `failures` are those
+    of remote workers, by (key, attempt); `calls` of the endpoint, by (path, key); `called_by` is the run a call named.
     """
 
     events: dict[str, Event] = field(default_factory=dict)

@@ -42,6 +42,7 @@ def storms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storms]:
         yield {kind: threads.submit(run_storm, kind, tmp_path_factory.mktemp(kind), plan(kind), seed) for kind in kinds}
 
 
+@pytest.mark.timeout(1500 if FULL else 300)
 def test_everything_promised_holds_after_a_storm(
     storms: Storms, database_kind: Kind, record_property: Callable[[str, object], None]
 ) -> None:
