@@ -72,6 +72,7 @@ CODES: Final[Mapping[str, str]] = {
     "output_may_be_missing": "The output of a step is read where that step may not have run.",
     "exit_never_fires": "The exit rule can never apply.",
     "weights_not_100": "The weights look like percentages but do not add up to 100.",
+    "no_worker": "Tasks of the step wait on a queue that nobody serves now (told at publish).",
     # the report itself
     "more_problems": "There are more problems than are shown.",
 }

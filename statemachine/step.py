@@ -210,6 +210,8 @@ class WaitingStep(PureStep):
 
 class EffectStep(StepType):
     effect = True
+    queue: str
+    """The queue its tasks wait on."""
 
     @abstractmethod
     def order(self, context: Context) -> TaskOrder:

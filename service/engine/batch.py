@@ -1,22 +1,18 @@
 """A batch: load, decide, save. One transaction for everything that was waiting.
 
-Loading is a constant number of queries, whatever the size of the batch: contacts are locked in key order, then come
-repeated ids, runs, the past, earlier events. Deciding happens in memory, command by command, in order. A command that
-is refused, or whose decision fails, is answered so and leaves nothing behind; its neighbours go on.
+Deciding happens in memory, command by command, in order, on what `loading.py` found. A command that is refused, or
+whose decision fails, is answered so and leaves nothing behind; its neighbours go on.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from service.engine.answers import answer_from_data, answer_to_data, method_of
-from service.engine.catalog import Catalog, Directory
-from service.engine.clock import Clock, Times
 from service.engine.commands import (
     Answer,
     ChangeContact,
@@ -36,14 +32,10 @@ from service.engine.commands import (
 from service.engine.desk import Desk
 from service.engine.ids import new_id
 from service.engine.ledger import Ledger
-from service.engine.local import LocalQueue
+from service.engine.loading import ContactKey, Room, Stock
 from service.engine.results import check_lease, failure_data, finished_status, settled_failure
-from service.storage.contacts import lock_contacts
 from service.storage.database import Transaction
-from service.storage.dialect import instant
-from service.storage.enrollments import load_past, load_runs
-from service.storage.events import Repeat, load_repeats, look_back
-from service.storage.task_batch import contacts_of_runs, tasks_by_id
+from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, ContinueCause, EventCause, OperatorCause, Surroundings, TaskCause, TaskFailure
 from statemachine.contact import Contact
@@ -54,32 +46,22 @@ from statemachine.errors import (
     NotFound,
     RequestIdReused,
     StaleRevision,
+    TransitionRefused,
     WorkflowError,
 )
 from statemachine.event import Event
-from statemachine.intake import Past, Reception, Verdict, enter, receive
+from statemachine.intake import Reception, Verdict, enter, receive
 from statemachine.patch import apply_patch, change_tags
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
 _CREATED: Final = EmittedEvent("contact_created", {})
 log = logging.getLogger(__name__)
-ContactKey = tuple[str, str]
 Result = Answer | Exception
 
 
 class HeldElsewhere(Exception):  # noqa: N818 - nothing went wrong: come back in a moment
     """Another replica holds the contact; the command is put back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What every batch of this replica works with."""
-
-    catalog: Catalog
-    clock: Clock
-    replica_id: str
-    local_queues: Mapping[str, LocalQueue] = field(default_factory=dict)
 
 
 class Batch:
@@ -88,188 +70,22 @@ class Batch:
     def __init__(self, room: Room, commands: Sequence[Command]) -> None:
         self._room = room
         self._commands = commands
-        self._keys: list[ContactKey | None] = []
-        self._desks: dict[ContactKey, Desk] = {}
-        self._alone: dict[tuple[str, str], Desk] = {}
-        self._held: set[ContactKey] = set()
-        self._tasks: dict[tuple[str, str], LeasedTask] = {}
-        self._run_contacts: dict[tuple[str, str], str | None] = {}
-        self._repeats: dict[tuple[str, str, str, str], Repeat] = {}
+        self._stock: Stock
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> list[Result]:
         """Raises Conflict or Unavailable when nothing of the batch happened."""
-        self._load(transaction)
-        results = [self._attempt(command, key) for command, key in zip(self._commands, self._keys, strict=True)]
+        stock = self._stock = Stock(self._room, transaction, self._commands)
+        self.ledger = Ledger(stock.times, stock.directory, self._room.replica_id, self._room.local_queues)
+        results = [self._attempt(command, key) for command, key in zip(self._commands, stock.keys, strict=True)]
         self.ledger.save(transaction)
         return results
-
-    # --- load ---
-
-    def _load(self, transaction: Transaction) -> None:
-        self._resolve(transaction)
-        self._keys = [self._contact_key(command) for command in self._commands]
-        keys = {key for key in self._keys if key is not None}
-        found, self._held = lock_contacts(transaction, keys) if keys else ({}, set())
-        times = self._room.clock.read(transaction)
-        directory = self._room.catalog.refresh(transaction)
-        self.ledger = Ledger(times, directory, self._room.replica_id, self._room.local_queues)
-        for tenant, contact_id in keys - self._held:
-            stored = found.get((tenant, contact_id))
-            desk = Desk(tenant, stored.contact if stored else Contact(contact_id))
-            if stored is not None:
-                desk.revision, desk.created_at, desk.updated_at = (
-                    stored.contact.revision,
-                    stored.created_at,
-                    stored.updated_at,
-                )
-            self._desks[tenant, contact_id] = desk
-        self._load_versions(transaction)
-        self._load_repeats(transaction)
-        self._load_runs(transaction)
-        self._load_past(transaction, directory)
-        self._load_events(transaction, directory, times)
-
-    def _resolve(self, transaction: Transaction) -> None:
-        """Find the (immutable) contact of commands that know only a task or an enrollment."""
-        task_ids = [
-            {"tenant_id": command.tenant, "id": command.task_id}
-            for command in self._commands
-            if isinstance(command, FinishTask)
-        ]
-        run_ids = [
-            {"tenant_id": command.tenant, "id": command.enrollment_id}
-            for command in self._commands
-            if isinstance(command, Operate | ContinueRun)
-        ]
-        if task_ids:
-            self._tasks = tasks_by_id(transaction, task_ids)
-        if run_ids:
-            self._run_contacts = contacts_of_runs(transaction, run_ids)
-
-    def _contact_key(self, command: Command) -> ContactKey | None:
-        contact_id: str | None
-        if isinstance(command, TriggerEvent | DispatchEvent):
-            contact_id = command.event.contact_id
-        elif isinstance(command, FinishTask):
-            task = self._tasks.get((command.tenant, command.task_id))
-            contact_id = task.contact_id if task else None
-        elif isinstance(command, Operate | ContinueRun):
-            contact_id = self._run_contacts.get((command.tenant, command.enrollment_id))
-        else:
-            contact_id = command.contact_id
-        return (command.tenant, contact_id) if contact_id else None
-
-    def _load_repeats(self, transaction: Transaction) -> None:
-        keys: list[dict[str, Any]] = []
-        requests: list[dict[str, Any]] = []
-        pending: list[dict[str, Any]] = []
-        for command in self._commands:
-            if isinstance(command, TriggerEvent):
-                event = command.event
-                keys.append({"tenant_id": command.tenant, "source": event.source, "event_id": event.id})
-            elif isinstance(command, DispatchEvent):
-                at = command.event.accepted_at
-                pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
-            elif not isinstance(command, ContinueRun) and command.body_hash:
-                method = method_of(command)
-                requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
-        self._repeats = load_repeats(transaction, keys, requests, pending)
-
-    def _load_runs(self, transaction: Transaction) -> None:
-        contacts: dict[ContactKey, None] = {}
-        ids: dict[tuple[str, str], None] = {}
-        for command, key in zip(self._commands, self._keys, strict=True):
-            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
-                if key is not None and key in self._desks and self._desks[key].revision:
-                    contacts[key] = None
-            elif isinstance(command, Operate | ContinueRun):
-                ids[command.tenant, command.enrollment_id] = None
-            elif isinstance(command, FinishTask):
-                task = self._tasks.get((command.tenant, command.task_id))
-                if task is not None:
-                    ids[command.tenant, task.enrollment_id] = None
-        stored_runs = load_runs(
-            transaction,
-            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
-            [{"tenant_id": tenant, "id": name} for tenant, name in ids],
-        )
-        for stored in stored_runs:
-            snapshot = stored.snapshot
-            workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
-            desk = self._desk_of(stored.tenant, snapshot.contact_id, snapshot.id)
-            if desk is not None and snapshot.id not in desk.runs:
-                desk.add_run(workflow, stored)
-
-    def _desk_of(self, tenant: str, contact_id: str | None, enrollment_id: str) -> Desk | None:
-        if contact_id is not None:
-            return self._desks.get((tenant, contact_id))
-        return self._alone.setdefault((tenant, enrollment_id), Desk(tenant, None))
-
-    def _load_past(self, transaction: Transaction, directory: Directory) -> None:
-        wanted: dict[tuple[str, str, str], None] = {}
-        for command, key in zip(self._commands, self._keys, strict=True):
-            if key is None or key not in self._desks or not self._desks[key].revision:
-                continue
-            for workflow in self._candidates(command, directory):
-                if _asks_for_past(workflow):
-                    wanted[(*key, workflow.key)] = None
-        if not wanted:
-            return
-        rows = load_past(transaction, [{"tenant_id": t, "contact_id": c, "workflow": w} for t, c, w in wanted])
-        for tenant, contact_id, workflow_key, entry_key, entries, started, ended in rows:
-            past = Past(entries, instant(started), instant(ended))
-            self._desks[tenant, contact_id].past[workflow_key, entry_key] = past
-
-    def _candidates(self, command: Command, directory: Directory) -> Sequence[Workflow]:
-        if isinstance(command, TriggerEvent | DispatchEvent):
-            return directory.candidates(command.tenant, command.event.type)
-        if isinstance(command, EnrollContact):
-            workflow = self._enrolled_workflow(command, directory)
-            return (workflow,) if workflow is not None else ()
-        return ()
-
-    def _enrolled_workflow(self, command: EnrollContact, directory: Directory) -> Workflow | None:
-        row = directory.workflows.get((command.tenant, command.workflow))
-        version = command.version or (row.active_version if row else None)
-        if row is None or version is None:
-            return None
-        return self._room.catalog.known(command.tenant, command.workflow, version)
-
-    def _load_versions(self, transaction: Transaction) -> None:
-        """Compile versions that an enrolment names and this replica has not run yet; unknown ones are refused later."""
-        for command in self._commands:
-            if isinstance(command, EnrollContact) and command.version:
-                with suppress(NotFound):
-                    self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
-
-    def _load_events(self, transaction: Transaction, directory: Directory, times: Times) -> None:
-        """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
-        wanted: dict[tuple[str, str, str], datetime] = {}
-        for command, key in zip(self._commands, self._keys, strict=True):
-            desk = self._desks.get(key) if key else None
-            if key is None or desk is None or not desk.revision:
-                continue
-            for workflow in self._candidates(command, directory):
-                want_events(wanted, key, workflow, times.workflow, times.workflow)
-        for key, desk in self._desks.items():
-            for workflow, snapshot in desk.runs.values():
-                want_events(wanted, key, workflow, snapshot.started_at or times.workflow, times.workflow)
-        if not wanted:
-            return
-        rows = [
-            {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
-            for (tenant, contact, kind), since in sorted(wanted.items())
-        ]
-        for tenant, event in look_back(transaction, rows):
-            assert event.contact_id is not None
-            self._desks[tenant, event.contact_id].events.append(event)
 
     # --- decide ---
 
     def _attempt(self, command: Command, key: ContactKey | None) -> Result:
         try:
-            if key is not None and key in self._held:
+            if key is not None and key in self._stock.held:
                 raise HeldElsewhere
             repeat = self._repeated(command)
             return repeat if repeat is not None else _DECIDERS[type(command)](self, command)
@@ -285,7 +101,7 @@ class Batch:
             return self._repeated_event(command)
         if isinstance(command, DispatchEvent | ContinueRun) or not command.body_hash:
             return None
-        repeat = self._repeats.get(("request", command.tenant, method_of(command), command.request_id))
+        repeat = self._stock.repeats.get(("request", command.tenant, method_of(command), command.request_id))
         if repeat is None:
             return None
         if repeat.body_hash != command.body_hash:
@@ -297,7 +113,7 @@ class Batch:
 
     def _repeated_event(self, command: TriggerEvent) -> EventAnswer | None:
         event = command.event
-        repeat = self._repeats.get(("event", command.tenant, event.source, event.id))
+        repeat = self._stock.repeats.get(("event", command.tenant, event.source, event.id))
         if repeat is None:
             return None
         if repeat.body_hash != command.body_hash:
@@ -317,23 +133,23 @@ class Batch:
         self.ledger.log_event(command.tenant, event)
         self.ledger.remember_event(command.tenant, event, command.body_hash, verdicts)
         name = ("event", command.tenant, event.source, event.id)
-        self._repeats[name] = Repeat(command.body_hash, verdicts, self.ledger.times.wall)
+        self._stock.repeats[name] = Repeat(command.body_hash, verdicts, self.ledger.times.wall)
         return EventAnswer(event.id, False, reception.verdicts, self.ledger.times.wall)
 
     def _dispatch(self, command: DispatchEvent) -> EventAnswer:
         event = command.event
         name = ("pending", command.tenant, "", command.row_id)
-        still_pending = name in self._repeats
+        still_pending = name in self._stock.repeats
         verdicts: tuple[Verdict, ...] = ()
         if still_pending:
             verdicts = self._receive(command.tenant, event).verdicts
             self.ledger.handled(command.tenant, command.row_id, event.accepted_at)
-            del self._repeats[name]
+            del self._stock.repeats[name]
         return EventAnswer(event.id, not still_pending, verdicts, self.ledger.times.wall)
 
     def _receive(self, tenant: str, event: Event) -> Reception:
         directory = self.ledger.directory
-        desk = self._desks[tenant, event.contact_id] if event.contact_id else Desk(tenant, None)
+        desk = self._stock.desks[tenant, event.contact_id] if event.contact_id else Desk(tenant, None)
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
         roster = desk.roster(directory, directory.candidates(tenant, event.type), (*events, event))
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
@@ -342,7 +158,7 @@ class Batch:
         return reception
 
     def _enroll(self, command: EnrollContact) -> EnrollAnswer:
-        workflow = self._enrolled_workflow(command, self.ledger.directory)
+        workflow = self._stock.enrolled_workflow(command)
         if workflow is None:
             if command.version and (command.tenant, command.workflow) in self.ledger.directory.workflows:
                 raise NotFound("version", f"{command.workflow}@{command.version}")
@@ -359,7 +175,7 @@ class Batch:
             priority=command.priority,
         )
         tenant = command.tenant
-        desk = self._desks[tenant, command.contact_id] if command.contact_id else Desk(tenant, None)
+        desk = self._stock.desks[tenant, command.contact_id] if command.contact_id else Desk(tenant, None)
         roster = desk.roster(self.ledger.directory, (), tuple(desk.events))
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
         verdict = next(one for one in reception.verdicts if one.rule != "restarted")
@@ -396,9 +212,14 @@ class Batch:
             raise StaleRevision(
                 f"the enrollment is at revision {snapshot.revision}, not {command.expected_revision}; read it again",
                 revision=str(snapshot.revision),
+                expected_revision=str(command.expected_revision),
             )
         cause = OperatorCause(command.operation, command.request_id, command.data)
-        decision = self._decide(desk, workflow, snapshot, cause)
+        try:
+            decision = self._decide(desk, workflow, snapshot, cause)
+        except TransitionRefused as refusal:
+            refusal.metadata = {**refusal.metadata, "enrollment_id": command.enrollment_id}
+            raise
         answer = OperateAnswer(decision.snapshot if decision is not None else snapshot)
         self._remember(command, answer)
         return answer
@@ -411,7 +232,7 @@ class Batch:
         return OperateAnswer(decision.snapshot if decision is not None else snapshot)
 
     def _finish(self, command: FinishTask) -> FinishAnswer:
-        task = self._tasks.get((command.tenant, command.task_id))
+        task = self._stock.tasks.get((command.tenant, command.task_id))
         if task is None:
             raise NotFound("task", command.task_id)
         check_lease(task, command.token)
@@ -420,7 +241,7 @@ class Batch:
         if not applied:
             self.ledger.finish_task(command.tenant, task, "cancelled", command.output, failure_data(failure))
         answer = FinishAnswer(task.id, applied)
-        self._tasks[command.tenant, task.id] = replace(task, status="completed")
+        self._stock.tasks[command.tenant, task.id] = replace(task, status="completed")
         self._remember(command, answer)
         return answer
 
@@ -445,7 +266,7 @@ class Batch:
         return True
 
     def _change_contact(self, command: ChangeContact) -> ContactAnswer:
-        desk = self._desks[command.tenant, command.contact_id]
+        desk = self._stock.desks[command.tenant, command.contact_id]
         contact = desk.contact
         assert contact is not None
         if command.must_exist and desk.is_new:
@@ -454,6 +275,7 @@ class Batch:
             raise StaleRevision(
                 f"the contact is at revision {contact.revision}, not {command.expected_revision}; read it again",
                 revision=str(contact.revision),
+                expected_revision=str(command.expected_revision),
             )
         created = desk.is_new
         changed, events = apply_patch(contact, command.patch)
@@ -477,9 +299,11 @@ class Batch:
     # --- keep ---
 
     def _run_named(self, tenant: str, enrollment_id: str) -> tuple[Desk, Workflow, Snapshot]:
-        contact_id = self._run_contacts.get((tenant, enrollment_id))
+        contact_id = self._stock.run_contacts.get((tenant, enrollment_id))
         desks: Iterable[Desk | None] = (
-            [self._desks.get((tenant, contact_id))] if contact_id else [*self._desks.values(), *self._alone.values()]
+            [self._stock.desks.get((tenant, contact_id))]
+            if contact_id
+            else [*self._stock.desks.values(), *self._stock.alone.values()]
         )
         for desk in desks:
             if desk is not None and enrollment_id in desk.runs:
@@ -523,7 +347,7 @@ class Batch:
         method = method_of(command)
         self.ledger.remember_request(command.tenant, method, command.request_id, command.body_hash, data)
         name = ("request", command.tenant, method, command.request_id)
-        self._repeats[name] = Repeat(command.body_hash, data, self.ledger.times.wall)
+        self._stock.repeats[name] = Repeat(command.body_hash, data, self.ledger.times.wall)
 
 
 def _accepted(event: Event, at: datetime) -> Event:
@@ -552,22 +376,6 @@ def _verdict_data(verdict: Verdict) -> dict[str, Any]:
         "rule": verdict.rule,
         "step": verdict.step,
     }
-
-
-def _asks_for_past(workflow: Workflow) -> bool:
-    rules = workflow.entry
-    return rules.reentry == "never" or rules.cooldown is not None or rules.max_entries is not None
-
-
-def want_events(
-    wanted: dict[tuple[str, str, str], datetime], key: ContactKey, workflow: Workflow, began: datetime, now: datetime
-) -> None:
-    """Note which event types of a contact must be read, and since when."""
-    for kind, span in workflow.reads.events.items():
-        since = began if span is None else min(began, now - span)
-        name = (*key, kind)
-        if name not in wanted or since < wanted[name]:
-            wanted[name] = since
 
 
 _DECIDERS: Final[Mapping[type, Callable[[Batch, Any], Answer]]] = {

@@ -16,20 +16,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
-from service.engine.batch import Result, Room
+from service.engine.batch import Result
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
 from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
 from service.engine.firing import Fired
 from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
 from service.engine.ledger import Ledger
+from service.engine.loading import Room
 from service.engine.local import LocalQueue
-from service.engine.publishing import Publication, Published, activate, publish, set_paused
+from service.engine.publishing import Publication, Published, activate, prepare, publish, set_paused
 from service.storage.database import Database, Transaction
 from service.storage.dialect import instant_text
 from service.storage.enrollments import next_due
 from service.storage.events import left_pending
 from service.storage.workflows import StoredWorkflow
+from statemachine.definition import Loaded
 from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
 from statemachine.event import Event
 from statemachine.workflow import Workflow
@@ -262,7 +264,13 @@ class Engine:
     # --- workflows ---
 
     async def publish(self, request: Publication) -> Published:
-        return await self.write(lambda transaction: publish(transaction, self.catalog, self.clock, request))
+        """Compile, store and activate a source. Raises DefinitionError with every problem, or StaleRevision."""
+        loaded = await self._loop.run_in_executor(self._threads, prepare, request)
+        return await self.write(lambda transaction: self.publish_within(transaction, request, loaded))
+
+    def publish_within(self, transaction: Transaction, request: Publication, loaded: Loaded) -> Published:
+        """Publish as a part of a transaction that writes more."""
+        return publish(transaction, self.clock, request, loaded, self._room.local_queues.keys())
 
     async def activate(
         self, tenant: str, key: str, version: int, expected_revision: int | None = None

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from service.engine.batch import Room, want_events
 from service.engine.ledger import Ledger
+from service.engine.loading import Room, want_events
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due

@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from service.engine.batch import Batch, HeldElsewhere, Result, Room
+from service.engine.batch import Batch, HeldElsewhere, Result
 from service.engine.commands import Command
 from service.engine.firing import Fired, Firing
 from service.engine.ledger import Ledger
+from service.engine.loading import Room
 from service.storage.database import Conflict, Database
 from statemachine.errors import Unavailable, WorkflowError
 

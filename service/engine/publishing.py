@@ -5,14 +5,18 @@ Concurrent publishes of one workflow are serialised; the identical source again 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import blake2b
+from typing import Final
 
-from service.engine.catalog import Catalog, listens_of
+from service.engine.catalog import listens_of
 from service.engine.clock import Clock
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text
 from service.storage.enrollments import wake_workflow
+from service.storage.tasks import queue_depths
 from service.storage.workflows import (
     StoredVersion,
     StoredWorkflow,
@@ -23,11 +27,14 @@ from service.storage.workflows import (
     save_workflow,
     versions_with_source,
 )
-from statemachine.definition import load_workflow
+from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound, StaleRevision
 from statemachine.problem import Problem
 from statemachine.reader import Format
+from statemachine.step import EffectStep
 from statemachine.workflow import Workflow
+
+_SERVED_LATELY: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +59,38 @@ class Published:
     created: bool
 
 
-def publish(transaction: Transaction, catalog: Catalog, clock: Clock, request: Publication) -> Published:
-    """Raises DefinitionError with every problem, or StaleRevision; nothing is stored then."""
+def prepare(request: Publication) -> Loaded:
+    """Read and compile the source, before any transaction. Raises DefinitionError with every problem."""
     loaded = load_workflow(
         request.source, format=request.format, key=request.key, name=request.name, lenient=request.lenient
     )
     if loaded.workflow is None:
         raise DefinitionError(loaded.problems)
+    return loaded
+
+
+def publish(
+    transaction: Transaction, clock: Clock, request: Publication, loaded: Loaded, served: Collection[str]
+) -> Published:
+    """Store and activate a prepared source. `served` are the queues that this server works on itself.
+
+    Raises StaleRevision; nothing is stored then.
+    """
     workflow = loaded.workflow
+    assert workflow is not None
+    problems = (*loaded.problems, *_unserved(transaction, clock, request.tenant, workflow, served))
     lock_publishing(transaction, request.tenant, workflow.key)
     stored = get_workflow(transaction, request.tenant, workflow.key)
     _check_revision(stored, request.expected_revision)
     source_hash = _source_hash(request)
     for same in versions_with_source(transaction, request.tenant, workflow.key, source_hash):
         wanted = request.activate and workflow.active
-        return _publish_again(transaction, clock, stored, same, loaded.problems, activate=wanted)
+        return _publish_again(transaction, clock, stored, same, problems, activate=wanted)
     version = _new_version(request, workflow, loaded.source_format, stored, source_hash, clock, transaction)
     insert_version(transaction, version)
     row = _saved_workflow(request, workflow, stored, version)
     save_workflow(transaction, row)
-    return Published(row, version, loaded.problems, created=True)
+    return Published(row, version, problems, created=True)
 
 
 def activate(
@@ -95,6 +114,32 @@ def set_paused(
     if not paused:
         wake_workflow(transaction, tenant, key, instant_text(clock.read(transaction).workflow))
     return _changed(transaction, clock, stored, status=status)
+
+
+def _unserved(
+    transaction: Transaction, clock: Clock, tenant: str, workflow: Workflow, served: Collection[str]
+) -> Iterator[Problem]:
+    """A warning for every queue whose tasks would wait, because no worker asked for them lately."""
+    queues: dict[str, str] = {}
+    for step in workflow.steps.values():
+        if isinstance(step.runner, EffectStep) and step.runner.queue not in served:
+            queues.setdefault(step.runner.queue, step.id)
+    if not queues:
+        return
+    wall = clock.read(transaction).wall
+    polled = {depth.queue: depth.polled_at for depth in queue_depths(transaction) if depth.tenant_id == tenant}
+    for queue, step_id in queues.items():
+        polled_at = polled.get(queue)
+        if polled_at is None or wall - polled_at > _SERVED_LATELY:
+            seen = f"the last worker asked at {polled_at:%Y-%m-%d %H:%M} UTC" if polled_at else "no worker ever asked"
+            yield Problem(
+                "no_worker",
+                "warning",
+                f"tasks of step {step_id!r} wait on queue {queue!r}, and {seen}",
+                suggestion="start a worker for it, or a development server with --dev"
+                if queue == "messages"
+                else "start a worker for it",
+            )
 
 
 def _publish_again(

@@ -15,8 +15,8 @@ from statewright.v1 import (
     RunExplanation,
 )
 
-from service.engine.batch import want_events
 from service.engine.commands import DEFAULT_TENANT
+from service.engine.loading import want_events
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.event_message import read_trigger, rule_and_reason, verdict_kind
 from service.rpc.fields import check_names, required_id

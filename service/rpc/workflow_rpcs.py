@@ -30,7 +30,7 @@ from statewright.v1 import (
 )
 
 from service.engine.commands import DEFAULT_TENANT
-from service.engine.publishing import Publication, activate, publish, set_paused
+from service.engine.publishing import Publication, activate, prepare, set_paused
 from service.rpc.errors import NotSupportedYet
 from service.rpc.fields import Violations, chosen, required_id
 from service.rpc.pages import fill_page, make_token, page_size, read_token
@@ -48,7 +48,7 @@ from service.storage.database import Transaction
 from service.storage.enrollment_queries import Counts, EnrollmentFilter, count_by_workflow, count_enrollments
 from service.storage.workflow_queries import find_version, find_workflow, list_versions, list_workflows
 from service.storage.workflows import StoredVersion, StoredWorkflow
-from statemachine.definition import load_workflow
+from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import InvalidInput
 from statemachine.names import canonical_event
 from statemachine.source import read_source
@@ -97,7 +97,10 @@ class WorkflowRpcs:
         )
         if request.validate_only:
             return await self._rehearse(publication)
-        return await self._once("publish", request, PublishResponse, lambda found: self._publish(found, publication))
+        loaded = await asyncio.to_thread(prepare, publication)
+        return await self._once(
+            "publish", request, PublishResponse, lambda found: self._publish(found, publication, loaded)
+        )
 
     async def get(self, request: WorkflowServiceGetRequest) -> WorkflowServiceGetResponse:
         key = required_id("key", request.key)
@@ -202,8 +205,8 @@ class WorkflowRpcs:
 
         return await self._engine.read(work)
 
-    def _publish(self, transaction: Transaction, publication: Publication) -> PublishResponse:
-        published = publish(transaction, self._engine.catalog, self._engine.clock, publication)
+    def _publish(self, transaction: Transaction, publication: Publication, loaded: Loaded) -> PublishResponse:
+        published = self._engine.publish_within(transaction, publication, loaded)
         response = _answer(transaction, published.workflow, PublishResponse(created=published.created))
         active = published.workflow.active_version == published.version.version
         write_version(published.version, response.version, active=active)
@@ -212,9 +215,10 @@ class WorkflowRpcs:
 
     async def _rehearse(self, publication: Publication) -> PublishResponse:
         """Publish, and take it back."""
+        loaded = await asyncio.to_thread(prepare, publication)
 
         def work(transaction: Transaction) -> None:
-            raise _Rehearsed(self._publish(transaction, publication))
+            raise _Rehearsed(self._publish(transaction, publication, loaded))
 
         try:
             await self._engine.write(work)

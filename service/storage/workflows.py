@@ -117,8 +117,8 @@ def catalog_stamp(transaction: Transaction) -> tuple[Any, ...]:
 def insert_version(transaction: Transaction, version: StoredVersion) -> None:
     transaction.write(
         "insert into workflow_versions (tenant_id, workflow, version, format, source, source_hash, name, label, "
-        "lenient, listens, published_at) values (:tenant, :workflow, :version, :format, :source, :source_hash, :name, :label, "
-        ":lenient, :listens, :published_at)",
+        "lenient, listens, published_at) values (:tenant, :workflow, :version, :format, :source, :source_hash, :name, "
+        ":label, :lenient, :listens, :published_at)",
         tenant=version.tenant,
         workflow=version.workflow,
         version=version.version,

@@ -37,6 +37,7 @@ class HttpRequest(EffectStep):
     """
 
     name = "http_request"
+    queue = QUEUE
     aliases: ClassVar[tuple[str, ...]] = ("api_call",)
     Config = HttpRequestConfig
     free_form: ClassVar[tuple[str, ...]] = ("headers", "query", "body")
@@ -59,7 +60,7 @@ class HttpRequest(EffectStep):
         self.reads = parts.reads
 
     def order(self, context: Context) -> TaskOrder:
-        order = TaskOrder(context.step_id, context.visit, "http_request", QUEUE, self._input(context))
+        order = TaskOrder(context.step_id, context.visit, "http_request", self.queue, self._input(context))
         return order if self._timeout_s is None else replace(order, timeout_s=self._timeout_s)
 
     def _input(self, context: Context) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class SendNotificationConfig(StepConfig):
 class _MessageStep(EffectStep):
     """A message has exactly one content: a text (`body`, for some types `message`) or a named template."""
 
+    queue = QUEUE
     _task: ClassVar[str]
     _own_fields: ClassVar[tuple[str, ...]] = ()
     """The contact's addresses, read when `to` is not given."""
@@ -81,7 +82,7 @@ class _MessageStep(EffectStep):
         self.reads = parts.reads
 
     def order(self, context: Context) -> TaskOrder:
-        return TaskOrder(context.step_id, context.visit, self._task, QUEUE, self._input(context))
+        return TaskOrder(context.step_id, context.visit, self._task, self.queue, self._input(context))
 
     def _input(self, context: Context) -> dict[str, Any]:
         scope = context.scope

@@ -29,7 +29,7 @@ class Task(EffectStep):
         parts = Parts(build)
         if not config.queue or "{{" in config.queue:
             build.problem("bad_value", ("queue",), "`queue` is the plain name of a queue")
-        self._queue = config.queue
+        self.queue = config.queue
         self._input = parts.value(("input",), config.input)
         self._outcomes = ("done", *(name for name in build.branches() if name not in _RESERVED))
         self.reads = parts.reads
@@ -39,4 +39,4 @@ class Task(EffectStep):
 
     def order(self, context: Context) -> TaskOrder:
         resolved = resolve(self._input, context.scope)
-        return TaskOrder(context.step_id, context.visit, self.name, self._queue, resolved, outcomes=self._outcomes)
+        return TaskOrder(context.step_id, context.visit, self.name, self.queue, resolved, outcomes=self._outcomes)
