@@ -7,7 +7,7 @@ whose decision fails, is answered so and leaves nothing behind; its neighbours g
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -33,7 +33,7 @@ from service.engine.desk import Desk
 from service.engine.ids import new_id
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, Stock
-from service.engine.results import check_lease, failure_data, finished_status, settled_failure
+from service.engine.results import check_lease, failure_data, finished_status, repeats_result, settled_failure
 from service.storage.database import Transaction
 from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
@@ -235,6 +235,8 @@ class Batch:
         task = self._stock.tasks.get((command.tenant, command.task_id))
         if task is None:
             raise NotFound("task", command.task_id)
+        if repeats_result(task, command.token, command.failure):
+            return FinishAnswer(task.id, True)
         check_lease(task, command.token)
         failure = settled_failure(task, command.failure)
         applied = task.status == "leased" and self._apply_result(command, task, failure)
@@ -299,16 +301,10 @@ class Batch:
     # --- keep ---
 
     def _run_named(self, tenant: str, enrollment_id: str) -> tuple[Desk, Workflow, Snapshot]:
-        contact_id = self._stock.run_contacts.get((tenant, enrollment_id))
-        desks: Iterable[Desk | None] = (
-            [self._stock.desks.get((tenant, contact_id))]
-            if contact_id
-            else [*self._stock.desks.values(), *self._stock.alone.values()]
-        )
-        for desk in desks:
-            if desk is not None and enrollment_id in desk.runs:
-                return desk, *desk.runs[enrollment_id]
-        raise NotFound("enrollment", enrollment_id)
+        desk = self._stock.desk_of_run(tenant, enrollment_id)
+        if desk is None or enrollment_id not in desk.runs:
+            raise NotFound("enrollment", enrollment_id)
+        return desk, *desk.runs[enrollment_id]
 
     def _decide(self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: Cause) -> Decision | None:
         decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow))

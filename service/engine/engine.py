@@ -168,7 +168,7 @@ class Engine:
         return result
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Result]:
-        """One answer or refusal per command, in input order; commands of one contact apply in input order."""
+        """One answer or refusal per command, in input order; events of one contact apply in input order."""
         if not commands:
             return []
         self._admit(len(commands))

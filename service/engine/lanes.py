@@ -165,7 +165,7 @@ class Lane:
                     raise
                 continue
             self._owner.measured(len(commands), time.perf_counter() - started, transaction.statements)
-            self._owner.committed(batch.ledger)
+            self._follow_up(batch.ledger)
             return results
         raise AssertionError("unreachable")
 
@@ -183,6 +183,13 @@ class Lane:
             answered += 1
         self._owner.settled(answered, complete)
         return put_back
+
+    def _follow_up(self, ledger: Ledger) -> None:
+        """What follows a commit cannot undo it: the rows say what is left to do, and any replica does it."""
+        try:
+            self._owner.committed(ledger)
+        except Exception:
+            log.exception("the follow-up of a commit failed and will be picked up again")
 
     # --- timers ---
 
@@ -221,7 +228,7 @@ class Lane:
                 continue
             if fired.claimed:
                 self._owner.measured(fired.claimed, time.perf_counter() - started, transaction.statements)
-            self._owner.committed(firing.ledger)
+            self._follow_up(firing.ledger)
             return fired
         raise AssertionError("unreachable")
 

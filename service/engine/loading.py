@@ -158,12 +158,15 @@ class Stock:
         )
         for stored in stored_runs:
             snapshot = stored.snapshot
+            self.run_contacts[stored.tenant, snapshot.id] = snapshot.contact_id
             workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
-            desk = self._desk_of(stored.tenant, snapshot.contact_id, snapshot.id)
+            desk = self.desk_of_run(stored.tenant, snapshot.id)
             if desk is not None and snapshot.id not in desk.runs:
                 desk.add_run(workflow, stored)
 
-    def _desk_of(self, tenant: str, contact_id: str | None, enrollment_id: str) -> Desk | None:
+    def desk_of_run(self, tenant: str, enrollment_id: str) -> Desk | None:
+        """The desk of the run's contact, or the run's own when it has none."""
+        contact_id = self.run_contacts.get((tenant, enrollment_id))
         if contact_id is not None:
             return self.desks.get((tenant, contact_id))
         return self.alone.setdefault((tenant, enrollment_id), Desk(tenant, None))

@@ -20,6 +20,12 @@ def check_lease(task: LeasedTask, token: int) -> None:
         raise StaleLease(f"task {task.id!r} is {task.status}; its lease is over", task_id=task.id)
 
 
+def repeats_result(task: LeasedTask, token: int, failure: TaskFailure | None) -> bool:
+    """Whether the holder tells once more what was applied already: its first answer got lost on the way."""
+    told = "completed" if failure is None else "failed"
+    return token == task.lease_token and task.status == told
+
+
 def settled_failure(task: LeasedTask, failure: TaskFailure | None) -> TaskFailure | None:
     """A lease that ran out leaves an at-most-once task with an outcome nobody knows: it is not tried again."""
     if failure is not None and task.at_most_once and failure.code == LEASE_EXPIRED:

@@ -96,14 +96,25 @@ async def test_a_stale_token_is_refused_and_changes_nothing(house: House) -> Non
     await house.finish(task)
 
 
-async def test_a_second_result_under_the_same_lease_is_refused(house: House) -> None:
+async def test_a_result_told_twice_is_applied_once_and_answered_alike(house: House) -> None:
     await house.publish(WORKER)
     await house.trigger("go")
     task = await house.take()
-    results = await house.engine.ask_all([FinishTask("default", task.id, task.lease_token)] * 2)
-    assert [type(result) for result in results] == [FinishAnswer, StaleLease]
+    told = FinishTask("default", task.id, task.lease_token)
+    assert await house.engine.ask_all([told, told]) == [FinishAnswer(task.id, True)] * 2
+    revision = house.run().revision
+    assert await house.engine.ask(told) == FinishAnswer(task.id, True)
+    assert house.run().revision == revision
+
+
+async def test_another_result_under_the_same_lease_is_refused(house: House) -> None:
+    await house.publish(WORKER)
+    await house.trigger("go")
+    task = await house.take()
+    await house.finish(task)
+    failure = TaskFailure("late", "changed my mind", retryable=False)
     with pytest.raises(StaleLease):
-        await house.finish(task)
+        await house.ask(FinishTask("default", task.id, task.lease_token, failure=failure))
 
 
 async def test_an_unknown_task_is_not_found(house: House) -> None:
