@@ -30,6 +30,7 @@ from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrde
 from statemachine.definition import load_workflow
 from statemachine.event import Event
 from statemachine.intake import Past, Reception, Roster, enter, receive
+from statemachine.names import canonical_event
 from statemachine.replay import replay
 from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
 from statemachine.workflow import Workflow
@@ -96,7 +97,10 @@ class Simulation:
     def trigger(self, kind: str, contact_id: str | None = "c1", **event: Any) -> Reception:
         """An event comes in; raised events are dispatched at once, as after a commit."""
         name = event.pop("id", None) or self._mint("ev")
-        whole = Event(name, kind, event.pop("source", "test"), contact_id, accepted_at=self.now, **event)
+        known = canonical_event(kind)
+        data = {**known.data_filter, **event.pop("data", {})}
+        source = event.pop("source", "test")
+        whole = Event(name, known.type, source, contact_id, data=data, accepted_at=self.now, **event)
         return self._receive(whole)
 
     def enroll(self, workflow: str = "flow", contact_id: str | None = "c1", **data: Any) -> Reception:
