@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from statemachine.step import END, EventCase, Reads, StepType, WaitingStep
+from statemachine.step import END, EventCase, Reads, StepType
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -96,7 +96,7 @@ class Step:
 
     @property
     def cases(self) -> tuple[EventCase, ...]:
-        return self.runner.cases() if isinstance(self.runner, WaitingStep) else ()
+        return self.runner.cases()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,14 @@ class Workflow:
     variables: Value | None = None
     reads: Reads = field(default_factory=Reads)
     warnings: tuple[Problem, ...] = ()
+    _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def waiting_for(self, step_id: str | None) -> frozenset[str]:
         """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules."""
+        known = self._waiting_for.get(step_id)
+        return known if known is not None else self._waiting_for.setdefault(step_id, self._kinds(step_id))
+
+    def _kinds(self, step_id: str | None) -> frozenset[str]:
         kinds = {rule.on for rule in self.exits if rule.on}
         step = self.steps.get(step_id) if step_id else None
         if step is not None:

@@ -95,22 +95,19 @@ def snapshot_of(row: Row) -> Snapshot:
     )
 
 
-_PLAIN: Final = (
-    "visit", "sequence", "transitions", "timers", "variants", "previous_step", "held", "consumed", "continues",
-    "executed_steps", "failed_steps", "retried_steps", "goal",
-)  # fmt: skip
-
-
 def state_of(snapshot: Snapshot) -> dict[str, Any]:
     """The `state` column: what has no column of its own and is not empty."""
-    state: dict[str, Any] = {}
-    for name in _PLAIN:
-        value = getattr(snapshot, name)
-        if value:
-            state[name] = value
+    state: dict[str, Any] = {
+        "visit": snapshot.visit,
+        "sequence": snapshot.sequence,
+        "transitions": snapshot.transitions,
+        "executed_steps": snapshot.executed_steps,
+        "previous_step": snapshot.previous_step,
+    }
+    _keep_if_any(state, snapshot)
     if snapshot.deadlines:
         state["deadlines"] = snapshot.deadlines
-    if snapshot.step_starts and snapshot.live:
+    if snapshot.step_starts and (snapshot.live or snapshot.status is Status.FAILED):
         state["step_starts"] = snapshot.step_starts
     if snapshot.anchor_at is not None:
         state["anchor_at"] = snapshot.anchor_at
@@ -127,6 +124,26 @@ def state_of(snapshot: Snapshot) -> dict[str, Any]:
         error = snapshot.last_error
         state["last_error"] = {"step": error.step, "code": error.code, "message": error.message, "at": error.at}
     return state
+
+
+def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
+    """What most runs never have."""
+    if snapshot.timers:
+        state["timers"] = snapshot.timers
+    if snapshot.variants:
+        state["variants"] = snapshot.variants
+    if snapshot.held:
+        state["held"] = snapshot.held
+    if snapshot.consumed:
+        state["consumed"] = snapshot.consumed
+    if snapshot.continues:
+        state["continues"] = snapshot.continues
+    if snapshot.failed_steps:
+        state["failed_steps"] = snapshot.failed_steps
+    if snapshot.retried_steps:
+        state["retried_steps"] = snapshot.retried_steps
+    if snapshot.goal:
+        state["goal"] = snapshot.goal
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -12,19 +12,7 @@ select tenant_id, enrollment_id, sequence, cause_id, position, at, kind, step, v
 from {rows:rows; tenant_id text, enrollment_id text, sequence int, cause_id text, position int, at timestamptz,
     kind text, step text, visit int, level text, entry json, cause json} where true"""
 
-_PARTS: Final = (
-    "step_type", "outcome", "attempt", "duration_ms", "input", "output", "error_code", "error", "metadata",
-)  # fmt: skip
-
-
 def history_row(tenant: str, enrollment_id: str, cause_id: str, entry: HistoryEntry) -> dict[str, Any]:
-    details: dict[str, Any] = {}
-    for name in _PARTS:
-        value = getattr(entry, name)
-        if value is not None and value != {} and value != 0:
-            details[name] = value
-    if entry.duration_ms == 0:
-        details["duration_ms"] = 0
     return {
         "tenant_id": tenant,
         "enrollment_id": enrollment_id,
@@ -36,6 +24,30 @@ def history_row(tenant: str, enrollment_id: str, cause_id: str, entry: HistoryEn
         "step": entry.step,
         "visit": entry.visit,
         "level": entry.level,
-        "entry": details,
+        "entry": _details(entry),
         "cause": entry.cause,
     }
+
+
+def _details(entry: HistoryEntry) -> dict[str, Any]:
+    """The `entry` column: what is there, and nothing that is empty. Written out, because every transition passes here."""
+    details: dict[str, Any] = {}
+    if entry.step_type is not None:
+        details["step_type"] = entry.step_type
+    if entry.outcome is not None:
+        details["outcome"] = entry.outcome
+    if entry.attempt:
+        details["attempt"] = entry.attempt
+    if entry.duration_ms is not None:
+        details["duration_ms"] = entry.duration_ms
+    if entry.input is not None:
+        details["input"] = entry.input
+    if entry.output is not None:
+        details["output"] = entry.output
+    if entry.error_code is not None:
+        details["error_code"] = entry.error_code
+    if entry.error is not None:
+        details["error"] = entry.error
+    if entry.metadata:
+        details["metadata"] = entry.metadata
+    return details
