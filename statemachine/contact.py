@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 STANDARD_FIELDS: Final = (
@@ -54,14 +54,29 @@ class Contact:
     def with_field(self, name: str, value: Any) -> Contact:
         standard = standard_field(name)
         if standard is not None:
-            return replace(self, attributes={**self.attributes, standard: value})
-        return replace(self, custom_fields={**self.custom_fields, name: value})
+            return self._with_attributes({**self.attributes, standard: value})
+        return self._with_custom_fields({**self.custom_fields, name: value})
 
     def without_field(self, name: str) -> Contact:
         standard = standard_field(name)
         if standard is not None:
-            return replace(self, attributes={k: v for k, v in self.attributes.items() if k != standard})
-        return replace(self, custom_fields={k: v for k, v in self.custom_fields.items() if k != name})
+            return self._with_attributes({k: v for k, v in self.attributes.items() if k != standard})
+        return self._with_custom_fields({k: v for k, v in self.custom_fields.items() if k != name})
+
+    def with_tags(self, tags: tuple[str, ...]) -> Contact:
+        return Contact(self.id, self.attributes, self.custom_fields, tags, self.lists, self.score, self.revision)
+
+    def with_lists(self, lists: tuple[str, ...]) -> Contact:
+        return Contact(self.id, self.attributes, self.custom_fields, self.tags, lists, self.score, self.revision)
+
+    def with_score(self, score: float) -> Contact:
+        return Contact(self.id, self.attributes, self.custom_fields, self.tags, self.lists, score, self.revision)
+
+    def _with_attributes(self, attributes: Mapping[str, Any]) -> Contact:
+        return Contact(self.id, attributes, self.custom_fields, self.tags, self.lists, self.score, self.revision)
+
+    def _with_custom_fields(self, fields: Mapping[str, Any]) -> Contact:
+        return Contact(self.id, self.attributes, fields, self.tags, self.lists, self.score, self.revision)
 
     def _full_name(self) -> str | None:
         parts = [self.attributes.get("first_name"), self.attributes.get("last_name")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from statemachine.errors import StepFailed
 from statemachine.event import Event
@@ -108,10 +108,10 @@ def _enter(run: Run, step: Step) -> None:
 
 
 def _do(run: Run, step: Step) -> None:
-    if isinstance(step.runner, EffectStep):
-        return _order(run, step, step.runner)
-    assert isinstance(step.runner, PureStep)
-    result = step.runner.run(run)
+    runner = step.runner
+    if runner.effect:
+        return _order(run, step, cast(EffectStep, runner))
+    result = cast(PureStep, runner).run(run)
     if isinstance(result, Outcome):
         return complete_step(run, step, result.name, result.output)
     if isinstance(result, End):
@@ -138,7 +138,7 @@ def leave_step(
         outcome=outcome,
         output=output,
         duration_ms=elapsed // _MILLISECOND if elapsed else 0,
-        metadata={**(metadata or {}), **_reason(run)},
+        metadata={**metadata, **_reason(run)} if metadata else _reason(run),
         **note,
     )
     _take(run, outcome)

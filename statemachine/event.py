@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,23 @@ class Event:
     chain: tuple[str, ...] = ()
 
 
-_DEFAULTS: Final = tuple(
-    (name, Event.__dataclass_fields__[name].default)
-    for name in ("source", "contact_id", "conversation_id", "key", "occurred_at", "accepted_at", "priority")
-)
-
-
 def event_to_data(event: Event) -> dict[str, Any]:
     """What history keeps of an event: enough to decide again, nothing that is empty."""
     data: dict[str, Any] = {"id": event.id, "type": event.type, "data": dict(event.data)}
-    for name, default in _DEFAULTS:
-        value = getattr(event, name)
-        if value != default:
-            data[name] = value.isoformat() if isinstance(value, datetime) else value
+    if event.source:
+        data["source"] = event.source
+    if event.contact_id is not None:
+        data["contact_id"] = event.contact_id
+    if event.conversation_id is not None:
+        data["conversation_id"] = event.conversation_id
+    if event.key is not None:
+        data["key"] = event.key
+    if event.occurred_at is not None:
+        data["occurred_at"] = event.occurred_at.isoformat()
+    if event.accepted_at is not None:
+        data["accepted_at"] = event.accepted_at.isoformat()
+    if event.priority:
+        data["priority"] = event.priority
     if event.chain:
         data["chain"] = list(event.chain)
     return data

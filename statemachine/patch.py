@@ -6,7 +6,6 @@ Every function answers the new contact and the events that the real changes rais
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from statemachine.contact import Contact
@@ -50,7 +49,7 @@ def change_tags(contact: Contact, add: Iterable[str] = (), remove: Iterable[str]
     tags, added, removed = _changed_members(contact.tags, add, remove)
     events = [EmittedEvent("tag_added", {"tag": tag}) for tag in added]
     events += [EmittedEvent("tag_removed", {"tag": tag}) for tag in removed]
-    return replace(contact, tags=tags) if events else contact, tuple(events)
+    return contact.with_tags(tags) if events else contact, tuple(events)
 
 
 def change_lists(contact: Contact, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Changed:
@@ -58,7 +57,7 @@ def change_lists(contact: Contact, add: Iterable[str] = (), remove: Iterable[str
     lists, added, removed = _changed_members(contact.lists, add, remove)
     events = [EmittedEvent("list_added", {"list": name}) for name in added]
     events += [EmittedEvent("list_removed", {"list": name}) for name in removed]
-    return replace(contact, lists=lists) if events else contact, tuple(events)
+    return contact.with_lists(lists) if events else contact, tuple(events)
 
 
 def remember_reply(contact: Contact, event: Event) -> Contact:
@@ -78,7 +77,7 @@ def _set_score(contact: Contact, value: Any) -> Changed:
     if contact.score == value:
         return contact, ()
     event = EmittedEvent("score_updated", {"old_value": contact.score, "new_value": value})
-    return replace(contact, score=value), (event,)
+    return contact.with_score(value), (event,)
 
 
 def _flattened(patch: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -414,13 +414,16 @@ def _identity(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
-    data = contact_to_data(contact)
-    if "*" not in names:
-        for part in ("tags", "lists", "score"):
-            if part not in names:
-                del data[part]
-        for part in ("attributes", "custom_fields"):
-            data[part] = {name: value for name, value in data[part].items() if name in names}
+    if "*" in names:
+        data = contact_to_data(contact)
+    else:
+        data = {
+            "attributes": {name: value for name, value in contact.attributes.items() if name in names},
+            "custom_fields": {name: value for name, value in contact.custom_fields.items() if name in names},
+            "tags": "tags" in names and list(contact.tags),
+            "lists": "lists" in names and list(contact.lists),
+            "score": "score" in names and contact.score,
+        }
     data = {part: value for part, value in data.items() if value}
     if contact.revision and ("*" in names or "revision" in names):
         data["revision"] = contact.revision

@@ -185,6 +185,10 @@ class StepType(ABC):
         """Every outcome the step can have, `error` aside; the first is the one that falls through to `next`."""
         return ("done",)
 
+    def cases(self) -> tuple[EventCase, ...]:
+        """Events that end the step, in order; the first that matches wins. Only waits have any."""
+        return ()
+
     def targets(self) -> Mapping[str, str]:
         """Outcome -> step id where the config itself names a target (goto, cases with `next`)."""
         return {}
@@ -198,10 +202,6 @@ class PureStep(StepType):
 
 class WaitingStep(PureStep):
     """A pure step that may rest; the decider asks these when something happens to it."""
-
-    def cases(self) -> tuple[EventCase, ...]:
-        """Events that wake it, in order; the first that matches wins."""
-        return ()
 
     def timer_outcome(self) -> str:
         """The outcome when its deadline passes."""

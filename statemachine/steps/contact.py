@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from statemachine.contact import Contact, reserved_field, standard_field
@@ -60,7 +59,7 @@ class AddTag(_TagStep):
         contact = context.contact
         new = [tag for tag in names if tag not in contact.tags]
         if new:
-            changed = replace(contact, tags=(*contact.tags, *new))
+            changed = contact.with_tags((*contact.tags, *new))
             context.change_contact(changed, [("tag_added", {"tag": tag}) for tag in new])
 
 
@@ -74,7 +73,7 @@ class RemoveTag(_TagStep):
         contact = context.contact
         gone = [tag for tag in names if tag in contact.tags]
         if gone:
-            changed = replace(contact, tags=tuple(tag for tag in contact.tags if tag not in gone))
+            changed = contact.with_tags(tuple(tag for tag in contact.tags if tag not in gone))
             context.change_contact(changed, [("tag_removed", {"tag": tag}) for tag in gone])
 
 
@@ -91,7 +90,7 @@ def _add_to_lists(context: Context, names: list[str]) -> None:
     contact = context.contact
     new = [name for name in names if name not in contact.lists]
     if new:
-        changed = replace(contact, lists=(*contact.lists, *new))
+        changed = contact.with_lists((*contact.lists, *new))
         context.change_contact(changed, [("list_added", {"list": name}) for name in new])
 
 
@@ -99,7 +98,7 @@ def _remove_from_lists(context: Context, names: list[str]) -> None:
     contact = context.contact
     gone = [name for name in names if name in contact.lists]
     if gone:
-        changed = replace(contact, lists=tuple(name for name in contact.lists if name not in gone))
+        changed = contact.with_lists(tuple(name for name in contact.lists if name not in gone))
         context.change_contact(changed, [("list_removed", {"list": name}) for name in gone])
 
 
@@ -212,7 +211,7 @@ class UpdateScore(PureStep):
         score = _finite(contact.score + change) if self._adds else change
         if score != contact.score:
             data = {"old_value": contact.score, "new_value": score}
-            context.change_contact(replace(contact, score=score), [("score_updated", data)])
+            context.change_contact(contact.with_score(score), [("score_updated", data)])
         return Outcome("done")
 
 
