@@ -37,6 +37,7 @@ def plan(kind: Kind) -> tuple[Fault, ...]:
 @pytest.fixture(scope="module")
 def storms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storms]:
     seed = int(os.environ.get("STATEWRIGHT_STORM_SEED") or secrets.randbelow(10**6))
+    print(f"seed {seed}")  # shown when a storm fails
     kinds: tuple[Kind, ...] = ("sqlite", "postgresql")
     with ThreadPoolExecutor(len(kinds)) as threads:
         yield {kind: threads.submit(run_storm, kind, tmp_path_factory.mktemp(kind), plan(kind), seed) for kind in kinds}
