@@ -39,6 +39,19 @@ def find_zone(name: str) -> ZoneInfo:
         raise ValueError(f"{name[:60]!r} is no time zone; use an IANA name such as Europe/Berlin or UTC") from None
 
 
+def first_zone(*names: Any) -> str:
+    """The first of these that is a zone, else UTC. A profile may hold anything: what is no zone is passed over."""
+    return next((name for name in names if isinstance(name, str) and name and _is_zone(name)), "UTC")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        find_zone(name)
+    except ValueError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
     """All zones this machine knows, sorted; for suggestions."""

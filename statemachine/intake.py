@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from statemachine.calendar import first_zone
 from statemachine.cause import EventCause, Phase, Surroundings
 from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.contact import Contact
@@ -133,7 +134,7 @@ def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: date
     scope.events = roster.events
     scope.now = now
     scope.on_missing = "empty"
-    scope.zone = (contact.get("timezone") if contact else None) or roster.tenant_zone or "UTC"
+    scope.zone = first_zone(contact.get("timezone") if contact else None, roster.tenant_zone)
     return scope
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
+from statemachine.calendar import first_zone
 from statemachine.cause import Cause, Surroundings, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
@@ -173,7 +174,7 @@ class Run:
             return name
         self.contact_read = True
         own = self.person.get("timezone") if self.person else None
-        return own or self.workflow_version.timezone or self.surroundings.tenant_zone or "UTC"
+        return first_zone(own, self.workflow_version.timezone, self.surroundings.tenant_zone)
 
     def random(self) -> float:
         self._random_count += 1

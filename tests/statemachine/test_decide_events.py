@@ -128,6 +128,13 @@ class TestTimers:
         simulation.wait(minutes=1)
         assert simulation.run.step == "t"
 
+    @pytest.mark.parametrize("zone", ["Mars/Phobos", ["UTC"], 7, "", None, "x" * 999])
+    def test_a_contact_zone_that_is_none_is_passed_over(self, zone: Any) -> None:
+        until = {"id": "r", "type": "wait", "config": {"until": "2026-01-02T09:00"}}
+        simulation = Simulation(compiled(until, timezone="America/New_York"))
+        simulation.trigger("go", contact_patch={"timezone": zone})
+        assert simulation.run.due_at == START + timedelta(hours=24 + 5)
+
     def test_a_timer_with_nothing_due_does_nothing(self) -> None:
         assert started(rest()).fire() is None
 
