@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from service.rpc.errors import DeadlinePassed, refuse
-from statemachine.errors import LimitExceeded, Saturated, Undecodable
+from statemachine.errors import LimitExceeded, Saturated, Unavailable, Undecodable
 from statemachine.limits import MAX_MESSAGE_BYTES
 from statemachine.names import snake_case
 
@@ -32,6 +32,8 @@ class Border:
     def __init__(self, *, max_calls: int) -> None:
         self._max_calls = max_calls
         self.calls = 0
+        self.closed = False
+        """Set when the server drains: calls under way go on, new ones are sent elsewhere."""
 
     def handler(self, service: ServiceDescriptor, servicers: tuple[object, ...]) -> grpc.GenericRpcHandler:
         """All RPCs of a service; each must be a method, in snake_case, of exactly one of the servicers."""
@@ -95,6 +97,8 @@ class Border:
         await refuse(context, failure)
 
     def _admit(self, context: Context) -> None:
+        if self.closed:
+            raise Unavailable("the server is shutting down; ask another replica")
         if self.calls > self._max_calls:
             raise Saturated(f"{self._max_calls} calls are under way")
         remaining = cast(float | None, context.time_remaining())

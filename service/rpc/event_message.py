@@ -39,10 +39,13 @@ _REASONS: Final = {
 def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     """The command an event becomes. Raises InvalidInput, or LimitExceeded over 256 KiB.
 
-    Consumes the message: its time of occurrence is taken out, so that a repeat that restamps it has the same hash.
+    Consumes the message: id and time of occurrence are taken out before hashing, so that a repeat has the same hash
+    though it is restamped, or sent under the id that was minted for it.
     """
     occurred_at = read_instant(message.occurred_time, f"{place}.occurred_time") if message.HasField(_TIME) else None
+    event_id = message.id
     message.ClearField(_TIME)
+    message.ClearField("id")
     body = message.SerializeToString(deterministic=True)
     if len(body) > MAX_EVENT_BYTES:
         limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
@@ -52,10 +55,11 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     priority = message.priority
     if not (event_type.strip() and len(event_type) < _SHORT and event_type.isprintable() and -100 <= priority <= 100):
         _check_type_and_priority(message, place)
-    event_id, source, contact_id = message.id, message.source, message.contact_id
+    source, contact_id = message.source, message.contact_id
     conversation_id, key = message.conversation_id, message.key
     names = event_id + source + contact_id + conversation_id + key
     if len(names) > _SHORT or "\0" in names:
+        message.id = event_id
         _check_names(message, place)
     name = canonical_event(event_type)
     data = read_struct(message.data, f"{place}.data") if message.HasField("data") else {}

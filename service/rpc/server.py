@@ -53,15 +53,24 @@ _OPTIONS: Final[Sequence[tuple[str, Any]]] = (
 )
 
 
+_LAST_CALLS_S: Final = 0.2
+
+
 class RpcServer:
     """A bound server. `port` is the one really taken. Start it, and stop it once."""
 
     def __init__(
-        self, server: grpc.aio.Server, port: int, checks: health.aio.HealthServicer, leaving: asyncio.Event
+        self,
+        server: grpc.aio.Server,
+        port: int,
+        checks: health.aio.HealthServicer,
+        border: Border,
+        leaving: asyncio.Event,
     ) -> None:
         self.port = port
         self._server = server
         self._checks = checks
+        self._border = border
         self._leaving = leaving
         self._farewell: asyncio.Task[None] | None = None
 
@@ -77,8 +86,14 @@ class RpcServer:
             self._farewell = asyncio.create_task(self._checks.enter_graceful_shutdown())
 
     async def stop(self, grace_s: float) -> None:
-        """Take no new calls, let those under way finish for `grace_s`, then cancel them."""
+        """Take no new calls, let those under way finish for `grace_s`, then cancel them.
+
+        gRPC itself answers a call that meets the closing door with CANCELLED, which clients do not repeat. So the door
+        first says UNAVAILABLE for a moment, until word has got around.
+        """
         self.stop_serving()
+        self._border.closed = True
+        await asyncio.sleep(min(_LAST_CALLS_S, grace_s))
         await self._server.stop(grace_s)
         if self._farewell is not None:
             await self._farewell
@@ -114,7 +129,7 @@ def build_server(
     if reflection_on:
         names = [service.full_name for service in _SERVICES]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    return RpcServer(server, _bound_port(server, address, credentials), checks, rooms.leaving)
+    return RpcServer(server, _bound_port(server, address, credentials), checks, border, rooms.leaving)
 
 
 def _bound_port(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:

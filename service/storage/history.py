@@ -30,7 +30,7 @@ def history_row(tenant: str, enrollment_id: str, cause_id: str, entry: HistoryEn
 
 
 def _details(entry: HistoryEntry) -> dict[str, Any]:
-    """The `entry` column: what is there, and nothing that is empty. Written out, because every transition passes here."""
+    """The `entry` column: what is there, and nothing empty. Written out, because every transition passes here."""
     details: dict[str, Any] = {}
     if entry.step_type is not None:
         details["step_type"] = entry.step_type

@@ -21,6 +21,8 @@ from typing import Final
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from statemachine.errors import Unavailable
+
 _SHORTEST_S: Final = 0.01
 _WATCH_EVERY_S: Final = 2.0
 
@@ -90,6 +92,9 @@ class Beater:
         self._wanted_at = None
         try:
             return await self.loop.beat()
+        except Unavailable as error:
+            _log.warning("the %s loop waits for the database: %s", self.loop.name, error)
+            return None
         except Exception:
             _log.exception("the %s loop failed; it goes on", self.loop.name)
             return None
