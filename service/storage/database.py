@@ -1,7 +1,9 @@
 """Connections: how a store is opened, and what every session is told.
 
 PostgreSQL sessions give up on locks after 2 s and on silent networks after 10 s; without that a partition hung a client
-for 45 s while its ghost kept row locks. SQLite writes with BEGIN IMMEDIATE, WAL and synchronous=FULL, so an answered
+for 45 s while its ghost kept row locks. Plans are made once and kept: planning anew cost more than executing a small
+batch, and a plan made while a table was small must not scan it when it has grown, so lookups go by index and nested
+loop from the start. SQLite writes with BEGIN IMMEDIATE, WAL and synchronous=FULL, so an answered
 commit survives power loss.
 """
 
@@ -30,6 +32,10 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "synchronous_commit": "on",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "timezone": "UTC",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
@@ -219,6 +225,7 @@ def _create_engine(url: str, kind: Kind, statement_timeout_s: float, *, plain: b
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
+            "prepare_threshold": 1,
             "application_name": "statewright",
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
         },
