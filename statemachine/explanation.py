@@ -66,7 +66,7 @@ def explain_run(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundin
 def _entry_account(
     workflow: Workflow, event: Event, roster: Roster, reception: Reception, now: datetime
 ) -> EntryAccount:
-    scope = entry_scope(event, reception.contact, roster, now)
+    scope = entry_scope(workflow, event, reception.contact, roster, now)
     scope.contact = reception.contact if reception.contact is not None else roster.contact
     listening = [trigger for trigger in workflow.triggers if trigger.type == event.type]
     traces = tuple(trigger.conditions.explain(scope) for trigger in listening if trigger.conditions is not None)

@@ -20,7 +20,7 @@ from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.limits import MAX_CAUSATION_DEPTH
-from statemachine.patch import apply_patch, remember_reply
+from statemachine.patch import apply_patch, raised_of_new, remember_reply
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
 from statemachine.values import text
@@ -125,8 +125,8 @@ def _why(trace: Trace) -> str:
     return f"{trace.text}: {trace.error}" if trace.error else trace.text
 
 
-def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: datetime) -> Scope:
-    """The names that trigger conditions and entry keys can read."""
+def entry_scope(workflow: Workflow, event: Event, contact: Contact | None, roster: Roster, now: datetime) -> Scope:
+    """The names that trigger conditions and entry keys of a workflow can read."""
     scope = Scope()
     scope.contact = contact
     scope.event = event
@@ -134,7 +134,7 @@ def entry_scope(event: Event, contact: Contact | None, roster: Roster, now: date
     scope.events = roster.events
     scope.now = now
     scope.on_missing = "empty"
-    scope.zone = first_zone(contact.get("timezone") if contact else None, roster.tenant_zone)
+    scope.zone = first_zone(contact.get("timezone") if contact else None, workflow.timezone, roster.tenant_zone)
     return scope
 
 
@@ -196,8 +196,7 @@ class _Reception:
         self.contact = remember_reply(self.contact, self.event)
         if self.event.contact_patch:
             self.contact, raised = apply_patch(self.contact, self.event.contact_patch)
-            if not self.roster.is_new:
-                self.raised.extend(raised)
+            self.raised.extend(raised_of_new(raised) if self.roster.is_new else raised)
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
@@ -215,7 +214,7 @@ class _Reception:
     def entries(self) -> None:
         for workflow in sorted(self.roster.candidates, key=_rank):
             reasons: list[str] = []
-            scope = entry_scope(self.event, self.contact, self.roster, self.now)
+            scope = entry_scope(workflow, self.event, self.contact, self.roster, self.now)
             for trigger in workflow.triggers:
                 if trigger.type != self.event.type:
                     continue
@@ -229,7 +228,7 @@ class _Reception:
                     self._verdict(workflow, NOT_MATCHED, rule="; ".join(dict.fromkeys(reasons)))
 
     def enter(self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None) -> None:
-        scope = entry_scope(self.event, self.contact, self.roster, self.now)
+        scope = entry_scope(workflow, self.event, self.contact, self.roster, self.now)
         key = entry_key if entry_key is not None else _entry_key(workflow, trigger, self.event, scope)
         live = [
             snapshot
@@ -258,7 +257,7 @@ class _Reception:
         )
         self.past[workflow.key, key] = replace(past, entries=past.entries + 1, last_started_at=self.now)
         self._decide(workflow, snapshot, "entry", trigger_id)
-        self._verdict(workflow, ENROLLED, snapshot.id)
+        self._verdict(workflow, ENROLLED, snapshot.id, step=self.runs[snapshot.id][1].step or "")
 
     def _restart(self, live: Sequence[Snapshot]) -> None:
         for snapshot in live:

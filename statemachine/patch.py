@@ -35,6 +35,11 @@ def apply_patch(contact: Contact, patch: Mapping[str, Any]) -> Changed:
     return contact, tuple(events)
 
 
+def raised_of_new(events: Iterable[EmittedEvent]) -> tuple[EmittedEvent, ...]:
+    """What a patch raises besides contact_created when it makes the contact: memberships begin, no field changed."""
+    return tuple(event for event in events if event.type in ("tag_added", "list_added"))
+
+
 def set_field(contact: Contact, name: str, value: Any) -> Changed:
     """Set one field, or remove it with None; raises field_changed on real change."""
     old = contact.get(name) if contact.has(name) else None

@@ -75,9 +75,8 @@ def _try_exits(run: Run, event: Event) -> bool:
 
 
 def _exits(run: Run, rule: ExitRule, event: Event) -> bool:
-    if rule.on_mismatch:
-        return not _still_matches(run)
-    return rule.on == event.type and (rule.when is None or rule.when.test(run.scope))
+    concerned = not _still_matches(run) if rule.on_mismatch else rule.on == event.type
+    return concerned and (rule.when is None or rule.when.test(run.scope))
 
 
 def _still_matches(run: Run) -> bool:
@@ -176,7 +175,7 @@ def _task_completed(run: Run, cause: TaskCause) -> None:
         message = f"the worker answered {cause.outcome!r}; allowed: {', '.join(allowed)}"
         return settle_failure(run, "unknown_outcome", message)
     try:
-        run.set_variables(cause.variables)
+        run.patch_variables(cause.variables)
         run.keep_output(step, cause.output)
     except StepFailed as failure:
         return settle_failure(run, failure.code, failure.message)
@@ -274,7 +273,7 @@ def _catch_up(run: Run, until: datetime) -> None:
 def _mismatched(run: Run) -> bool:
     """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
     for rule in run.workflow_version.exits:
-        if rule.on_mismatch and not _still_matches(run):
+        if rule.on_mismatch and not _still_matches(run) and (rule.when is None or rule.when.test(run.scope)):
             exit_run(run, rule.exit_reason, goal=rule.goal)
             return True
     return False

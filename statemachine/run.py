@@ -231,6 +231,14 @@ class Run:
         if values:
             self._keep_variables({**self.variables, **values}, values)
 
+    def patch_variables(self, patch: Mapping[str, Any]) -> None:
+        """As `set_variables`, but a null removes the variable."""
+        if patch:
+            changed = {**self.variables, **patch}
+            self._keep_variables(
+                {name: value for name, value in changed.items() if patch.get(name, 0) is not None}, patch
+            )
+
     def _keep_variables(self, changed: Mapping[str, Any], added: Any, name_size: int = 0) -> None:
         """Measure what was added; the whole only when the sum of the additions nears the limit."""
         room = MAX_VARIABLES_BYTES + 1

@@ -51,7 +51,7 @@ from statemachine.errors import (
 )
 from statemachine.event import Event
 from statemachine.intake import Reception, Verdict, enter, receive
-from statemachine.patch import apply_patch, change_tags
+from statemachine.patch import apply_patch, change_tags, raised_of_new
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -284,8 +284,7 @@ class Batch:
         changed, tag_events = change_tags(changed, command.add_tags, command.remove_tags)
         if created or changed is not contact:
             if command.emit:
-                from_new = (_CREATED,) if created else ()
-                raised = from_new or (*events, *tag_events)
+                raised = (_CREATED, *raised_of_new((*events, *tag_events))) if created else (*events, *tag_events)
                 self.ledger.emit(command.tenant, contact.id, raised, ())
             self._keep_contact(desk, changed)
         answer = self._contact_answer(desk, created=created, changed=created or changed is not contact)

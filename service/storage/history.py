@@ -12,6 +12,7 @@ select tenant_id, enrollment_id, sequence, cause_id, position, at, kind, step, v
 from {rows:rows; tenant_id text, enrollment_id text, sequence int, cause_id text, position int, at timestamptz,
     kind text, step text, visit int, level text, entry json, cause json} where true"""
 
+
 def history_row(tenant: str, enrollment_id: str, cause_id: str, entry: HistoryEntry) -> dict[str, Any]:
     return {
         "tenant_id": tenant,

@@ -191,6 +191,15 @@ class TestExits:
         simulation.trigger("anything", contact_patch={"stage": "customer"})
         assert (simulation.run.status, simulation.run.exit_reason) == ("exited", "filter_mismatch")
 
+    def test_on_mismatch_leaves_only_when_its_condition_holds_too(self) -> None:
+        triggers = [{"type": "go", "conditions": [{"field": "stage", "operator": "equals", "value": "lead"}]}]
+        rule = {"on_mismatch": True, "when": {"field": "stage", "operator": "equals", "value": "lost"}}
+        simulation = started(rest(), triggers=triggers, exit=[rule])
+        simulation.trigger("anything", contact_patch={"stage": "customer"})
+        assert simulation.run.live
+        simulation.trigger("anything", contact_patch={"stage": "lost"})
+        assert simulation.run.status == "exited"
+
     def test_an_exit_rule_that_errs_does_not_exit(self) -> None:
         simulation = started(rest(), exit=[{"on": "stop", "when": "nowhere.x > 1"}])
         simulation.trigger("stop")

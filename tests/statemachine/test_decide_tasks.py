@@ -61,6 +61,11 @@ class TestResults:
         simulation.complete(variables={"a": 1, "b": [2]})
         assert simulation.run.variables == {"a": 1, "b": [2]}
 
+    def test_a_null_in_a_result_removes_the_variable(self) -> None:
+        simulation = started(task(), variables={"a": 1, "b": 2})
+        simulation.complete(variables={"a": None})
+        assert simulation.run.variables == {"b": 2}
+
     def test_variables_of_a_result_are_kept_all_or_none(self) -> None:
         simulation = started(task())
         simulation.complete(variables={"a": 1, "b": "x" * 300_000})

@@ -54,6 +54,11 @@ class TestOrder:
         second = compiled(REST, key="second", triggers=[{"type": "go", "conditions": when("stage", "won")}])
         assert told(Simulation(second, first)) == [("first", ENROLLED, ""), ("second", ENROLLED, "")]
 
+    def test_times_in_trigger_conditions_are_local_to_the_workflow(self) -> None:
+        at_ten = [{"type": "time", "between": ["10:00", "11:00"]}]
+        simulation = flow(triggers=[{"type": "go", "conditions": at_ten}], timezone="Europe/Berlin")
+        assert told(simulation) == [("flow", ENROLLED, "")]
+
     def test_a_patch_of_the_wrong_shape_is_refused_and_nothing_happens(self) -> None:
         simulation = flow()
         with pytest.raises(InvalidInput):

@@ -246,8 +246,8 @@ class EnrollmentServiceServicer(object):
 
     def Pause(self, request, context):
         """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
-        then, exits first. Pausing a paused enrollment changes nothing. Atomic.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+        then, exits first. Atomic.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -265,7 +265,7 @@ class EnrollmentServiceServicer(object):
 
     def Cancel(self, request, context):
         """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

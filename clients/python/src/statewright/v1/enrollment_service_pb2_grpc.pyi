@@ -101,8 +101,8 @@ class EnrollmentServiceStub:
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]
     """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
-    then, exits first. Pausing a paused enrollment changes nothing. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+    then, exits first. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Resume: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServiceResumeRequest, _enrollment_service_pb2.EnrollmentServiceResumeResponse]
@@ -112,7 +112,7 @@ class EnrollmentServiceStub:
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.CancelRequest, _enrollment_service_pb2.CancelResponse]
     """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Retry: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]
@@ -200,8 +200,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """
     Pause: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]  # type: ignore[assignment]
     """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
-    then, exits first. Pausing a paused enrollment changes nothing. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+    then, exits first. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Resume: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServiceResumeRequest, _enrollment_service_pb2.EnrollmentServiceResumeResponse]  # type: ignore[assignment]
@@ -211,7 +211,7 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.CancelRequest, _enrollment_service_pb2.CancelResponse]  # type: ignore[assignment]
     """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Retry: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]  # type: ignore[assignment]
@@ -374,8 +374,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.EnrollmentServicePauseResponse, _abc.Awaitable[_enrollment_service_pb2.EnrollmentServicePauseResponse]]:
         """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
-        then, exits first. Pausing a paused enrollment changes nothing. Atomic.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+        then, exits first. Atomic.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
@@ -397,7 +397,7 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.CancelResponse, _abc.Awaitable[_enrollment_service_pb2.CancelResponse]]:
         """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
