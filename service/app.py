@@ -71,7 +71,7 @@ def _calm_collector() -> None:
     """A batch makes tens of thousands of short-lived rows and no cycles: at the default threshold the collector would
     walk them again and again, for a tenth of the CPU."""
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(10_000, 5, 5)
 
 
 def _work(settings: Settings, serving: ProcessEvent) -> None:

@@ -39,18 +39,20 @@ _REASONS: Final = {
 def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     """The command an event becomes. Raises InvalidInput, or LimitExceeded over 256 KiB.
 
-    Consumes the message: id and time of occurrence are taken out before hashing, so that a repeat has the same hash
-    though it is restamped, or sent under the id that was minted for it.
+    Consumes the message: its time of occurrence is taken out. Neither that nor the id counts for the hash, so that a
+    repeat has the same one though it is restamped, or sent under the id that was minted for it.
     """
     occurred_at = read_instant(message.occurred_time, f"{place}.occurred_time") if message.HasField(_TIME) else None
-    event_id = message.id
     message.ClearField(_TIME)
+    size = message.ByteSize()
+    if size > MAX_EVENT_BYTES:
+        limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
+        text = f"{place} has {size:,} bytes; an event has {limit}"
+        raise LimitExceeded(text, [(place, limit)], limit="event", maximum=str(MAX_EVENT_BYTES))
+    event_id = message.id
     message.ClearField("id")
     body = message.SerializeToString(deterministic=True)
-    if len(body) > MAX_EVENT_BYTES:
-        limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
-        text = f"{place} has {len(body):,} bytes; an event has {limit}"
-        raise LimitExceeded(text, [(place, limit)], limit="event", maximum=str(MAX_EVENT_BYTES))
+    message.id = event_id
     event_type = message.type
     priority = message.priority
     if not (event_type.strip() and len(event_type) < _SHORT and event_type.isprintable() and -100 <= priority <= 100):
@@ -59,7 +61,6 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     conversation_id, key = message.conversation_id, message.key
     names = event_id + source + contact_id + conversation_id + key
     if len(names) > _SHORT or "\0" in names:
-        message.id = event_id
         _check_names(message, place)
     name = canonical_event(event_type)
     data = read_struct(message.data, f"{place}.data") if message.HasField("data") else {}

@@ -170,9 +170,20 @@ async def test_a_text_can_be_drawn_before_it_is_published(client: AsyncClient) -
     assert refused.info.reason == "INVALID_DEFINITION"
 
 
-@pytest.mark.skipif(shutil.which("dot") is not None, reason="Graphviz is here")
-async def test_svg_without_graphviz_is_refused_with_what_to_install(client: AsyncClient) -> None:
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+async def test_svg_is_drawn_where_graphviz_is_installed(client: AsyncClient) -> None:
     await publish(client)
+    request = RenderRequest(key="welcome", format=RenderFormat.RENDER_FORMAT_SVG)
+    drawn = await client.workflows.Render(request, timeout=10)
+    assert "<svg" in drawn.text
+    assert "</svg>" in drawn.text
+
+
+async def test_svg_without_graphviz_is_refused_with_what_to_install(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(client)
+    monkeypatch.setenv("PATH", "")
     request = RenderRequest(key="welcome", format=RenderFormat.RENDER_FORMAT_SVG)
     refused = await refusal(client.workflows.Render(request, timeout=10))
     assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
