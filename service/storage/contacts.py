@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,43 +20,40 @@ class StoredContact:
     updated_at: datetime
 
 
-_LOCK_POSTGRESQL: Final = """
-with locked as (
-    select c.* from {rows:wanted; tenant_id text, id text}
-    join contacts as c on c.tenant_id = r.tenant_id and c.id = r.id
-    order by c.tenant_id, c.id {for update of c skip locked})
-select w.tenant_id, w.id, l.profile, l.revision, l.created_at, l.updated_at,
-    l.id is null and exists (select 1 from contacts as c where c.tenant_id = w.tenant_id and c.id = w.id)
-from (select tenant_id, id from {rows:wanted; tenant_id text, id text}) as w
-left join locked as l on l.tenant_id = w.tenant_id and l.id = w.id"""
-
-_LOCK_SQLITE: Final = """
-select r.tenant_id, r.id, c.profile, c.revision, c.created_at, c.updated_at, 0
+_LOCK: Final = """
+select c.tenant_id, c.id, c.profile, c.revision, c.created_at, c.updated_at
 from {rows:wanted; tenant_id text, id text}
-left join contacts as c on c.tenant_id = r.tenant_id and c.id = r.id"""
+join contacts as c on c.tenant_id = r.tenant_id and c.id = r.id
+order by c.tenant_id, c.id {for update of c skip locked}"""
+
+_EXISTING: Final = """
+select c.tenant_id, c.id from {rows:wanted; tenant_id text, id text}
+join contacts as c on c.tenant_id = r.tenant_id and c.id = r.id"""
 
 Key = tuple[str, str]
 
 
-def lock_contacts(transaction: Transaction, keys: Iterable[Key]) -> tuple[dict[Key, StoredContact], set[Key]]:
+def lock_contacts(transaction: Transaction, keys: Collection[Key]) -> tuple[dict[Key, StoredContact], set[Key]]:
     """Lock contacts in key order: those that exist, and the keys of those that another transaction holds.
 
     A key in neither does not exist (yet).
     """
-    wanted = [{"tenant_id": tenant, "id": contact} for tenant, contact in sorted(keys)]
-    sql = _LOCK_SQLITE if transaction.kind == "sqlite" else _LOCK_POSTGRESQL
     found: dict[Key, StoredContact] = {}
-    held: set[Key] = set()
-    for tenant, contact_id, profile, revision, created, updated, elsewhere in transaction.rows(sql, wanted=wanted):
-        if elsewhere:
-            held.add((tenant, contact_id))
-        elif profile is not None:
-            created_at, updated_at = instant(created), instant(updated)
-            assert created_at is not None
-            assert updated_at is not None
-            contact = contact_from_data(contact_id, load(profile), revision)
-            found[tenant, contact_id] = StoredContact(tenant, contact, created_at, updated_at)
+    for tenant, contact_id, profile, revision, created, updated in transaction.rows(_LOCK, wanted=_rows(keys)):
+        created_at, updated_at = instant(created), instant(updated)
+        assert created_at is not None
+        assert updated_at is not None
+        contact = contact_from_data(contact_id, load(profile), revision)
+        found[tenant, contact_id] = StoredContact(tenant, contact, created_at, updated_at)
+    missing = [key for key in keys if key not in found]
+    if not missing or transaction.kind == "sqlite":
+        return found, set()
+    held = {(row[0], row[1]) for row in transaction.rows(_EXISTING, wanted=_rows(missing))}
     return found, held
+
+
+def _rows(keys: Iterable[Key]) -> list[dict[str, str]]:
+    return [{"tenant_id": tenant, "id": contact} for tenant, contact in sorted(keys)]
 
 
 INSERT: Final = """
