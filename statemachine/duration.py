@@ -70,21 +70,6 @@ def unit_seconds(unit: Any) -> float:
     return known
 
 
-def format_duration(span: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back: `1d 12h`, `90m` as `1h 30m`, `0s`."""
-    rest, micros = divmod(span // timedelta(microseconds=1), 1_000_000)
-    parts = []
-    for name, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{name}")
-    if micros:
-        parts.append(f"{rest}.{micros:06d}".rstrip("0") + "s")
-    elif rest or not parts:
-        parts.append(f"{rest}s")
-    return " ".join(parts)
-
-
 def _from_mapping(raw: Mapping[Any, Any]) -> timedelta:
     unknown = set(raw) - {"duration", "unit"}
     if unknown or "duration" not in raw:

@@ -74,11 +74,6 @@ class Expression:
             raise ExpressionError(self._reason(str(error))) from error
 
     @property
-    def roots(self) -> frozenset[str]:
-        """The first names of all paths."""
-        return frozenset(str(path[0]) for path in self.paths)
-
-    @property
     def reads(self) -> Reads:
         """The contact fields it may read."""
         return Reads(contact_fields(self.paths))

@@ -61,10 +61,10 @@ def build_metronome(
         Loop(TIMERS, _SECOND, fire_due),
         Loop(LEASES, _SECOND, _without_wish(tasks.reclaim_expired)),
         Loop(PENDING, _SECOND, _without_wish(engine.pick_up_pending)),
-        Loop(PARTITIONS, _DAY_S, ensure, vital=False),
+        Loop(PARTITIONS, _DAY_S, ensure),
     ]
     if audit is not None:
-        loops.append(Loop(AUDIT, _AUDIT_EVERY_S, _without_wish(audit), vital=False))
+        loops.append(Loop(AUDIT, _AUDIT_EVERY_S, _without_wish(audit)))
     metronome = Metronome(loops)
     engine.on_due_earlier(lambda in_s: metronome.wake(TIMERS, in_s))
     return metronome

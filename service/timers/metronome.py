@@ -31,15 +31,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Something to do every `every_s` seconds. `beat` answers in how many seconds it wants the next one, or None.
-
-    `vital` loops count for the health of the server.
-    """
+    """Something to do every `every_s` seconds. `beat` answers in how many seconds it wants the next one, or None."""
 
     name: str
     every_s: float
     beat: Callable[[], Awaitable[float | None]]
-    vital: bool = True
 
 
 class Beater:
@@ -117,11 +113,6 @@ class Metronome:
         self._beaters = {loop.name: Beater(loop, self._puller(loop.name), monotonic) for loop in loops}
         self._jobs: dict[str, Job] = {}
         self._watch: asyncio.TimerHandle | None = None
-
-    @property
-    def last_tick_age(self) -> float:
-        """Seconds since the vital loop that is furthest behind ended a beat; 0 when there is none."""
-        return max((beater.age_s for beater in self._beaters.values() if beater.loop.vital), default=0.0)
 
     def start(self) -> None:
         """Every loop beats at once, then in its time."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 DONE: Final = "done"
 TIMEOUT: Final = "timeout"
 _TIMERS: Final = ("for", "duration", "until", "timeout")
-_ANCHORS: Final = ("enrollment", "wait")
 
 Reckon = Callable[[Context], datetime]
 

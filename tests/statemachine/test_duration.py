@@ -4,10 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from statemachine.duration import MAX_DURATION, format_duration, parse_duration
+from statemachine.duration import MAX_DURATION, parse_duration
 
 READ: list[tuple[Any, timedelta]] = [
     (0, timedelta()),
@@ -56,16 +54,3 @@ def test_a_duration_is_read(raw: Any, span: timedelta) -> None:
 def test_what_is_no_duration_is_refused(raw: Any) -> None:
     with pytest.raises(ValueError, match=r".{15,}"):
         parse_duration(raw)
-
-
-@given(st.timedeltas(min_value=timedelta(0), max_value=MAX_DURATION))
-def test_a_formatted_duration_reads_back(span: timedelta) -> None:
-    assert abs(parse_duration(format_duration(span)) - span) <= timedelta(microseconds=1)
-
-
-@pytest.mark.parametrize(
-    ("span", "text"),
-    [(timedelta(0), "0s"), (timedelta(days=1, hours=12), "1d 12h"), (timedelta(seconds=90.5), "1m 30.5s")],
-)
-def test_a_duration_is_shown_short(span: timedelta, text: str) -> None:
-    assert format_duration(span) == text

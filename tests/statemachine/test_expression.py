@@ -142,7 +142,6 @@ def test_bare_names_resolve_as_in_templates_or_as_in_trigger_conditions() -> Non
 def test_the_names_an_expression_reads_are_known() -> None:
     expression = compile_expression("contact.source == x && steps['a-b'].output.c > items.filter(i, i.z).size()")
     assert expression.paths == {("contact", "source"), ("x",), ("steps", "a-b", "output", "c"), ("items",)}
-    assert expression.roots == {"contact", "x", "steps", "items"}
     assert expression.reads.contact == {"source", "x", "items"}
 
 

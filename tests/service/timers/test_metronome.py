@@ -134,21 +134,6 @@ async def test_the_age_is_since_the_end_of_the_last_beat(beats: Beats) -> None:
     assert beats.beater.age_s == 0.0
 
 
-async def test_the_age_of_the_metronome_is_that_of_its_slowest_vital_loop() -> None:
-    now = [0.0]
-
-    async def nothing() -> None:
-        return None
-
-    loops = [Loop("a", 1.0, nothing), Loop("b", 1.0, nothing), Loop("daily", 86_400.0, nothing, vital=False)]
-    metronome = Metronome(loops, monotonic=lambda: now[0])
-    now[0] = 7.0
-    await metronome.tick("a")
-    assert metronome.last_tick_age == 7.0
-    await metronome.tick("b")
-    assert metronome.last_tick_age == 0.0
-
-
 @dataclass
 class Report:
     next_in_s: float | None
