@@ -20,14 +20,12 @@ from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, Transit
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import release
 from statemachine.run import CONTINUE, Run
-from statemachine.snapshot import Status
+from statemachine.snapshot import LIVE, Status
 from statemachine.step import EffectStep
 
 PAUSE_POLICIES: Final = ("keep", "remaining", "catch_up")
 """What becomes of deadlines while a run is paused: the same instants, what was left of them, or fired at resume in the
 order in which they and the events fell."""
-
-_LIVE: Final = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING, Status.PAUSED})
 
 
 def on_operator(run: Run, cause: OperatorCause) -> bool:
@@ -87,7 +85,7 @@ def _resume(run: Run, data: Mapping[str, Any]) -> None:
 
 def _cancel(run: Run, data: Mapping[str, Any]) -> None:
     """Always possible while the run lives, with a full history too."""
-    if run.status not in _LIVE:
+    if run.status not in LIVE:
         raise _refusal(run, "cancel")
     run.exit_reason = str(data.get("reason") or "") or None
     leave(run, CANCEL)
@@ -141,13 +139,13 @@ def _refusal(run: Run, operation: str, why: str = "", allowed: tuple[str, ...] |
 
 def _require_movable(run: Run, operation: str) -> None:
     if run.surroundings.held:
-        allowed = ("pause", "cancel") if run.status in _LIVE else ()
+        allowed = ("pause", "cancel") if run.status in LIVE else ()
         raise _refusal(run, operation, "its workflow is paused", allowed)
 
 
 def _require_history(run: Run, operation: str) -> None:
     if run.history_full:
-        allowed = ("cancel",) if run.status in _LIVE else ()
+        allowed = ("cancel",) if run.status in LIVE else ()
         raise _refusal(run, operation, "its history is full", allowed)
 
 
@@ -159,4 +157,4 @@ def _operations(run: Run) -> tuple[str, ...]:
         return ("resume", "cancel")
     if run.status is Status.PENDING:
         return ("cancel",)
-    return ("advance", "pause", "cancel") if run.status in _LIVE else ()
+    return ("advance", "pause", "cancel") if run.status in LIVE else ()

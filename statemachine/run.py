@@ -27,12 +27,13 @@ from statemachine.workflow import Step, Workflow
 CONTINUE: Final = "continue"
 """The name of the deadline of a run that goes on in the next batch."""
 
-_TERMINAL_STATES: Final = {
+TERMINAL_STATES: Final = {
     Status.COMPLETED: COMPLETED,
     Status.FAILED: FAILED,
     Status.EXITED: EXITED,
     Status.CANCELLED: CANCELLED,
 }
+"""The machine's state for each status in which a run has ended."""
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
 _MAX_CONSUMED: Final = 100
 _MAX_REASON: Final = 500
@@ -408,7 +409,7 @@ def name_of(event: Event) -> str:
 
 
 def _state_of(snapshot: Snapshot) -> str:
-    terminal = _TERMINAL_STATES.get(snapshot.status)
+    terminal = TERMINAL_STATES.get(snapshot.status)
     return terminal or snapshot.step or START
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Status(StrEnum):
-    """Where an enrollment is in its life (mission.md, disagreement 9)."""
+    """Where an enrollment is in its life."""
 
     PENDING = "pending"
     RUNNING = "running"

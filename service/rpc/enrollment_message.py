@@ -13,8 +13,8 @@ from service.rpc.moment import write_instant, write_span
 from service.rpc.payload import write_any, write_struct
 from service.storage.enrollment_queries import Counts, EnrollmentRecord
 from service.storage.history_queries import HistoryRow
-from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED
-from statemachine.snapshot import LastError, Snapshot, Status
+from statemachine.run import TERMINAL_STATES
+from statemachine.snapshot import LastError, Status
 from statemachine.workflow import Workflow
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -24,12 +24,7 @@ STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATU
 LEVELS: Final[Mapping[str, int]] = {
     word: LogLevel.Value(f"LOG_LEVEL_{word.upper()}") for word in ("debug", "info", "warn", "error")
 }
-_TERMINALS: Final = {
-    COMPLETED: Status.COMPLETED,
-    FAILED: Status.FAILED,
-    EXITED: Status.EXITED,
-    CANCELLED: Status.CANCELLED,
-}
+_TERMINALS: Final = {state: status for status, state in TERMINAL_STATES.items()}
 _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "step_started": Status.WAITING,
     "waiting": Status.WAITING,
@@ -139,11 +134,6 @@ def write_row_error(row: HistoryRow, message: StepError) -> None:
 def status_after(row: HistoryRow) -> int:
     """The enrollment's status after a line of its history."""
     return STATUSES[_STATUS_AFTER.get(row.kind, Status.RUNNING)]
-
-
-def record_of(snapshot: Snapshot) -> EnrollmentRecord:
-    """A snapshot fresh from the engine, for answers that do without path and task."""
-    return EnrollmentRecord(snapshot, None, snapshot.due_at, None, (), 0, None, None, snapshot.step or "")
 
 
 def _write_trigger(trigger: Mapping[str, Any], message: Enrollment) -> None:
