@@ -1,6 +1,6 @@
 """The condition step: which way to go, decided by what is true now.
 
-A condition never raises: what cannot be evaluated is false (definition.md, Conditions).
+A condition never raises: what cannot be evaluated is false.
 """
 
 from __future__ import annotations

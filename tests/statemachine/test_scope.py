@@ -1,4 +1,4 @@
-"""Every name leads where definition.md says."""
+"""Every name leads where the language says."""
 
 from __future__ import annotations
 

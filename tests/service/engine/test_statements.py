@@ -1,4 +1,4 @@
-"""Statements per batch: a constant number, whatever the size of the batch (performance.md)."""
+"""Statements per batch: a constant number, whatever the size of the batch."""
 
 from __future__ import annotations
 
