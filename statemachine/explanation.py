@@ -13,10 +13,11 @@ from itertools import count
 
 from statemachine.cause import Surroundings, TimerCause
 from statemachine.condition_tree import Trace
+from statemachine.course import WAIT
 from statemachine.decide import allowed_transitions
 from statemachine.event import Event
 from statemachine.intake import NOT_MATCHED, Reception, Roster, Verdict, entry_scope, receive
-from statemachine.run import Run
+from statemachine.run import CONTINUE, Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
@@ -104,9 +105,9 @@ def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     events = dict.fromkeys(case.event for case in step.cases) if step else {}
     if events:
         parts.append(f"an event {' or '.join(events)}")
-    if "wait" in snapshot.deadlines:
-        parts.append(f"{'at the latest ' if events else ''}{snapshot.deadlines['wait'].isoformat(timespec='seconds')}")
-    if "continue" in snapshot.deadlines:
+    if WAIT in snapshot.deadlines:
+        parts.append(f"{'at the latest ' if events else ''}{snapshot.deadlines[WAIT].isoformat(timespec='seconds')}")
+    if CONTINUE in snapshot.deadlines:
         parts.append("its turn to go on")
     return ", ".join(parts) or "an event"
 

@@ -74,8 +74,8 @@ def _try_exits(run: Run, event: Event) -> bool:
     return False
 
 
-def _exits(run: Run, rule: ExitRule, event: Event) -> bool:
-    concerned = not _still_matches(run) if rule.on_mismatch else rule.on == event.type
+def _exits(run: Run, rule: ExitRule, event: Event | None = None) -> bool:
+    concerned = not _still_matches(run) if rule.on_mismatch else event is not None and rule.on == event.type
     return concerned and (rule.when is None or rule.when.test(run.scope))
 
 
@@ -273,7 +273,7 @@ def _catch_up(run: Run, until: datetime) -> None:
 def _mismatched(run: Run) -> bool:
     """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
     for rule in run.workflow_version.exits:
-        if rule.on_mismatch and not _still_matches(run) and (rule.when is None or rule.when.test(run.scope)):
+        if rule.on_mismatch and _exits(run, rule):
             exit_run(run, rule.exit_reason, goal=rule.goal)
             return True
     return False

@@ -16,7 +16,6 @@ from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
-from statemachine.run import with_identity
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -38,7 +37,7 @@ def replay(workflow: Workflow, recorded: Iterable[Mapping[str, Any]]) -> Replaye
     history: list[HistoryEntry] = []
     orders: list[TaskOrder] = []
     for record in recorded:
-        before = snapshot or with_identity(record["enrollment"])
+        before = snapshot or Snapshot(**record["enrollment"])
         decision = _decide_again(workflow, before, record)
         snapshot = decision.snapshot
         history.extend(decision.history)

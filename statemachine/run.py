@@ -7,7 +7,6 @@ say. `freeze` turns it back into plain data.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -20,7 +19,7 @@ from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
-from statemachine.snapshot import LastError, OpenTask, Snapshot, Status
+from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, identity_of
 from statemachine.view import View
 from statemachine.workflow import Step, Workflow
 
@@ -379,7 +378,7 @@ class Run:
         if reads:
             record["reads"] = reads
         if self._snapshot.revision == 0:
-            record["enrollment"] = _identity(self._snapshot)
+            record["enrollment"] = identity_of(self._snapshot)
 
     def _values_read(self) -> dict[str, Any]:
         surroundings = self.surroundings
@@ -413,16 +412,6 @@ def _state_of(snapshot: Snapshot) -> str:
     return terminal or snapshot.step or START
 
 
-def _identity(snapshot: Snapshot) -> dict[str, Any]:
-    """What must be known of an enrollment before its first cause can be decided again."""
-    identity: dict[str, Any] = {"id": snapshot.id, "workflow": snapshot.workflow, "version": snapshot.version}
-    for name in ("contact_id", "entry_key", "priority", "parent_id", "trigger"):
-        value = getattr(snapshot, name)
-        if value:
-            identity[name] = value
-    return identity
-
-
 def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
     if "*" in names:
         data = contact_to_data(contact)
@@ -445,8 +434,3 @@ def _with_path(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> di
         return {**tree, path[0]: value}
     below = tree.get(path[0])
     return {**tree, path[0]: _with_path(below if isinstance(below, Mapping) else {}, path[1:], value)}
-
-
-def with_identity(data: Mapping[str, Any]) -> Snapshot:
-    """The snapshot of an enrollment that has not begun, from what its first history entry recorded."""
-    return replace(Snapshot(data["id"], data["workflow"], data["version"]), **dict(data))

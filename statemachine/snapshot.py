@@ -159,6 +159,16 @@ def last_error_from_data(data: Mapping[str, Any]) -> LastError:
     return LastError(data["step"], data["code"], data["message"], datetime.fromisoformat(data["at"]))
 
 
+def identity_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The fields, JSON-ready, from which `Snapshot(**fields)` is the enrollment as its first cause found it."""
+    identity: dict[str, Any] = {"id": snapshot.id, "workflow": snapshot.workflow, "version": snapshot.version}
+    for name in ("contact_id", "entry_key", "priority", "parent_id", "trigger"):
+        value = getattr(snapshot, name)
+        if value:
+            identity[name] = value
+    return identity
+
+
 _UNSET: Final = object()
 
 
