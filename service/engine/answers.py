@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +32,7 @@ def method_of(command: Command) -> str:
 
 def answer_to_data(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, EnrollAnswer):
-        return {"verdict": asdict(answer.verdict), "snapshot": _snapshot_data(answer.snapshot)}
+        return {"verdict": verdict_to_data(answer.verdict), "snapshot": _snapshot_data(answer.snapshot)}
     if isinstance(answer, OperateAnswer):
         return {"snapshot": _snapshot_data(answer.snapshot)}
     if isinstance(answer, FinishAnswer):
@@ -47,6 +46,18 @@ def answer_to_data(answer: Answer) -> dict[str, Any]:
         "changed": answer.changed,
         "created_at": answer.created_at.isoformat(),
         "updated_at": answer.updated_at.isoformat(),
+    }
+
+
+def verdict_to_data(verdict: Verdict) -> dict[str, Any]:
+    """`Verdict(**data)` reads it back. Not `asdict`: that copies deep, and every event passes here."""
+    return {
+        "workflow": verdict.workflow,
+        "version": verdict.version,
+        "kind": verdict.kind,
+        "enrollment_id": verdict.enrollment_id,
+        "rule": verdict.rule,
+        "step": verdict.step,
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from service.engine.catalog import listens_of
 from service.engine.clock import Clock
@@ -208,9 +208,9 @@ def _locked(transaction: Transaction, tenant: str, key: str, expected_revision: 
     return stored
 
 
-def _changed(transaction: Transaction, clock: Clock, stored: StoredWorkflow, **changes: object) -> StoredWorkflow:
+def _changed(transaction: Transaction, clock: Clock, stored: StoredWorkflow, **changes: Any) -> StoredWorkflow:
     at = clock.read(transaction).wall
-    changed: StoredWorkflow = replace(stored, revision=stored.revision + 1, updated_at=at, **changes)  # type: ignore[arg-type]
+    changed = replace(stored, revision=stored.revision + 1, updated_at=at, **changes)
     save_workflow(transaction, changed)
     return changed
 
