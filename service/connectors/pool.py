@@ -25,7 +25,8 @@ from typing import Final
 
 from service.connectors.connector import Connector, TaskError
 from service.connectors.lines import Lines
-from service.engine.commands import FinishTask
+from service.engine.commands import DEFAULT_TENANT, FinishTask
+from service.engine.results import OUTCOME_UNKNOWN
 from service.storage.tasks import LeasedTask
 from service.tasks.leases import DEFAULT_LEASE, TaskQueue
 from service.tasks.port import TaskEngine
@@ -70,7 +71,7 @@ class LocalPool:
         connectors: Mapping[str, Connector],
         *,
         worker_id: str,
-        tenant: str = "default",
+        tenant: str = DEFAULT_TENANT,
         running: int = 64,
         per_destination: int = 8,
         capacity: int = 256,
@@ -209,7 +210,7 @@ class LocalPool:
             return _failed(task, "unavailable", error.message, retryable=True)
         except Exception:
             _log.exception("task %s: the connector for %s has a defect", task.id, task.type)
-            code = "outcome_unknown" if task.at_most_once else "connector_defect"
+            code = OUTCOME_UNKNOWN if task.at_most_once else "connector_defect"
             return _failed(task, code, "the connector failed unexpectedly; the server's log says more", retryable=True)
         return FinishTask(
             task.tenant_id,

@@ -15,6 +15,7 @@ from service.rpc.moment import read_span, write_instant
 from service.rpc.payload import read_struct, write_any
 from service.rpc.repeats import body_hash, request_key
 from service.storage.tasks import LeasedTask
+from service.tasks.leases import MAX_LEASE, MIN_LEASE
 from statemachine.cause import TaskFailure
 from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.limits import MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES
@@ -23,8 +24,6 @@ STATUSES: Final[Mapping[str, int]] = {
     name.removeprefix("TASK_STATUS_").lower(): number for name, number in TaskStatus.items() if number
 }
 STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
-LEAST_LEASE: Final = timedelta(seconds=1)
-MOST_LEASE: Final = timedelta(hours=1)
 _MAX_CODE_BYTES: Final = 128
 _MAX_MESSAGE_BYTES: Final = 2048
 _MAX_BACKOFF: Final = timedelta(hours=24)
@@ -63,7 +62,7 @@ def read_lease(message: Any, place: str, default: timedelta) -> timedelta:
     """The `lease` of a request: 1 s to 1 h. Raises InvalidInput."""
     if not message.HasField("lease"):
         return default
-    return read_span(message.lease, place, least=LEAST_LEASE, most=MOST_LEASE)
+    return read_span(message.lease, place, least=MIN_LEASE, most=MAX_LEASE)
 
 
 def read_token(text: str, place: str = "lease_token") -> int:

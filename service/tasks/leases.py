@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from service.engine.commands import FinishTask
+from service.engine.results import LEASE_EXPIRED
 from service.storage.database import Transaction
 from service.storage.tasks import (
     LeasedTask,
@@ -214,7 +215,7 @@ class TaskQueue:
 
 def _expired(task: LeasedTask) -> FinishTask:
     holder = f"worker {task.worker_id!r}" if task.worker_id else "the worker"
-    failure = TaskFailure("lease_expired", f"{holder} let the lease of attempt {task.attempt} run out", retryable=True)
+    failure = TaskFailure(LEASE_EXPIRED, f"{holder} let the lease of attempt {task.attempt} run out", retryable=True)
     return FinishTask(task.tenant_id, task.id, task.lease_token, failure=failure)
 
 
