@@ -31,8 +31,8 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import load_past, load_runs
 from service.storage.events import Repeat, load_repeats, look_back
-from service.storage.task_batch import contacts_of_runs, tasks_by_id
-from service.storage.tasks import LeasedTask
+from service.storage.task_batch import contacts_of_runs
+from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
 from statemachine.intake import Past

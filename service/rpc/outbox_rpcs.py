@@ -12,7 +12,7 @@ from service.rpc.moment import write_instant
 from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.payload import write_struct
 from service.rpc.rooms import Rooms
-from service.storage.outbox_queries import StoredMessage, list_messages
+from service.storage.message_queries import StoredMessage, list_messages
 
 
 class OutboxRpcs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from statewright.v1 import (
     CompleteBatchRequest,
@@ -41,13 +41,10 @@ from service.rpc.task_message import (
     read_token,
     write_task,
 )
-from service.storage.task_queries import tasks_by_id
-from service.storage.tasks import LeasedTask, TaskFilter, get_task, list_tasks
-from service.tasks.leases import DEFAULT_LEASE, DEFAULT_WAIT
+from service.storage.tasks import LeasedTask, TaskFilter, get_task, list_tasks, tasks_by_id
+from service.tasks.leases import DEFAULT_LEASE, DEFAULT_WAIT, MAX_QUEUES, MAX_TASKS, MAX_WAIT
 from statemachine.errors import InvalidInput, WorkflowError
 
-_MAX_WAIT: Final = timedelta(seconds=60)
-_MAX_TASKS: Final = 500
 R = TypeVar("R", CompleteResponse, FailResponse, ThrowResponse)
 
 
@@ -59,11 +56,11 @@ class TaskRpcs:
 
     async def poll(self, request: PollRequest) -> PollResponse:
         check_queues("", request.queues, request.worker_id)
-        if not 0 <= request.max_tasks <= _MAX_TASKS:
+        if not 0 <= request.max_tasks <= MAX_TASKS:
             raise InvalidInput("max_tasks must be 1 to 500", [("max_tasks", "1 to 500, or nothing for 1")])
         wait = DEFAULT_WAIT
         if request.HasField("wait"):
-            wait = read_span(request.wait, "wait", least=timedelta(0), most=_MAX_WAIT)
+            wait = read_span(request.wait, "wait", least=timedelta(0), most=MAX_WAIT)
         lease = read_lease(request, "lease", DEFAULT_LEASE)
         queues = list(request.queues)
         with self._rooms.waiting_for(queues):
@@ -154,14 +151,16 @@ class TaskRpcs:
         return await self._engine.read(lambda transaction: get_task(transaction, DEFAULT_TENANT, task_id))
 
     async def _read_tasks(self, task_ids: Sequence[str]) -> dict[str, LeasedTask]:
-        return await self._engine.read(lambda transaction: tasks_by_id(transaction, DEFAULT_TENANT, task_ids))
+        ids = [{"tenant_id": DEFAULT_TENANT, "id": task_id} for task_id in task_ids]
+        found = await self._engine.read(lambda transaction: tasks_by_id(transaction, ids))
+        return {task.id: task for task in found.values()}
 
 
 def check_queues(place: str, queues: Any, worker_id: str) -> None:
-    """1 to 100 queues and a worker's name. Raises InvalidInput."""
+    """1 to MAX_QUEUES queues and a worker's name. Raises InvalidInput."""
     violations = Violations()
-    if not 1 <= len(queues) <= 100:
-        violations.add(f"{place}queues", "1 to 100 queues")
+    if not 1 <= len(queues) <= MAX_QUEUES:
+        violations.add(f"{place}queues", f"1 to {MAX_QUEUES} queues")
     for index, queue in enumerate(queues):
         violations.name(f"{place}queues[{index}]", queue, required=True)
     violations.name(f"{place}worker_id", worker_id, required=True)

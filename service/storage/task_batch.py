@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Transaction
-from service.storage.tasks import TASK_COLUMNS, TASK_FIELDS, LeasedTask, task_of
+from service.storage.tasks import TASK_COLUMNS, TASK_FIELDS, LeasedTask
 
 _TYPES: Final = {
     "version": "int",
@@ -60,17 +60,6 @@ def leased(task: LeasedTask, worker_id: str, until: datetime) -> LeasedTask:
 
 def task_row(task: LeasedTask) -> dict[str, Any]:
     return asdict(task)
-
-
-def tasks_by_id(transaction: Transaction, ids: list[dict[str, str]]) -> dict[tuple[str, str], LeasedTask]:
-    """The tasks of these ids, unlocked: the write checks that their leases still hold."""
-    columns = ", ".join(f"t.{name}" for name in TASK_FIELDS)
-    rows = transaction.rows(
-        f"select {columns} from {{rows:ids; tenant_id text, id text}} "
-        "join tasks as t on t.tenant_id = r.tenant_id and t.id = r.id",
-        ids=ids,
-    )
-    return {(task.tenant_id, task.id): task for task in map(task_of, rows)}
 
 
 def contacts_of_runs(transaction: Transaction, ids: list[dict[str, str]]) -> dict[tuple[str, str], str | None]:

@@ -200,6 +200,17 @@ def get_task(transaction: Transaction, tenant: str, task_id: str) -> LeasedTask:
     return task_of(row)
 
 
+def tasks_by_id(transaction: Transaction, ids: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], LeasedTask]:
+    """Tasks by (tenant, id), unlocked; `ids` are rows of `tenant_id` and `id`, unknown ones are left out."""
+    columns = ", ".join(f"t.{name}" for name in TASK_FIELDS)
+    rows = transaction.rows(
+        f"select {columns} from {{rows:ids; tenant_id text, id text}} "
+        "join tasks as t on t.tenant_id = r.tenant_id and t.id = r.id",
+        ids=ids,
+    )
+    return {(task.tenant_id, task.id): task for task in map(task_of, rows)}
+
+
 def list_tasks(
     transaction: Transaction, tenant: str, wanted: TaskFilter, *, limit: int, before: str | None = None
 ) -> list[LeasedTask]:
