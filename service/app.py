@@ -2,9 +2,9 @@
 
     database → schema → clock → engine → task queue → local pools → gRPC → http → metronome
 
-On SIGTERM or SIGINT the health turns
-NOT_SERVING at once, nothing new is taken, what is in flight gets `drain_timeout_s` to finish, leases go back, and the
-process ends with 0 (promise P11). Nobody imports this module but the command line and tests.
+On SIGTERM or SIGINT the health turns NOT_SERVING at once, nothing new is taken, what is in flight gets
+`drain_timeout_s` to finish, leases go back, and the process ends with 0 (promise P11). Nobody imports this module but
+the command line and tests.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from statemachine.condition_tree import Trace
 from statemachine.course import WAIT
 from statemachine.decide import allowed_transitions
 from statemachine.event import Event
-from statemachine.intake import NOT_MATCHED, Reception, Roster, Verdict, entry_scope, receive
+from statemachine.intake import BLOCKED, ENROLLED, NOT_MATCHED, Reception, Roster, Verdict, entry_scope, receive
 from statemachine.run import CONTINUE, Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
@@ -55,7 +55,7 @@ def explain_run(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundin
     """`queue` is where its open task waits, if it has one."""
     waiting_for = _waits(workflow, snapshot, queue)
     return RunAccount(
-        _reason(workflow, snapshot, waiting_for, held=surroundings.held),
+        _reason(snapshot, waiting_for, held=surroundings.held),
         waiting_for,
         _since(snapshot),
         snapshot.due_at,
@@ -74,13 +74,13 @@ def _entry_account(
     found = [
         verdict
         for verdict in reception.verdicts
-        if verdict.workflow == workflow.key and verdict.kind in ("ENROLLED", "BLOCKED", NOT_MATCHED)
+        if verdict.workflow == workflow.key and verdict.kind in (ENROLLED, BLOCKED, NOT_MATCHED)
     ]
     nobody = Verdict(workflow.key, workflow.version, NOT_MATCHED, rule=f"no trigger listens for {event.type}")
     return EntryAccount(workflow, found[-1] if found else nobody, traces)
 
 
-def _reason(workflow: Workflow, snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
+def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
     step = f"step {snapshot.step!r}" if snapshot.step else "no step"
     if snapshot.status is Status.PAUSED:
         return f"An operator paused it at {step}; it goes on when it is resumed."

@@ -147,7 +147,7 @@ def trigger_data(event: Event, trigger_id: str) -> dict[str, Any]:
 
 
 def entry_block(
-    workflow: Workflow, entry_key: str, past: Past, live: Sequence[Snapshot], event: Event, now: datetime, paused: bool
+    workflow: Workflow, past: Past, live: Sequence[Snapshot], event: Event, now: datetime, paused: bool
 ) -> str | None:
     """The rule that keeps the contact out of the workflow, or None."""
     rules = workflow.entry
@@ -237,7 +237,7 @@ class _Reception:
         ]
         past = self.past.get((workflow.key, key), Past())
         paused = workflow.key in self.roster.paused
-        block = entry_block(workflow, key, past, live, self.event, self.now, paused)
+        block = entry_block(workflow, past, live, self.event, self.now, paused)
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)
         if workflow.entry.reentry == "restart":

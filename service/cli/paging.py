@@ -31,14 +31,13 @@ def answer_page(
     row: Callable[[Any], Sequence[Any]],
     *,
     empty: str,
-    shape: Callable[[Any], dict[str, Any]] = plain,
 ) -> None:
     """Asks for a page (all of them with `--all`) and prints what is in `field`: {"<field>": […], "next_page_token"}."""
     request.page_size, request.page_token = page["limit"], page["page_token"]
     last, read = pages(session, method, request, every=page["every"])
     found = [item for response in read for item in getattr(response, field)]
     if session.json:
-        print_json({field: [shape(item) for item in found], "next_page_token": last.next_page_token})
+        print_json({field: [plain(item) for item in found], "next_page_token": last.next_page_token})
         return
     print_table(columns, [row(item) for item in found], empty=empty)
     if last.next_page_token:

@@ -41,6 +41,7 @@ _OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     # A little over the published limit, so that the border can say which limit it was.
     ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 8 * MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 1_000),
     ("grpc.max_metadata_size", 8 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
     # Dead peers are noticed; clients may ask for signs of life every 10 s, also while nothing is under way.
@@ -52,7 +53,8 @@ _OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
-
+_MAX_CALLS: Final = 10_000
+"""How many calls may be under way, over all connections."""
 _LAST_CALLS_S: Final = 0.2
 
 
@@ -105,23 +107,13 @@ def build_server(
     *,
     reflection_on: bool = True,
     reuse_port: bool = False,
-    credentials: grpc.ServerCredentials | None = None,
-    max_calls: int = 10_000,
-    max_concurrent_streams: int = 1_000,
 ) -> RpcServer:
     """A server bound to `host:port` (port 0: any), not yet started. Call it inside the running loop.
 
-    `max_calls` bounds the calls under way; `max_concurrent_streams` those of one connection. `reuse_port` lets several
-    processes share the port. Raises Unavailable when the address is taken.
+    `reuse_port` lets several processes share the port. Raises Unavailable when the address is taken.
     """
-    server = grpc.aio.server(
-        options=[
-            *_OPTIONS,
-            ("grpc.so_reuseport", int(reuse_port)),
-            ("grpc.max_concurrent_streams", max_concurrent_streams),
-        ]
-    )
-    border = Border(max_calls=max_calls)
+    server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))])
+    border = Border(max_calls=_MAX_CALLS)
     for service, kinds in _SERVICES.items():
         server.add_generic_rpc_handlers((border.handler(service, tuple(kind(rooms) for kind in kinds)),))
     checks = health.aio.HealthServicer()
@@ -129,14 +121,12 @@ def build_server(
     if reflection_on:
         names = [service.full_name for service in _SERVICES]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    return RpcServer(server, _bound_port(server, address, credentials), checks, border, rooms.leaving)
+    return RpcServer(server, _bound_port(server, address), checks, border, rooms.leaving)
 
 
-def _bound_port(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+def _bound_port(server: grpc.aio.Server, address: str) -> int:
     try:
-        if credentials is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, credentials)
+        return server.add_insecure_port(address)
     except RuntimeError as error:
         raise Unavailable(f"cannot listen on {address}: {error}") from error
 

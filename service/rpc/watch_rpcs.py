@@ -137,7 +137,7 @@ class WatchRpcs:
             return position_after(transaction, request.after_sequence)
         if target == "enrollment_id":
             return (last_sequence(transaction, DEFAULT_TENANT, request.enrollment_id),)
-        return latest_position(transaction, DEFAULT_TENANT, self._settled_before(transaction)[0])
+        return latest_position(transaction, self._settled_before(transaction)[0])
 
     def _require_target(self, transaction: Transaction, request: EnrollmentServiceWatchRequest, target: str) -> None:
         if target == "enrollment_id":

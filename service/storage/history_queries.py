@@ -153,7 +153,7 @@ def watch_workflow(
     return [_watch_row(row) for row in rows]
 
 
-def latest_position(transaction: Transaction, tenant: str, now: datetime) -> tuple[str | int, ...]:
+def latest_position(transaction: Transaction, now: datetime) -> tuple[str | int, ...]:
     """The position after which everything is new: the last row id on SQLite, an instant on PostgreSQL."""
     if transaction.kind == "sqlite":
         row = transaction.row("select coalesce(max(rowid), 0) from history")
