@@ -156,7 +156,6 @@ class StepFailed(WorkflowError):  # noqa: N818
 
     reason = "STEP_FAILED"
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message, code=code)
         self.code = code
-        self.retryable = retryable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from statemachine.condition_tree import Condition, Report, Trace
@@ -17,7 +17,7 @@ from statemachine.path import Path
 from statemachine.scope import Scope, contact_fields
 from statemachine.step import Reads
 from statemachine.template import TemplateError, Value, compile_value
-from statemachine.values import OPERATORS, Operator, equal
+from statemachine.values import OPERATORS, Operator, as_instant, equal
 
 KEPT_EVENTS: Final = timedelta(days=400)
 """How far back events are kept by default: the look-back when the moment is only known at the test."""
@@ -127,7 +127,7 @@ def _since(raw: Any, path: Path, report: Report) -> Since:
         return _SINCE_ENROLLMENT
     if not value.constant:
         return Since(lambda scope: _resolved_instant(value, scope), KEPT_EVENTS, value.paths)
-    instant = _instant(raw)
+    instant = as_instant(raw)
     if instant is not None:
         return Since(lambda _: instant, KEPT_EVENTS)
     if not isinstance(raw, str):
@@ -138,28 +138,17 @@ def _since(raw: Any, path: Path, report: Report) -> Since:
 
 def _resolved_instant(value: Value, scope: Scope) -> datetime | None:
     try:
-        return _instant(resolved(value, scope)) or _enrolled(scope)
+        return as_instant(resolved(value, scope)) or _enrolled(scope)
     except StepFailed:
         return _enrolled(scope)
 
 
 def _enrolled(scope: Scope) -> datetime | None:
     """The start of the run; None outside of one."""
-    return _instant(scope.enrollment.get("started_at"))
+    return as_instant(scope.enrollment.get("started_at"))
 
 
 _SINCE_ENROLLMENT: Final = Since(_enrolled)
-
-
-def _instant(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _is(event: Event, kind: EventName) -> bool:

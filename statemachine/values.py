@@ -81,7 +81,7 @@ def equal(left: Any, right: Any, depth: int = 0) -> bool:
     if isinstance(left, (list, tuple, Mapping)):
         return depth < _MAX_DEPTH and _same_parts(left, right, depth + 1)
     if isinstance(left, datetime) or isinstance(right, datetime):
-        return _instant(left) is not None and _instant(left) == _instant(right)
+        return as_instant(left) is not None and as_instant(left) == as_instant(right)
     return _same_numbers(left, right)
 
 
@@ -110,7 +110,8 @@ def _same_parts(left: Any, right: Any, depth: int) -> bool:
     )
 
 
-def _instant(value: Any) -> datetime | None:
+def as_instant(value: Any) -> datetime | None:
+    """An aware datetime of a datetime or ISO 8601 text, in UTC where it names no zone; None for anything else."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -127,7 +128,7 @@ def order(left: Any, right: Any) -> int | None:
     if first is not None and second is not None:
         return (first > second) - (first < second) if first == first and second == second else None
     if isinstance(left, datetime) or isinstance(right, datetime):
-        early, late = _instant(left), _instant(right)
+        early, late = as_instant(left), as_instant(right)
         return None if early is None or late is None else (early > late) - (early < late)
     if isinstance(left, str) and isinstance(right, str):
         return (left > right) - (left < right)

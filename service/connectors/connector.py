@@ -23,7 +23,8 @@ class TaskError(StepFailed):
     """The attempt failed. `retryable` says that another may help; `retry_after_s` is what the other side asked for."""
 
     def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after_s: float | None = None) -> None:
-        super().__init__(code, message, retryable=retryable)
+        super().__init__(code, message)
+        self.retryable = retryable
         self.retry_after_s = retry_after_s
 
 
