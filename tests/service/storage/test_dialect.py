@@ -27,11 +27,6 @@ def test_locks_are_left_out_where_there_is_one_writer() -> None:
     assert render("sqlite", sql).strip() == "select 1 from t"
 
 
-def test_json_marks_are_casts_on_postgresql_alone() -> None:
-    assert render("postgresql", "select {json:x}") == "select (x)::json"
-    assert render("sqlite", "select {json:x}") == "select x"
-
-
 def test_a_set_of_rows_is_one_parameter_on_both() -> None:
     sql = "select a, b from {rows:p; a text, b int}"
     assert render("postgresql", sql) == ("select a, b from json_to_recordset(cast(%(p)s as json)) as r(a text, b int)")
