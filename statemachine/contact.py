@@ -1,4 +1,4 @@
-"""A contact: who a journey is about. Immutable; every change makes a new one."""
+"""A contact: whom events and enrollments are about. Immutable; every change makes a new one."""
 
 from __future__ import annotations
 
