@@ -7,6 +7,7 @@ from statewright.v1 import DatabaseKind, GetServerInfoRequest, GetServerInfoResp
 from service.engine.commands import DEFAULT_TENANT
 from service.rpc.moment import write_instant, write_span
 from service.rpc.rooms import Rooms
+from service.storage.audit import audit_liveness
 from service.storage.database import Transaction
 from service.storage.server_queries import (
     QueueStatus,
@@ -30,6 +31,7 @@ class AdminRpcs:
         engine, facts = self._rooms.engine, self._rooms.facts
         times = engine.clock.read(transaction)
         health = read_health(transaction, times.workflow)
+        liveness = audit_liveness(transaction, workflow_now=times.workflow, wall_now=times.wall, rate=engine.clock.rate)
         response = GetServerInfoResponse()
         info: ServerInfo = response.server_info
         info.version = facts.version
@@ -42,8 +44,8 @@ class AdminRpcs:
         write_instant(times.workflow, info.workflow_time)
         write_instant(times.wall, info.wall_time)
         info.live_enrollments = health.live
-        info.stuck_enrollments = health.stuck
-        info.quarantined_enrollments = health.quarantined
+        info.stuck_enrollments = liveness.stuck
+        info.quarantined_enrollments = liveness.quarantined
         if health.oldest_due_at is not None:
             write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
         for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):

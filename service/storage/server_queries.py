@@ -1,35 +1,20 @@
-"""What operators ask of the whole store: how much lives in it, what is stuck, how late the timers are."""
+"""What operators ask of the whole store: how much lives in it, how late the timers are, who serves its queues."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from service.storage.database import Transaction
 from service.storage.dialect import instant, instant_text
 from service.storage.tables import LIVE_SQL
 
-_LIVE: Final = LIVE_SQL.replace("status", "e.status")
-_OPEN_TASK: Final = (
-    "exists (select 1 from tasks as t where t.tenant_id = e.tenant_id and t.id = e.task_id "
-    "and t.status in ('ready', 'leased'))"
-)
-_STUCK: Final = f"""
-{_LIVE} and e.status <> 'paused' and e.due_at is null and e.open_children = 0 and not {_OPEN_TASK}
-and (e.status <> 'waiting' or e.waiting_for is null or cast(e.waiting_for as text) in ('[]', 'null'))
-and e.quarantined_at is null"""
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`stuck` is the liveness audit (promise P5): live enrollments without timer, task, child or event to move them.
-    `oldest_due_at` is the earliest timer that has passed, in workflow time.
-    """
+    """`oldest_due_at` is the earliest timer that has passed, in workflow time."""
 
     live: int
-    stuck: int
-    quarantined: int
     oldest_due_at: datetime | None
 
 
@@ -48,14 +33,12 @@ class QueueStatus:
 def read_health(transaction: Transaction, now: datetime) -> Health:
     """`now` is workflow time."""
     row = transaction.row(
-        f"select (select count(*) from enrollments as e where {_LIVE}), "
-        f"(select count(*) from enrollments as e where {_STUCK}), "
-        f"(select count(*) from enrollments as e where {_LIVE} and e.quarantined_at is not null), "
+        f"select (select count(*) from enrollments where {LIVE_SQL}), "
         "(select min(e.due_at) from enrollments as e where e.due_at <= :now and e.quarantined_at is null)",
         now=instant_text(now),
     )
     assert row is not None
-    return Health(int(row[0]), int(row[1]), int(row[2]), instant(row[3]))
+    return Health(int(row[0]), instant(row[1]))
 
 
 def queue_statuses(transaction: Transaction, tenant: str, now: datetime) -> list[QueueStatus]:
