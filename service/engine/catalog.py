@@ -111,7 +111,7 @@ class Catalog:
 def compile_stored(stored: StoredVersion) -> Workflow:
     return compile_workflow(
         stored.source,
-        format=stored.format,  # type: ignore[arg-type]
+        format=stored.format,
         key=stored.workflow,
         name=stored.name,
         lenient=stored.lenient,

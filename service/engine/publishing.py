@@ -160,7 +160,7 @@ def _publish_again(
 def _new_version(
     request: Publication,
     workflow: Workflow,
-    source_format: str,
+    source_format: Format,
     stored: StoredWorkflow | None,
     source_hash: str,
     clock: Clock,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from service.storage.database import Row, Transaction
 from service.storage.dialect import dump, instant, instant_text, load
+from statemachine.reader import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class StoredVersion:
     tenant: str
     workflow: str
     version: int
-    format: str
+    format: Format
     source: str
     source_hash: str
     name: str
