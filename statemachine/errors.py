@@ -126,7 +126,7 @@ class StaleLease(PreconditionFailed):
 
 
 class WorkflowPaused(PreconditionFailed):
-    """The workflow takes no new enrollments while it is paused."""
+    """The workflow is paused: it takes no new enrollments, and its runs do not move."""
 
     reason = "WORKFLOW_PAUSED"
 

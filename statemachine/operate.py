@@ -16,7 +16,7 @@ from statemachine.course import (
     set_run_deadline,
     settle_failure,
 )
-from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused
+from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import release
 from statemachine.run import CONTINUE, Run
@@ -139,8 +139,11 @@ def _refusal(run: Run, operation: str, why: str = "", allowed: tuple[str, ...] |
 
 def _require_movable(run: Run, operation: str) -> None:
     if run.surroundings.held:
-        allowed = ("pause", "cancel") if run.status in LIVE else ()
-        raise _refusal(run, operation, "its workflow is paused", allowed)
+        raise WorkflowPaused(
+            f"{operation} is not possible now: its workflow is paused; resume the workflow first, or cancel the run",
+            workflow=run.workflow,
+            enrollment_id=run.enrollment_id,
+        )
 
 
 def _require_history(run: Run, operation: str) -> None:

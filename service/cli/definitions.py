@@ -153,7 +153,11 @@ def _report_published(session: Session, file: str, source: str, response: Any) -
 @click.command(cls=Verb)
 @click.argument("target", metavar="FILE|KEY")
 @click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
-@click.option("--counts", is_flag=True, help="Write at each step how many enrollments rest there. Only with KEY.")
+@click.option(
+    "--counts/--no-counts",
+    default=None,
+    help="Write at each step how many enrollments rest there: the default for a KEY.",
+)
 @click.option("--version", type=click.IntRange(min=1), help="Default: the active one. Only with KEY.")
 @click.option("--enrollment", default="", metavar="ID", help="Highlight its path. Only with KEY.")
 @click.option("--lenient", is_flag=True, help="As in publish. Only with FILE.")
@@ -173,7 +177,8 @@ def render(session: Session, target: str, form: str, output: Path | None, **give
         _only_with_key(given)
         request.source = _decoded(session, target)
     else:
-        request.key, request.with_counts, request.enrollment_id = target, given["counts"], given["enrollment"]
+        request.key, request.enrollment_id = target, given["enrollment"]
+        request.with_counts = given["counts"] is not False
         if given["version"]:
             request.version = given["version"]
     response = session.call(session.client.workflows.Render, request)

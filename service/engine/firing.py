@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.engine.ledger import Ledger
-from service.engine.loading import Room, want_events
+from service.engine.loading import ContactKey, Room, want_events
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due
@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 MAX_FAILURES: Final = 5
 _BACKOFF: Final = timedelta(seconds=1)
-
-ContactKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)

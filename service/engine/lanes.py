@@ -64,7 +64,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class FireTimers:
-    """Ask a lane to claim and fire due timers until none is left, then tell."""
+    """Ask a lane to claim and fire one batch of due timers, then tell."""
 
     answer: Callable[[Fired | Exception], None]
 

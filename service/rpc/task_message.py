@@ -108,15 +108,18 @@ def read_fail(request: FailRequest) -> FinishTask:
 
 
 def read_throw(request: ThrowRequest) -> FinishTask:
-    """A business error is an outcome; its code and message go into the output beside the data."""
+    """A business error takes an outcome, its code and message in the output beside the data; or `error`, as a failure
+    that is never repeated."""
     _check_answer(request, "")
     data = _payload(request, "data", "", MAX_OUTPUT_BYTES) or {}
+    outcome = request.outcome or "error"
     return FinishTask(
         DEFAULT_TENANT,
         request.task_id,
         read_token(request.lease_token),
-        request.outcome or "error",
+        outcome,
         {"code": request.code, "message": request.message, **data},
+        failure=TaskFailure(request.code, request.message, retryable=False) if outcome == "error" else None,
         request_id=request_key(request.request_id),
         body_hash=body_hash(request),
     )

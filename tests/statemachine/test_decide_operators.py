@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statemachine.errors import InvalidInput, LimitExceeded, TransitionRefused
+from statemachine.errors import InvalidInput, LimitExceeded, TransitionRefused, WorkflowPaused
 from tests.statemachine.simulation import START, Simulation, compiled
 
 Step = dict[str, Any]
@@ -81,7 +81,7 @@ class TestAdvance:
     def test_nothing_moves_while_the_workflow_is_paused(self, operation: str) -> None:
         simulation = failed(task()) if operation == "retry" else started(rest())
         simulation.pause_workflow()
-        with pytest.raises(TransitionRefused, match="its workflow is paused"):
+        with pytest.raises(WorkflowPaused, match="its workflow is paused"):
             simulation.operate(operation, transition="done")
 
 

@@ -93,6 +93,17 @@ async def test_a_business_error_is_an_outcome_and_takes_its_branch(client: Async
     assert (await get(client, run)).path == ["work", "sorry"]
 
 
+async def test_a_business_error_without_an_outcome_fails_the_step_with_its_code(client: AsyncClient) -> None:
+    (run,) = await ordered(client)
+    (task,) = await poll(client)
+    request = ThrowRequest(task_id=task.id, lease_token=task.lease_token, code="card_declined", message="no funds")
+    answer = await client.tasks.Throw(request, timeout=10)
+    error = (await get(client, run)).last_error
+    assert (answer.task.status, error.code, error.message) == (
+        TaskStatus.TASK_STATUS_FAILED, "card_declined", "no funds",
+    )  # fmt: skip
+
+
 async def test_a_failed_attempt_is_repeated_and_then_the_run_fails(client: AsyncClient) -> None:
     (run,) = await ordered(client)
     for attempt in (1, 2):
