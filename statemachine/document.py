@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from statemachine.calendar import find_zone, zone_names
 from statemachine.duration import parse_duration
+from statemachine.keys import REQUIRED, AnyCondition, EventType, Shape, Template, about
 from statemachine.names import did_you_mean, snake_case
 from statemachine.problem import CODES, Path, Problems
 
@@ -71,13 +72,13 @@ def _custom(code: Literal["bad_duration", "bad_timezone", "bad_name"], message: 
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Zone = Annotated[str, BeforeValidator(_zone)]
-Name = Annotated[str, BeforeValidator(_name)]
-Variable = Annotated[str, BeforeValidator(_variable)]
-Label = Annotated[str, BeforeValidator(_label)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), Shape("duration")]
+Zone = Annotated[str, BeforeValidator(_zone), Shape("zone")]
+Name = Annotated[str, BeforeValidator(_name), Shape("name")]
+Variable = Annotated[str, BeforeValidator(_variable), Shape("variable")]
+Label = Annotated[str, BeforeValidator(_label), Shape("label")]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Target = Annotated[str, BeforeValidator(_label)]
+Target = Annotated[str, BeforeValidator(_label), Shape("target")]
 
 
 class Part(BaseModel):
@@ -89,84 +90,139 @@ class Part(BaseModel):
 
 
 class TriggerPart(Part):
-    type: str
-    id: Name | None = None
-    config: dict[str, Any] | None = None
-    conditions: Any = None
-    key: Any = None
-    enabled: bool = True
+    """What lets a contact in: an event of this type."""
+
+    type: EventType = about("The event's type; known aliases are understood.", "contact_created", default=REQUIRED)
+    id: Name | None = about("The trigger's name. Default: trigger_1, trigger_2, …", "from_ads")
+    config: dict[str, Any] | None = about(
+        "Words that the event's data must equal. `keyword`, `from` and `to` have a meaning of their own.",
+        {"tag": "vip"},
+        {"keyword": ["help", "call me"]},
+    )
+    conditions: AnyCondition = about(
+        "What must hold for the contact and the event. A list means all of them.",
+        [{"field": "source", "operator": "equals", "value": "facebook_ad"}],
+    )
+    key: Template = about("One live enrollment per value of this template instead of per contact.",
+                          "{{trigger.data.order_id}}")  # fmt: skip
+    enabled: bool = about("`false`: the trigger enrols nobody.", False, default=True)
 
 
 class EntryPart(Part):
+    """Who may enter, and how often."""
+
     later: ClassVar[tuple[str, ...]] = ("grace", "conflict")
-    reentry: Literal["never", "after_exit", "always", "restart"] = "after_exit"
-    cooldown: Duration | None = None
-    max_entries: Count | None = None
-    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
-    key: Any = None
+    reentry: Literal["never", "after_exit", "always", "restart"] = about(
+        "Whether a contact may enter again: never; after the last run has ended; even beside a live run; or by ending "
+        "the live run.",
+        "never",
+        default="after_exit",
+    )
+    cooldown: Duration | None = about("How long after the end of the last run a contact may enter again.", "7d")
+    max_entries: Count | None = about("How often a contact may enter in all.", 3)
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = about(
+        "The turn among workflows that take the same event: higher first.", 10, default=0
+    )
+    key: Template = about("A template for all triggers: the rules count per contact and key.",
+                          "{{trigger.data.cart_id}}")  # fmt: skip
 
 
 class LimitsPart(Part):
+    """How long and how far a run may go."""
+
     later: ClassVar[tuple[str, ...]] = ("max_concurrent", "per_minute", "over_limit", "max_execution")
-    max_duration: Duration | None = None
-    max_transitions: Count | None = None
+    max_duration: Duration | None = about("A run older than this fails.", "90d")
+    max_transitions: Count | None = about("A run that makes more transitions fails.", 200)
 
 
 class ExitPart(Part):
-    on: str | None = None
-    reason: str | None = None
-    goal: str | None = None
-    when: Any = None
-    on_mismatch: bool = False
+    """A rule by which a run leaves early: `on` an event, or `on_mismatch`."""
+
+    on: EventType | None = about("The type of the event that ends the run.", "order_placed")
+    reason: str | None = about("The run's exit reason. Default: goal:<goal>, else the event's type.", "unsubscribed")
+    goal: str | None = about("The name of a goal that was reached.", "purchase")
+    when: AnyCondition = about("A condition that must hold too; `event.*` is the event.", "event.data.total > 0")
+    on_mismatch: bool = about(
+        "`true`: leave when the trigger conditions by which the run entered hold no longer.", True, default=False
+    )
 
 
 class RetryPart(Part):
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] | None = None
-    max_retries: Annotated[int, Field(ge=0, le=999)] | None = None
-    backoff: Duration | None = None
-    factor: Annotated[float, Field(ge=1, le=100)] | None = None
-    max_backoff: Duration | None = None
-    jitter: Literal["full", "none"] | None = None
+    """How failed attempts of a task are repeated."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] | None = about("Attempts in all, the first included.", 4)
+    max_retries: Annotated[int, Field(ge=0, le=999)] | None = about("Attempts after the first one.", 3)
+    backoff: Duration | None = about("The delay before the second attempt.", "1s")
+    factor: Annotated[float, Field(ge=1, le=100)] | None = about("How the delay grows from attempt to attempt.", 2)
+    max_backoff: Duration | None = about("The longest delay.", "5m")
+    jitter: Literal["full", "none"] | None = about(
+        "`full`: a random share of the delay; `none`: exactly the delay.", "full"
+    )
 
 
 class StepPart(Part):
+    """One step of the workflow."""
+
     later: ClassVar[tuple[str, ...]] = ("compensate", "urgent", "sending")
     also: ClassVar[Mapping[str, str]] = {"output_variable": "output"}
-    id: Name
-    type: str
-    name: str | None = None
-    config: Any = None
-    next: Target | None = None
-    branches: Any = None
-    when: Any = None
-    retry: Any = None
-    timeout: Duration | None = None
-    on_error: Target | None = None
-    output: Variable | None = None
-    crash_policy: Literal["at_least_once", "at_most_once"] | None = None
-    true_steps: Any = None
-    false_steps: Any = None
+    id: Name = about("The step's unique name. `end` is reserved.", "send_welcome", default=REQUIRED)
+    type: Annotated[str, Shape("step_type")] = about("What the step does.", "send_sms", "wait", default=REQUIRED)
+    name: str | None = about("What people call the step.", "Welcome message")
+    config: Any = about("What the step's type needs.", {"for": "1d"})
+    next: Target | None = about("The step that follows; `end` completes the run. Default: the step below.", "end")
+    branches: Annotated[Any, Shape("branches")] = about(
+        "Outcome → id of a step, for outcomes that lead elsewhere than `next`.", {"true": "call", "false": "end"}
+    )
+    when: AnyCondition = about("When this condition is false, the step is skipped.", "contact.score > 50")
+    retry: Annotated[Any, Shape("retry")] = about(
+        "How failed attempts are repeated. Only for steps with tasks.", {"max_attempts": 2}
+    )
+    timeout: Duration | None = about("The longest one attempt may take. Only for steps with tasks.", "30s")
+    on_error: Target | None = about("The step to go to when this one fails for good.", "tell_the_team")
+    output: Variable | None = about("The name of a variable that gets the step's output too.", "price")
+    crash_policy: Literal["at_least_once", "at_most_once"] | None = about(
+        "`at_most_once`: never repeated when nobody knows whether it happened. Only for steps with tasks.",
+        "at_most_once",
+    )
+    true_steps: Annotated[Any, Shape("body")] = about(
+        "For conditions: where `true` leads, as a step's id or as steps written in place.", ["call"]
+    )
+    false_steps: Annotated[Any, Shape("body")] = about(
+        "For conditions: where `false` leads, as a step's id or as steps written in place.", ["end"]
+    )
 
 
 class DocumentPart(Part):
+    """A workflow of Statewright."""
+
     later: ClassVar[tuple[str, ...]] = ("pause", "sending", "on_failure", "tests", "nodes", "edges", "canvas_data")
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
-    key: Name | None = None
-    name: str | None = None
-    description: str | None = None
-    version: Label | None = None
-    is_active: bool = True
-    trigger_type: str | None = None
-    timezone: Zone | None = None
-    trigger: Any = None
-    triggers: Any = None
-    entry: Any = None
-    limits: Any = None
-    exit: Any = None
-    retry: Any = None
-    on_missing: Literal["keep", "empty", "fail"] = "keep"
-    variables: Any = None
-    steps: Any = None
+    key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
+    name: str | None = about("What people call the workflow.", "New lead welcome")
+    description: str | None = about("What the workflow is for.", "Greets new leads and finds the warm ones.")
+    version: Label | None = about("Your own label; the server numbers published versions itself.", 1, "2026-03")
+    is_active: bool = about("`false`: publishing does not make the version active.", False, default=True)
+    trigger_type: EventType | None = about("Short for `trigger: {type: …}`.", "contact_created")
+    timezone: Zone | None = about("The zone of local times; a contact's own zone wins.", "Europe/Berlin")
+    trigger: Annotated[Any, Shape("triggers")] = about("The event that enrols a contact.", {"type": "contact_created"})
+    triggers: Annotated[Any, Shape("triggers")] = about(
+        "The events that enrol a contact; the first that matches wins.", [{"type": "tag_added", "config": {"tag": "a"}}]
+    )
+    entry: Annotated[Any, Shape("entry")] = about("Who may enter, and how often.", {"reentry": "never"})
+    limits: Annotated[Any, Shape("limits")] = about("How long and how far a run may go.", {"max_duration": "30d"})
+    exit: Annotated[Any, Shape("exits")] = about(
+        "What ends a run early, in every step: one rule or a list.", [{"on": "order_placed", "goal": "purchase"}]
+    )
+    retry: Annotated[Any, Shape("retry")] = about(
+        "How failed attempts are repeated, for all steps.", {"max_attempts": 6, "backoff": "30s"}
+    )
+    on_missing: Literal["keep", "empty", "fail"] = about(
+        "What a template does where a path leads nowhere: leave it as written, show nothing, or fail the step.",
+        "empty",
+        default="keep",
+    )
+    variables: Annotated[Any, Shape("object")] = about("First values of the run's variables.", {"offer": "spring"})
+    steps: Annotated[Any, Shape("steps")] = about("The steps, in order.", [{"id": "a", "type": "end"}])
 
 
 PartType = TypeVar("PartType", bound=Part)

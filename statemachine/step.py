@@ -161,7 +161,7 @@ class Build(Protocol):
 class StepConfig(BaseModel):
     """The parent of all config models. Keys arrive in snake_case; unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class StepType(ABC):

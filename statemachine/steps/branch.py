@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import ConfigDict
 
+from statemachine.keys import AnyCondition, about
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts
@@ -25,13 +26,15 @@ _NO_CONDITION: Final = "a condition step needs a condition: `field` + `operator`
 class CaseConfig(StepConfig):
     """One way out: `when` (or `conditions`) in any condition form; `next` names a step."""
 
-    id: str | None = None
-    name: str | None = None
-    when: Any = None
-    conditions: Any = None
-    operator: str | None = None
-    default: bool = False
-    next: str | None = None
+    id: str | None = about("The outcome's name. Default: case_1, case_2, …", "pro")
+    name: str | None = about("What people call the case.", "Paying customers")
+    when: AnyCondition = about("What must hold.", {"field": "plan", "operator": "in", "value": ["pro", "team"]})
+    conditions: AnyCondition = about(
+        "Another name for `when`, with `operator` for more than one.", ["contact.score > 50"]
+    )
+    operator: str | None = about("How `conditions` are combined: AND, OR or NOT.", "OR")
+    default: bool = about("`true`: this is the way when no other case holds.", True, default=False)
+    next: str | None = about("The step that the case leads to.", "call")
 
 
 class BranchConfig(StepConfig):
@@ -39,10 +42,12 @@ class BranchConfig(StepConfig):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    cases: list[CaseConfig] | None = None
-    branches: list[CaseConfig] | None = None
-    default: str | None = None
-    condition: Any = None
+    cases: list[CaseConfig] | None = about(
+        "Several ways out; the first that holds wins.", [{"id": "pro", "when": "contact.plan == 'pro'", "next": "call"}]
+    )
+    branches: list[CaseConfig] | None = about("Another name for `cases`.", [{"id": "a", "conditions": ["score > 1"]}])
+    default: str | None = about("With `cases`: the step to go to when none holds.", "end")
+    condition: AnyCondition = about("The condition, in any form.", "contact.score > 50")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.contact import Contact, reserved_field, standard_field
 from statemachine.errors import StepFailed
+from statemachine.keys import REQUIRED, OneOrMore, Shape, about
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, resolve, texts_of
 from statemachine.values import number, text
@@ -26,9 +27,9 @@ Number = int | float
 
 
 class TagConfig(StepConfig):
-    tag: Any = None
-    tags: Any = None
-    target: Literal["contact", "conversation"] = "contact"
+    tag: OneOrMore = about("The tag.", "warm")
+    tags: OneOrMore = about("Several tags.", ["warm", "from_{{contact.source}}"])
+    target: Literal["contact", "conversation"] = about("Whose tags.", "contact", default="contact")
 
 
 class _TagStep(PureStep):
@@ -78,12 +79,12 @@ class RemoveTag(_TagStep):
 
 
 class ListConfig(StepConfig):
-    list: Any = None
-    segment: Any = None
+    list: OneOrMore = about("One list, or several.", "customers")
+    segment: OneOrMore = about("Another name for `list`.", "customers")
 
 
 class SegmentConfig(ListConfig):
-    operation: Literal["add", "remove"] = "add"
+    operation: Literal["add", "remove"] = about("Put the contact on, or take it off.", "remove", default="add")
 
 
 def _add_to_lists(context: Context, names: list[str]) -> None:
@@ -145,9 +146,13 @@ class Segment(_ListStep):
 
 
 class UpdateFieldConfig(StepConfig):
-    field: str
-    value: Any = None
-    operation: Literal["set", "append", "increment", "remove"] = "set"
+    field: str = about("The field's name, standard or custom.", "lifecycle_stage", default=REQUIRED)
+    value: Any = about("The value, of any type.", "customer")
+    operation: Literal["set", "append", "increment", "remove"] = about(
+        "`append` to a list or text; `increment` a number; `remove` the field, or a value of a list.",
+        "increment",
+        default="set",
+    )
 
 
 class UpdateField(PureStep):
@@ -185,8 +190,8 @@ class UpdateField(PureStep):
 
 
 class UpdateScoreConfig(StepConfig):
-    value: Any
-    operation: Literal["add", "set"] = "add"
+    value: Annotated[Any, Shape("number")] = about("A number; a negative one subtracts.", 10, default=REQUIRED)
+    operation: Literal["add", "set"] = about("Add to the score, or set it.", "set", default="add")
 
 
 class UpdateScore(PureStep):

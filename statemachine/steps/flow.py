@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from statemachine.keys import REQUIRED, Template, about
 from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, resolve
 from statemachine.values import text
 
 
 class GotoConfig(StepConfig):
-    to: str
+    to: str = about("The id of the step to go on at, or `end`.", "remind", default=REQUIRED)
 
 
 class Goto(PureStep):
@@ -31,7 +32,7 @@ class Goto(PureStep):
 
 
 class ExitConfig(StepConfig):
-    reason: Any = None
+    reason: Template = about("The run's exit reason.", "not interested")
 
 
 class Exit(PureStep):
@@ -73,8 +74,8 @@ class Complete(PureStep):
 
 
 class PassConfig(StepConfig):
-    note: str | None = None
-    text: str | None = None
+    note: str | None = about("A note for people.", "From here on everybody gets the offer.")
+    text: str | None = about("Another name for `note`.", "From here on everybody gets the offer.")
 
 
 class Pass(PureStep):

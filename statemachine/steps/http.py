@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from statemachine.decision import TaskOrder
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
+from statemachine.keys import REQUIRED, Shape, Status, Template, about
 from statemachine.step import Build, Context, EffectStep, StepConfig
 from statemachine.steps.parts import Parts, later, refuse_later, resolve
 from statemachine.values import text
@@ -20,13 +21,15 @@ _SUCCESS: Final = ((200, 299),)
 
 
 class HttpRequestConfig(StepConfig):
-    url: Any
-    method: str | None = None
-    headers: dict[str, Any] | None = None
-    query: dict[str, Any] | None = None
-    body: Any = None
-    timeout: Any = None
-    success_status: Any = None
+    url: Template = about("Where to: http:// or https://.", "https://example.com/{{contact.id}}", default=REQUIRED)
+    method: Annotated[str, Shape("method")] | None = about("GET, POST, PUT, PATCH or DELETE.", "POST")
+    headers: dict[str, Any] | None = about("Name → value; null leaves one out.", {"X-Source": "statewright"})
+    query: dict[str, Any] | None = about("Name → value; a list gives several values.", {"page": 1})
+    body: Any = about("Text goes as it is, everything else as JSON.", {"contact": "{{contact.id}}"})
+    timeout: Annotated[Any, Shape("duration")] = about("The longest one attempt may take. Default: 30s.", "5s")
+    success_status: Status = about(
+        "What counts as success: a status, a class, a range, or a list. Default: 2xx.", "2xx"
+    )
     connection: Any = later()
 
 

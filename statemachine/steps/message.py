@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
+from statemachine.keys import REQUIRED, OneOrMore, Template, about
 from statemachine.step import Build, Context, EffectStep, StepConfig
 from statemachine.steps.parts import Parts, later, refuse_later, resolve, texts_of
 from statemachine.values import text
@@ -27,37 +28,39 @@ _BODY_KEYS: Final = ("body", "message", "template", "template_id")
 
 
 class SendSmsConfig(StepConfig):
-    to: Any = None
-    body: Any = None
-    template: Any = None
+    to: OneOrMore = about("Who gets it, one or a list. Default: the contact's own address.", "{{contact.phone}}")
+    body: Template = about("The text.", "Hi {{ first_name | default: 'there' }}!")
+    template: Template = about("The name of a template that the sender knows.", "welcome")
     connection: Any = later()
 
 
 class Attachment(StepConfig):
-    filename: Any
-    url: Any
+    filename: Template = about("The file's name.", "invoice.pdf", default=REQUIRED)
+    url: Template = about("Where the file is.", "https://example.com/i/{{trigger.data.order_id}}", default=REQUIRED)
 
 
 class SendEmailConfig(SendSmsConfig):
-    cc: Any = None
-    bcc: Any = None
-    subject: Any = None
-    template_id: Any = None
-    attachments: list[Attachment] | None = None
+    cc: OneOrMore = about("Addresses that get a copy.", "accounts@example.com")
+    bcc: OneOrMore = about("Addresses that get a copy unseen.", ["archive@example.com"])
+    subject: Template = about("The subject.", "Your order {{trigger.data.order_id}}")
+    template_id: Template = about("Another name for `template`.", "welcome")
+    attachments: list[Attachment] | None = about(
+        "Files to send along.", [{"filename": "a.pdf", "url": "https://example.com/a.pdf"}]
+    )
     personalize: Any = later()
 
 
 class SendReplyConfig(SendSmsConfig):
-    message: Any = None
+    message: Template = about("The text; another name for `body`.", "Thanks, we have your message.")
 
 
 class SendNotificationConfig(StepConfig):
-    channel: Literal["internal", "email", "slack", "teams"] | None = None
-    to: Any = None
-    message: Any = None
-    body: Any = None
-    subject: Any = None
-    template: Any = None
+    channel: Literal["internal", "email", "slack", "teams"] | None = about("By which way.", "slack")
+    to: OneOrMore = about("Who gets it; required for e-mail.", "sales@example.com")
+    message: Template = about("The text.", "New lead: {{contact.name}}")
+    body: Template = about("Another name for `message`.", "New lead: {{contact.name}}")
+    subject: Template = about("The subject, for e-mail.", "New lead")
+    template: Template = about("The name of a template that the sender knows.", "new_lead")
     connection: Any = later()
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, Literal
 
+from statemachine.keys import REQUIRED, Weight, about
 from statemachine.path import Path
 from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
 
@@ -23,19 +24,23 @@ HOLDOUT: Final = "holdout"
 
 
 class VariantConfig(StepConfig):
-    id: str
-    name: str | None = None
-    weight: Any = None
-    percentage: Any = None
+    id: str = about("The variant's label, which is its outcome.", "short", default=REQUIRED)
+    name: str | None = about("What people call the variant.", "Short subject")
+    weight: Weight = about("Its share, in proportion to the other weights.", 50)
+    percentage: Weight = about("Its share in percent.", 50)
 
 
 class SplitConfig(StepConfig):
     """`variants` as {label: weight} or a list; or `paths` and `weights` side by side (equal weights when absent)."""
 
-    variants: dict[str, Any] | list[VariantConfig] | None = None
-    paths: list[str] | None = None
-    weights: list[Any] | None = None
-    mode: Literal["sticky", "random"] = "sticky"
+    variants: dict[str, Weight] | list[VariantConfig] | None = about(
+        "Label → weight, or a list of variants. `holdout` ends the run unless it has a branch.", {"a": 50, "b": 50}
+    )
+    paths: list[str] | None = about("The labels, with `weights` beside them.", ["a", "b"])
+    weights: list[Weight] | None = about("The weights of `paths`, in their order. Default: equal.", [50, 50])
+    mode: Literal["sticky", "random"] = about(
+        "`sticky`: a contact gets the same variant every time; `random`: drawn each time.", "random", default="sticky"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from statemachine.decision import TaskOrder
+from statemachine.keys import about
 from statemachine.step import Build, Context, EffectStep, StepConfig
 from statemachine.steps.parts import Parts, resolve
 
@@ -14,8 +15,12 @@ _RESERVED: Final = ("done", "error")
 
 
 class TaskConfig(StepConfig):
-    queue: str = "default"
-    input: dict[str, Any] = Field(default_factory=dict)
+    queue: str = about("The queue that a worker takes the task from.", "review", default="default")
+    input: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the worker gets, templates and all.",
+        examples=[{"text": "{{trigger.data.content}}"}],
+    )
 
 
 class Task(EffectStep):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
+from statemachine.keys import about
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
@@ -25,9 +26,9 @@ _READ_ONLY: Final = frozenset({
 
 
 class SetVariableConfig(StepConfig):
-    path: str | None = None
-    value: Any = None
-    values: dict[str, Any] | None = None
+    path: str | None = about("The variable to set.", "offer", "order.total")
+    value: Any = about("Its value, templates and all.", "{{trigger.data.total}}")
+    values: dict[str, Any] | None = about("Several at once: name → value.", {"offer": "spring", "order.total": 12})
 
 
 class SetVariable(PureStep):
@@ -93,9 +94,9 @@ def _variable_path(name: str, place: Path, build: Build) -> tuple[str, ...] | No
 
 
 class TransformConfig(StepConfig):
-    expression: str | None = None
-    mapping: dict[str, Any] | None = None
-    output: dict[str, Any] | None = None
+    expression: str | None = about("The expression (CEL) to compute.", "trigger.data.net * 1.19")
+    mapping: dict[str, Any] | None = about("Name → expression: one object.", {"gross": "trigger.data.net * 1.19"})
+    output: dict[str, Any] | None = about("Another name for `mapping`.", {"gross": "trigger.data.net * 1.19"})
     code: Any = later()
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from statemachine.calendar import parse_time
 from statemachine.condition_tree import All, Condition
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
+from statemachine.keys import REQUIRED, AnyCondition, EventType, Moment, Offset, Shape, Span, about
 from statemachine.names import EventName, event_group
 from statemachine.path import Path
 from statemachine.step import Build, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
@@ -31,16 +30,22 @@ Reckon = Callable[[Context], datetime]
 
 
 class WaitConfig(StepConfig):
-    for_: Any = Field(default=None, alias="for")
-    duration: Any = None
-    unit: str | None = None
-    until: Any = None
-    offset: Any = None
-    on: Any = None
-    event: str | None = None
-    wait_for_event: str | None = None
-    timeout: Any = None
-    since: str | None = None
+    for_: Span = about("How long to rest.", "2d", "90s", alias="for")
+    duration: Span = about("How long to rest; a bare number counts `unit`s.", 2)
+    unit: str | None = about("What a bare number counts. Default: seconds.", "days")
+    until: Moment = about(
+        "Rest until this time, or the time a template makes.", "2026-03-01T09:00", "{{contact.renewal}}"
+    )
+    offset: Offset = about("Moves `until`.", "-3d")
+    on: Annotated[Any, Shape("event_entries")] = about(
+        "The events to wait for; the first that matches wins.", [{"event": "reply", "branch": "replied"}]
+    )
+    event: EventType | None = about("Another name for `on`, for one event.", "email_opened")
+    wait_for_event: EventType | None = about("Another name for `on`, for one event.", "email_opened")
+    timeout: Span = about("How long to wait for the events at most: the outcome `timeout`.", "3d")
+    since: str | None = about(
+        "From when on events count: `enrollment`, `wait` (now), or the latest start of a step.", "enrollment"
+    )
     at: Any = later()
     until_true: Any = later()
     on_change: Any = later()
@@ -53,9 +58,9 @@ class WaitConfig(StepConfig):
 class EventEntry(StepConfig):
     """One entry of `on`."""
 
-    event: str
-    when: Any = None
-    branch: str | None = None
+    event: EventType = about("The event's type.", "email_opened", default=REQUIRED)
+    when: AnyCondition = about("What must hold too; `event.*` is the event.", "event.data.total > 0")
+    branch: str | None = about("The outcome that it leads to. Default: done.", "opened")
 
 
 class Wait(WaitingStep):
@@ -106,7 +111,7 @@ class Wait(WaitingStep):
 
 
 def _check(config: WaitConfig, build: Build) -> None:
-    given = config.model_fields_set
+    given = {name for name in config.model_fields_set if getattr(config, name) is not None}
     timers = [key for key in _TIMERS if ("for_" if key == "for" else key) in given]
     if len(timers) > 1:
         build.problem("conflicting_keys", (timers[1],), f"`{timers[0]}` and `{timers[1]}` exclude each other")
