@@ -1,6 +1,6 @@
 # Everything sets itself up: on a machine with Python >= 3.11, git and make, start with `make demo` or `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proto bench bench-long storm serve
+.PHONY: help setup demo test check proto errors-page bench bench-long storm serve
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
@@ -38,6 +38,9 @@ check: $(READY) ## format, lint, types, layers, protos
 
 proto: $(READY) ## the generated Python of protos/
 	sh scripts/proto.sh clients/python/src
+
+errors-page: $(READY) ## docs/errors.md from the table of codes
+	@$(BIN)/python -m tests.docs.errors_page
 
 bench: $(READY) ## speed beside raw SQL
 	@$(BIN)/python -m bench $(ARGS)

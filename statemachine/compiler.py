@@ -8,7 +8,7 @@ from typing import Any
 from statemachine.condition import Condition, parse_condition
 from statemachine.expression import Expression, ExpressionError, compile_expression
 from statemachine.operand import FieldNames
-from statemachine.problem import Path, Problems, Severity
+from statemachine.problem import Path, Problems
 from statemachine.template import TemplateError, Value, compile_value
 
 Read = tuple[tuple[str | int, ...], Path]
@@ -106,9 +106,8 @@ class StepBuild:
     def expression(self, path: Path, text: str) -> Expression | None:
         return self.compiler.expression((*self._path, *path), text)
 
-    def problem(self, code: str, path: Path, message: str, *, suggestion: str = "", severity: str = "error") -> None:
-        kind: Severity = "warning" if severity == "warning" else "error"
-        self._problems.add(code, (*self._path, *path), message, suggestion, kind)
+    def problem(self, code: str, path: Path, message: str, *, suggestion: str = "") -> None:
+        self._problems.add(code, (*self._path, *path), message, suggestion)
 
     def branches(self) -> tuple[str, ...]:
         return self._branches

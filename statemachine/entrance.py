@@ -64,7 +64,7 @@ class Entrance:
             rules.extend(self._exit(part, path))
             if part.on_mismatch and not any(trigger.conditions for trigger in triggers):
                 message = "no trigger has conditions, so there is no entry filter that could stop matching"
-                self._problems.add("exit_never_fires", path, message, severity="warning")
+                self._problems.add("exit_never_fires", path, message)
         if raw is not None:
             self.canonical["exit"] = respell_all(raw, ("exit",), Problems())
         return tuple(rules)

@@ -18,10 +18,10 @@ def check_flow(steps: Mapping[str, Step], first: str, paths: Mapping[str, Path],
     for step in steps.values():
         path = paths[step.id]
         if step.id not in reached:
-            problems.add("unreachable_step", path, f"no way leads to {step.id!r}", severity="warning")
+            problems.add("unreachable_step", path, f"no way leads to {step.id!r}")
         if waits_for_ever(step):
             message = f"{step.id!r} waits for an event that may never come: add a `timeout`"
-            problems.add("wait_without_timeout", path, message, severity="warning")
+            problems.add("wait_without_timeout", path, message)
 
 
 def check_outputs(
@@ -35,7 +35,7 @@ def check_outputs(
             without[target] = reachable(edges, first, avoid=target)
         if reader in without[target] or reader == target == first:
             message = f"step {target!r} may not have run before {reader!r}, so its output may be missing"
-            problems.add("output_may_be_missing", place, message, severity="warning")
+            problems.add("output_may_be_missing", place, message)
 
 
 def waits_for_ever(step: Step) -> bool:
@@ -79,7 +79,7 @@ def check_rings(steps: Mapping[str, Step], paths: Mapping[str, Path], problems: 
     for ring in rings(edges, restless):
         if any(steps[step_id].runner.effect for step_id in ring):
             message = f"{_shown(ring)} is a ring without a wait: it may run away"
-            problems.add("ring_without_wait", paths[ring[0]], message, severity="warning")
+            problems.add("ring_without_wait", paths[ring[0]], message)
 
 
 def _shown(ring: list[str]) -> str:

@@ -68,7 +68,8 @@ class Reader:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(error.problem())
         elif len(self._problems) == MAX_PROBLEMS:
-            self._problems.append(Problem("more_problems", "error", "there are more problems in the text"))
+            message = "there are more problems in the text, from here on"
+            self._problems.append(Problem("more_problems", "error", message, "", *(error.place or (None, None))))
 
     def number(self, read: Callable[[str], int | float], text: str, place: Place, path: Path) -> int | float | str:
         """A number, or its text and a note when it is none that can be kept exactly."""

@@ -37,7 +37,7 @@ def detect_format(text: str) -> Format:
 
 def _decode(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        raise SourceError("too_large", f"the text has {len(text):,} bytes; at most {MAX_BYTES:,} are read")
+        raise SourceError("too_large", f"the text has {len(text):,} bytes; at most {MAX_BYTES:,} are read", (1, 1))
     if isinstance(text, bytes):
         text = _from_utf8(text)
     bad = FORBIDDEN.search(text)
@@ -45,7 +45,7 @@ def _decode(text: str | bytes) -> str:
         place = (text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
         raise SourceError("not_text", f"the character U+{ord(bad[0]):04X} may not stand in a text", place)
     if not text.isascii() and len(text.encode()) > MAX_BYTES:
-        raise SourceError("too_large", f"the text is longer than {MAX_BYTES:,} bytes")
+        raise SourceError("too_large", f"the text is longer than {MAX_BYTES:,} bytes", (1, 1))
     return text.removeprefix("\ufeff")
 
 

@@ -151,8 +151,8 @@ class Build(Protocol):
 
     def expression(self, path: tuple[str | int, ...], text: str) -> Expression | None: ...
 
-    def problem(self, code: str, path: tuple[str | int, ...], message: str, *, suggestion: str = "",
-                severity: str = "error") -> None: ...  # fmt: skip
+    def problem(self, code: str, path: tuple[str | int, ...], message: str, *, suggestion: str = "") -> None:
+        """Report a problem; its code says how grave it is."""
 
     def branches(self) -> tuple[str, ...]:
         """The outcome names in the step's `branches` map, as written."""

@@ -1,9 +1,8 @@
-"""Commands about workflow files: check, publish, draw, write out."""
+"""Commands about workflow files: publish, draw, write out."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,64 +11,13 @@ import click
 from service.cli.options import guarded
 from service.cli.session import Session, Verb, pass_session
 
-_STDIN: Final = "-"
+STDIN: Final = "-"
 _FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def read_text(name: str) -> bytes:
     """The bytes of a file, of standard input for `-`."""
-    return sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
-
-
-@click.command(cls=Verb)
-@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
-@click.option("--lenient", is_flag=True, help="Let a step that leads to an unknown step end the run, with a warning.")
-@pass_session
-def validate(session: Session, files: Sequence[str], lenient: bool) -> None:
-    """Check workflow files; needs no server.
-
-    Prints every problem with its place. Exit code 1 when one of them is an error.
-    """
-    checked = [(name, *_check(name, lenient)) for name in files]
-    if session.json:
-        _print_checked(checked)
-    else:
-        _show_checked(checked)
-    if not all(result["valid"] for _, _, result in checked):
-        raise click.exceptions.Exit(1)
-
-
-def _check(name: str, lenient: bool) -> tuple[str, dict[str, Any]]:
-    from service.cli.problems import shape_of
-    from statemachine.definition import load_workflow
-
-    source = read_text(name)
-    loaded = load_workflow(source, lenient=lenient)
-    return source.decode("utf-8", "replace"), {
-        "file": name,
-        "valid": loaded.workflow is not None,
-        "workflow": loaded.workflow.key if loaded.workflow else None,
-        "steps": len(loaded.workflow.steps) if loaded.workflow else None,
-        "problems": [shape_of(problem) for problem in loaded.problems],
-    }
-
-
-def _print_checked(checked: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
-    from service.cli.output import print_json
-
-    files = [result for _, _, result in checked]
-    problems = [{"file": file["file"]} | problem for file in files for problem in file["problems"]]
-    print_json({"valid": all(file["valid"] for file in files), "problems": problems, "files": files})
-
-
-def _show_checked(checked: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
-    from service.cli.output import note
-    from service.cli.problems import counted, print_problems
-
-    for name, source, result in checked:
-        print_problems(name, source, result["problems"])
-        about = f"workflow {result['workflow']!r}, {result['steps']} steps, " if result["valid"] else ""
-        note(f"{name}: {'ok' if result['valid'] else 'not valid'}: {about}{counted(result['problems'])}")
+    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
 
 
 @click.command(cls=Verb)
@@ -187,7 +135,7 @@ def render(session: Session, target: str, form: str, output: Path | None, **give
 
 
 def _is_file(target: str) -> bool:
-    if target == _STDIN or Path(target).is_file():
+    if target == STDIN or Path(target).is_file():
         return True
     if Path(target).suffix in (".yaml", ".yml", ".json") or "/" in target:
         raise click.BadParameter(f"there is no file {target!r}", param_hint="FILE|KEY")

@@ -31,7 +31,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "serve": Entry("Start", "server:serve", "Run a server."),
     "migrate": Entry("Start", "server:migrate", "Bring a database to this version's schema."),
     "doctor": Entry("Start", "doctor:doctor", "Check a server, and say what to do."),
-    "validate": Entry("Workflows", "definitions:validate", "Check workflow files; needs no server."),
+    "validate": Entry("Workflows", "validate:validate", "Check workflow files; needs no server."),
     "publish": Entry("Workflows", "definitions:publish", "Publish a workflow file as a new version."),
     "render": Entry("Workflows", "definitions:render", "Draw a workflow file or a published workflow."),
     "export": Entry("Workflows", "definitions:export", "Write a published version out."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,16 +32,25 @@ def placed(shapes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def print_problems(name: str, source: str, problems: Sequence[Mapping[str, Any]]) -> None:
-    """Every problem with its line of the source."""
+    """Every problem with its line of the source; in colour on a terminal."""
     from service.cli.output import console
+
+    for line in described(name, source, problems):
+        console().print(line, soft_wrap=True)
+
+
+def described(name: str, source: str, problems: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
+    """The lines that tell of problems, each with its place, its line of the source, a caret and a help."""
+    from rich.text import Text
 
     lines = source.splitlines()
     for problem in problems:
-        console().print(_headline(name, problem), soft_wrap=True)
-        for line in _excerpt(lines, problem):
-            console().print(line, soft_wrap=True)
+        yield _headline(name, problem)
+        yield from _excerpt(lines, problem)
         if problem["path"]:
-            console().print(f"      at {problem['path']}", style="dim", markup=False, soft_wrap=True)
+            yield Text(f"{'':>5} = at {problem['path']}", style="dim")
+        if problem["suggestion"]:
+            yield Text(f"{'':>5} = help: {problem['suggestion']}", style="green")
 
 
 def counted(problems: Sequence[Mapping[str, Any]]) -> str:
@@ -59,25 +68,26 @@ def _headline(name: str, problem: Mapping[str, Any]) -> Text:
 
     place = f":{problem['line']}:{problem['column']}" if problem["line"] else ""
     style = "bold red" if problem["severity"] == "error" else "yellow"
-    hint = f" ({problem['suggestion']})" if problem["suggestion"] else ""
     return Text.assemble(
         (f"{name}{place}", "bold"),
         ": ",
         (problem["severity"], style),
-        f": {problem['message']}{hint} ",
+        f": {problem['message']} ",
         (f"[{problem['code']}]", "dim"),
     )
 
 
-def _excerpt(lines: Sequence[str], problem: Mapping[str, Any]) -> list[Text]:
+def _excerpt(lines: Sequence[str], problem: Mapping[str, Any]) -> Iterator[Text]:
+    from rich.cells import cell_len
     from rich.text import Text
 
     number, column = problem["line"], problem["column"]
     if not number or number > len(lines):
-        return []
+        return
     text, shift = _cut(lines[number - 1].expandtabs(1), column)
-    caret = " " * (column - 1 - shift) + "^"
-    return [Text(f"{number:>5} | {text}"), Text.assemble(f"{'':>5} | ", (caret, "bold red"))]
+    before = text[: column - 1 - shift]
+    yield Text(f"{number:>5} | {text}")
+    yield Text.assemble(f"{'':>5} | ", (" " * cell_len(before) + "^", "bold red"))
 
 
 def _cut(text: str, column: int) -> tuple[str, int]:

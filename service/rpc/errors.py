@@ -134,6 +134,7 @@ def _reason_and_metadata(error: WorkflowError) -> tuple[str, dict[str, str]]:
         return _not_found(metadata["kind"], metadata["name"])
     if isinstance(error, DefinitionError):
         metadata["problems"] = str(len(error.problems))
+        metadata["errors"] = str(sum(problem.severity == "error" for problem in error.problems))
     reason = type(error).reason
     return ("FAILED_PRECONDITION" if isinstance(error, StepFailed) else reason), metadata
 
@@ -166,13 +167,16 @@ def _violations(error: InvalidInput) -> BadRequest:
 
 
 def _problems(error: DefinitionError) -> BadRequest:
-    return _bad_request([_problem(problem) for problem in error.problems])
+    """Errors before warnings: not all may fit."""
+    ordered = sorted(error.problems, key=lambda problem: problem.severity)
+    return _bad_request([_problem(problem) for problem in ordered])
 
 
 def _problem(problem: Problem) -> tuple[str, str, str]:
-    hint = f" ({problem.suggestion})" if problem.suggestion else ""
+    hint = f" ({problem.own_suggestion})" if problem.own_suggestion else ""
     where = f" at line {problem.line}, column {problem.column}" if problem.line is not None else ""
-    return problem.path, problem.code.upper(), f"{_shortened(problem.message, 400)}{_shortened(hint, 200)}{where}"
+    kind = "warning: " if problem.severity == "warning" else ""
+    return problem.path, problem.code.upper(), f"{kind}{_shortened(problem.message, 400)}{_shortened(hint, 200)}{where}"
 
 
 def _precondition(error: TransitionRefused) -> PreconditionFailure:

@@ -155,7 +155,7 @@ def _warn_percentages(entries: list[_Entry], place: Path, build: Build) -> None:
     spelled_out = any(entry.path[-1] == "percentage" for entry in entries)
     if (spelled_out or 90 <= total <= 110) and abs(total - 100) > 0.1:
         message = f"these look like percentages but sum to {total:g}; they are used as proportions"
-        build.problem("weights_not_100", place, message, severity="warning")
+        build.problem("weights_not_100", place, message)
 
 
 def _is_weight(weight: Any) -> bool:

@@ -88,10 +88,6 @@ def test_step_types_that_are_not_built_are_listed_as_such() -> None:
     assert [name for name in NOT_YET if f"`{name}`" not in NOT_YET_CHAPTER] == []
 
 
-def test_every_problem_code_is_explained_and_no_other_is() -> None:
-    assert {quoted(row[0])[0]: row[1] for row in rows(CHAPTERS["Problems"])} == dict(CODES)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_problem_code_mentioned_exists(page: Path) -> None:
     mentioned = re.findall(r"(?:error|warning|problem)s? \(?((?:`[a-z_]+`(?:,\s+)?)+)", prose(page))

@@ -49,19 +49,27 @@ def test_the_same_problem_is_told_once() -> None:
 
 def test_warnings_do_not_make_it_fail() -> None:
     problems = Problems()
-    problems.add("unreachable_step", (), "…", severity="warning")
+    problems.add("unreachable_step", (), "…")
     assert not problems.failed
 
 
 def test_every_code_is_explained_in_one_line() -> None:
-    assert all(meaning.endswith(".") and "\n" not in meaning for meaning in CODES.values())
+    texts = [text for code in CODES.values() for text in (code.meaning, code.mend)]
+    assert [text for text in texts if not text.endswith(".") or "\n" in text] == []
+
+
+def test_every_problem_says_what_would_be_right() -> None:
+    problems = Problems()
+    problems.add("single_variant", (), "only one variant")
+    problems.add("unknown_type", (), "there is no 'x'", "did you mean 'y'?")
+    assert [problem.suggestion for problem in problems.sorted()] == [CODES["single_variant"].mend, "did you mean 'y'?"]
 
 
 def test_a_report_has_an_end_and_says_so() -> None:
     problems = Problems()
     for number in range(MAX_PROBLEMS + 3):
         problems.add("unknown_key", (f"k{number}",), "no such key")
-    problems.add("unreachable_step", (), "a warning is not crowded out", severity="warning")
+    problems.add("unreachable_step", (), "a warning is not crowded out")
     shown = problems.sorted()
     assert len(shown) == MAX_PROBLEMS + 2
     assert (shown[-1].code, shown[-1].severity) == ("more_problems", "error")

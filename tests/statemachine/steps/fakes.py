@@ -15,6 +15,7 @@ from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.expression import Expression, ExpressionError, compile_expression
+from statemachine.problem_codes import CODES
 from statemachine.scope import Scope
 from statemachine.step import EffectStep, PureStep, Result, StepType
 from statemachine.steps import STEP_TYPES
@@ -52,9 +53,9 @@ class Report:
             self.problem("bad_expression", path, str(error))
             return None
 
-    def problem(self, code: str, path: Path, message: str, *, suggestion: str = "", severity: str = "error") -> None:
+    def problem(self, code: str, path: Path, message: str, *, suggestion: str = "") -> None:
         assert message
-        self.found.append((severity, code, path))
+        self.found.append((CODES[code].severity, code, path))
 
     def branches(self) -> tuple[str, ...]:
         return self.branch_names

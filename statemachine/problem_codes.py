@@ -1,0 +1,172 @@
+"""The one table of problem codes: how grave each is, what it means, and how to mend it.
+
+The code reports by it, `docs/errors.md` is written from it, and SARIF rules are made of it. Codes are stable: programs
+and translations may rely on them; the words may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`meaning` and `mend` are one sentence each. An error keeps a definition from being published."""
+
+    meaning: str
+    mend: str
+    severity: Severity = "error"
+
+
+def _warning(meaning: str, mend: str) -> Code:
+    return Code(meaning, mend, "warning")
+
+
+CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
+    "The text": {
+        "too_large": Code("The text is longer than 1 MiB.", "Split the workflow, or keep large data elsewhere."),
+        "not_text": Code(
+            "The text is not UTF-8, or holds a character that no text may hold (NUL, a lone surrogate).",
+            "Save the file as UTF-8 and take the character out.",
+        ),
+        "bad_syntax": Code(
+            "The text is not YAML 1.2 or not strict JSON.",
+            "Mend the place, or the one just before it: quotes, indentation, commas, brackets.",
+        ),
+        "empty": Code("There is no document in the text.", "Write at least `key` and `steps`."),
+        "too_deep": Code("Lists and objects are nested more than 32 deep; the root counts as 1.", "Nest less deeply."),
+        "too_many_nodes": Code("The document has more than 20,000 keys and values.", "Split the workflow."),
+        "alias_refused": Code(
+            "YAML anchors and aliases are not part of the language.", "Write the value out where it is used."
+        ),
+        "tag_refused": Code(
+            "YAML tags (`!!str`, `!custom`) are not part of the language.",
+            "Take the tag away; quote the value to make it text.",
+        ),
+        "merge_key_refused": Code("YAML merge keys (`<<`) are not part of the language.", "Write the keys out."),
+        "duplicate_key": Code("The same key stands twice in one object.", "Keep one of them."),
+        "bad_key": Code("A key is not text.", "Write the key as text."),
+        "bad_number": Code(
+            "A number that no format can hold exactly: infinity, NaN, or a whole number above 2^53.",
+            "Write it as text, in quotes.",
+        ),
+    },
+    "The shape": {
+        "not_an_object": Code(
+            "The document, or a part of it, has to be an object.", "Write `key: value` lines here (in JSON `{…}`)."
+        ),
+        "missing_key": Code("A required key is missing.", "Add the key."),
+        "unknown_key": Code("The language has no such key here.", "Correct its spelling, or take it away."),
+        "bad_value": Code(
+            "The value has the wrong type or is out of its range.", "Write a value as the message describes it."
+        ),
+        "bad_name": Code(
+            "A key, id or variable name has characters it may not have, or is too long.",
+            "Use up to 100 letters, digits, `_` and `-`.",
+        ),
+        "not_supported_yet": Code(
+            "The language has this, but this version of the software cannot run it.",
+            "Do without it, or use a newer version.",
+        ),
+        "conflicting_keys": Code("Two keys that exclude each other stand side by side.", "Keep one of them."),
+        "not_applicable": Code(
+            "The key has no meaning for a step of this type.", "Take the key away, or choose another step type."
+        ),
+    },
+    "Names": {
+        "unknown_type": Code("There is no step type of this name.", "Choose one of the step types of the language."),
+        "unknown_step": Code(
+            "A target, template or expression names a step that does not exist.",
+            "Correct the id, or add the step; `end` completes the run.",
+        ),
+        "unknown_outcome": Code(
+            "`branches` names an outcome that the step does not have.", "Use an outcome that the step has."
+        ),
+        "unknown_operator": Code(
+            "There is no comparison operator of this name.", "Choose one of the operators of the language."
+        ),
+        "duplicate_id": Code("Two steps, or two triggers, have the same id.", "Give one of them another id."),
+        "reserved_id": Code("The id has a meaning of its own in the language.", "Choose another id."),
+        "too_many_steps": Code("The workflow has more than 500 steps.", "Split it into several workflows."),
+        "no_steps": Code("The workflow has no steps.", "Add a step under `steps`."),
+    },
+    "Values": {
+        "bad_duration": Code(
+            "The duration cannot be read, is negative, or is over 5 years.", "Write e.g. `90s`, `1d 12h` or `PT36H`."
+        ),
+        "bad_time": Code(
+            "The time or date cannot be read.", "Write e.g. `2026-03-01T09:00Z`, `2026-03-01` or `09:00`."
+        ),
+        "bad_weekday": Code(
+            "There is no such day of the week.", "Use `mon` … `sun`, `weekdays`, `weekend` or `daily`."
+        ),
+        "bad_timezone": Code("There is no such time zone.", "Use an IANA name such as `Europe/Berlin`."),
+        "bad_template": Code(
+            "The template is not well-formed.", "Close what is open, and use filters and tags that exist."
+        ),
+        "bad_expression": Code("The CEL expression is not well-formed.", "Mend the expression at the place shown."),
+        "bad_regex": Code(
+            "The pattern is not a linear-time regular expression (RE2).",
+            "Mend the pattern; RE2 has no look-around and no back-references.",
+        ),
+        "bad_condition": Code(
+            "The condition has none of the known forms.", "Write e.g. `{field, operator, value}` or an expression."
+        ),
+        "no_condition": Code(
+            "A condition is missing where the step needs one.", "Say what decides, e.g. `{field, operator, value}`."
+        ),
+        "bad_weight": Code(
+            "A weight is no number above zero, or does not go with its variant.", "Give each variant a number above 0."
+        ),
+        "single_variant": Code(
+            "A split needs at least two variants.", "Add a variant; `holdout` is one that gets nothing."
+        ),
+        "read_only_path": Code(
+            "The path can be read but not written.", "Set a variable; `update_field` changes the contact."
+        ),
+        "reserved_field": Code(
+            "The name is a part of the contact itself, not one of its fields.",
+            "Use `add_tag`, `add_to_list` or `update_score`, or choose another field.",
+        ),
+    },
+    "The flow": {
+        "pure_ring": Code(
+            "A ring of steps with neither a wait nor an effect would never end.", "Put a wait into the ring."
+        ),
+        "ring_without_wait": _warning(
+            "A ring of steps has effects but no wait: it may run away.", "Put a wait into the ring."
+        ),
+        "unreachable_step": _warning("No way leads to the step.", "Lead a step to it, or take it away."),
+        "wait_without_timeout": _warning(
+            "The step waits for an event, and nothing ends the wait if it never comes.", "Add a `timeout`."
+        ),
+        "exit_never_fires": _warning("The exit rule can never apply.", "Mend its condition, or take the rule away."),
+        "weights_not_100": _warning(
+            "The weights look like percentages but do not add up to 100.", "Make them add up to 100."
+        ),
+    },
+    "What is read": {
+        "output_may_be_missing": _warning(
+            "The output of a step is read where that step may not have run.",
+            "Give a `default`, ask whether it exists, or read it only where the step has run.",
+        ),
+    },
+    "The report": {
+        "no_worker": _warning(
+            "Tasks of the step wait on a queue that nobody serves now (told by a server).",
+            "Start a worker for the queue.",
+        ),
+        "more_problems": Code("There are more problems than are shown.", "Mend those that are shown first."),
+    },
+}
+"""Code → what there is to say about it, by chapter. `unknown_step` is a warning when published `lenient`, and
+`more_problems` is as grave as the problems that it counts."""
+
+CODES: Final[Mapping[str, Code]] = MappingProxyType(
+    {name: code for codes in CHAPTERS.values() for name, code in codes.items()}
+)
