@@ -20,7 +20,7 @@ from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
 
 Phase = Literal["entry", "exit", "wait", "restart"]
-Operation = Literal["advance", "pause", "resume", "cancel", "retry"]
+Operation = Literal["advance", "pause", "resume", "cancel", "retry", "migrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class OperatorCause:
     """A person or service says what to do.
 
     `data`: advance {transition, data}; retry {input}; pause {timers: keep | remaining | catch_up}; cancel {reason};
-    resume {}.
+    resume {}; migrate {from_version, to_version, mapping, timers} (decided by `statemachine.migration.migrate`).
     """
 
     operation: Operation

@@ -119,6 +119,14 @@ class TransitionRefused(PreconditionFailed):
         self.allowed = tuple(allowed)
 
 
+class MigrationRefused(PreconditionFailed):
+    """The run does not fit into the other version; `code` says why (`statemachine.migration.Placement`)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, code=code)
+        self.code = code
+
+
 class StaleLease(PreconditionFailed):
     """The lease token is not the current one: the task has been taken over, revoked or finished."""
 

@@ -29,6 +29,7 @@ order in which they and the events fell."""
 
 
 def on_operator(run: Run, cause: OperatorCause) -> bool:
+    """Not for `migrate`, which takes two versions: `statemachine.migration`."""
     _OPERATIONS[cause.operation](run, cause.data)
     return True
 

@@ -6,16 +6,17 @@ is decided anew, and the audit compares what comes out with what was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from statemachine.cause import Surroundings, cause_from_data
+from statemachine.cause import OperatorCause, Surroundings, cause_from_data
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
+from statemachine.migration import migrate, route_of
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -31,14 +32,18 @@ class ReplayDiverged(Exception):  # noqa: N818 - says what happened, like the ot
     """A recorded cause no longer moves the enrollment: history and rules do not belong together."""
 
 
-def replay(workflow: Workflow, recorded: Iterable[Mapping[str, Any]]) -> Replayed:
+Versions = Workflow | Callable[[int], Workflow]
+"""The compiled versions of a workflow by number; one of them for a run that never left it."""
+
+
+def replay(versions: Versions, recorded: Iterable[Mapping[str, Any]]) -> Replayed:
     """Decide every recorded cause again, in order. `recorded` are the `cause` objects of the first entries."""
     snapshot: Snapshot | None = None
     history: list[HistoryEntry] = []
     orders: list[TaskOrder] = []
     for record in recorded:
         before = snapshot or Snapshot(**record["enrollment"])
-        decision = _decide_again(workflow, before, record)
+        decision = _decide_again(versions, before, record)
         snapshot = decision.snapshot
         history.extend(decision.history)
         orders.extend(decision.orders)
@@ -47,13 +52,21 @@ def replay(workflow: Workflow, recorded: Iterable[Mapping[str, Any]]) -> Replaye
     return Replayed(snapshot, tuple(history), tuple(orders))
 
 
-def _decide_again(workflow: Workflow, snapshot: Snapshot, record: Mapping[str, Any]) -> Decision:
+def _decide_again(versions: Versions, snapshot: Snapshot, record: Mapping[str, Any]) -> Decision:
     cause = cause_from_data(record["cause"])
     surroundings = _surroundings(record)
+    workflow = _version(versions, snapshot.version)
+    if isinstance(cause, OperatorCause) and cause.operation == "migrate":
+        target = _version(versions, cause.data["to_version"])
+        return migrate(route_of(workflow, target, cause.data), snapshot, cause, surroundings)
     decision = decide(workflow, snapshot, cause, surroundings)
     if decision is None:
         raise ReplayDiverged(f"cause {cause.id!r} does not move the enrollment any more")
     return decision
+
+
+def _version(versions: Versions, number: int) -> Workflow:
+    return versions if isinstance(versions, Workflow) else versions(number)
 
 
 def _surroundings(record: Mapping[str, Any]) -> Surroundings:

@@ -48,7 +48,8 @@ class Run:
         "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "goal", "held", "history",
         "last_error", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step", "resting",
         "retried_steps", "retries", "revoked", "seed", "sequence", "state", "status", "step_id", "step_starts",
-        "surroundings", "task", "timers", "transitions", "variables", "variants", "visit", "workflow_version",
+        "surroundings", "task", "timers", "transitions", "variables", "variants", "version", "visit",
+        "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -81,6 +82,7 @@ class Run:
         self.emitted: list[EmittedEvent] = []
 
     def _copy(self, snapshot: Snapshot) -> None:
+        self.version = snapshot.version
         self.status = snapshot.status
         self.visit = snapshot.visit
         self.sequence = snapshot.sequence
@@ -205,7 +207,7 @@ class Run:
             "id": snapshot.id,
             "workflow": snapshot.workflow,
             "workflow_id": snapshot.workflow,
-            "version": snapshot.version,
+            "version": self.version,
             "contact_id": snapshot.contact_id,
             "key": snapshot.entry_key,
             "started_at": self.enrolled_at.isoformat(),
@@ -275,6 +277,11 @@ class Run:
         if self._scope is not None:
             self._scope.outputs = self.outputs
 
+    def replace_outputs(self, outputs: Mapping[str, Any]) -> None:
+        """The same outputs under other step ids."""
+        self.outputs = outputs
+        self._outputs_changed = True
+
     def keep_error(self, code: str, message: str) -> None:
         self.last_error = LastError(self.step_id, code, message, self.now)
         if self._scope is not None:
@@ -329,7 +336,7 @@ class Run:
         return Snapshot(
             id=before.id,
             workflow=before.workflow,
-            version=before.version,
+            version=self.version,
             contact_id=before.contact_id,
             entry_key=before.entry_key,
             status=self.status,

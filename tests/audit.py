@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from service.engine.catalog import compile_stored
@@ -83,8 +83,9 @@ def assert_replays(transaction: Transaction) -> int:
     snapshots = _snapshots(transaction)
     for stored in snapshots:
         rows = history[stored.id]
-        workflow = _version(transaction, stored.workflow, stored.version)
-        replayed = replay(workflow, [load(row[9]) for row in rows if row[9] is not None])
+        replayed = replay(
+            partial(_version, transaction, stored.workflow), [load(row[9]) for row in rows if row[9] is not None]
+        )
         assert _comparable(replayed.snapshot) == _comparable(stored), f"{stored.id} does not replay to what is stored"
         assert [_entry_data(entry) for entry in replayed.history] == [_row_data(row) for row in rows]
         assert [(one.step, one.visit, _json(one.input)) for one in replayed.orders] == orders[stored.id]
@@ -136,11 +137,16 @@ def assert_no_orphaned_task(transaction: Transaction) -> None:
 
 
 def assert_no_early_or_double_timer(transaction: Transaction) -> None:
-    """A wait ends by its timer once, and not before the deadline that it announced."""
-    deadlines = {
-        (row[0], row[1]): load(row[2]).get("metadata", {}).get("until")
-        for row in transaction.rows("select enrollment_id, visit, entry from history where kind = 'waiting'")
-    }
+    """A wait ends by its timer once, and not before the deadline that it announced last."""
+    announced = transaction.rows(
+        "select enrollment_id, visit, entry, kind from history where kind in ('waiting', 'migrated') "
+        "order by enrollment_id, sequence"
+    )
+    deadlines: dict[tuple[str, int], str | None] = {}
+    for enrollment_id, visit, entry, kind in announced:
+        until = load(entry).get("metadata", {}).get("until")
+        if kind == "waiting" or until is not None:
+            deadlines[enrollment_id, visit] = until
     ended: Counter[tuple[str, int]] = Counter()
     for enrollment_id, _, visit, kind, at in _caused_by(transaction, "timer:"):
         until = deadlines.get((enrollment_id, visit))

@@ -51,6 +51,7 @@ from statemachine.errors import (
 )
 from statemachine.event import Event
 from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
+from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, raised_of_new
 from statemachine.run import CONTINUE
 from statemachine.snapshot import Snapshot
@@ -219,7 +220,8 @@ class Batch:
             )
         cause = OperatorCause(command.operation, command.request_id, command.data)
         try:
-            decision = self._decide(desk, workflow, snapshot, cause)
+            decide_it = self._migrate if command.operation == "migrate" else self._decide
+            decision = decide_it(desk, workflow, snapshot, cause)
         except TransitionRefused as refusal:
             refusal.metadata = {**refusal.metadata, "enrollment_id": command.enrollment_id}
             raise
@@ -312,6 +314,15 @@ class Batch:
         decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow))
         if decision is not None:
             self._keep_decision(desk, workflow, decision, cause)
+        return decision
+
+    def _migrate(self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: OperatorCause) -> Decision:
+        """Whoever asks has had the target version compiled."""
+        target = self._room.catalog.known(desk.tenant, workflow.key, cause.data["to_version"])
+        assert target is not None
+        route = route_of(workflow, target, cause.data)
+        decision = migrate(route, snapshot, cause, self._surroundings(desk, target))
+        self._keep_decision(desk, target, decision, cause)
         return decision
 
     def _surroundings(self, desk: Desk, workflow: Workflow) -> Surroundings:

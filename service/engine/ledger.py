@@ -220,7 +220,7 @@ class Ledger:
             expected = before.snapshot.revision if before else 0
             write = _RunWrite(tenant, snapshot, workflow, expected, before.task_id if before else None)
             self._runs[tenant, snapshot.id] = write
-        write.snapshot = snapshot
+        write.snapshot, write.workflow = snapshot, workflow
         return write
 
     def _order(self, tenant: str, write: _RunWrite, order: TaskOrder) -> None:
@@ -309,6 +309,7 @@ class Ledger:
         return {
             **self._shared_columns(run),
             "expected": run.expected,
+            "version": run.snapshot.version,
             "variables": run.snapshot.variables if run.variables else None,
             "outputs": run.snapshot.outputs if run.outputs else None,
         }

@@ -166,12 +166,13 @@ from {rows:rows; tenant_id text, id text, workflow text, version int, contact_id
     transition_at timestamptz, ended_at timestamptz} where true"""
 
 UPDATE: Final = """
-update enrollments as e set status = r.status, step = r.step, due_at = r.due_at, waiting_for = r.waiting_for,
-    revision = r.revision, task_id = r.task_id, variables = coalesce(r.variables, e.variables),
-    outputs = coalesce(r.outputs, e.outputs), state = r.state, exit_reason = r.exit_reason,
-    transition_at = r.transition_at, ended_at = r.ended_at, failures = 0, quarantined_at = null
-from {rows:rows; tenant_id text, id text, expected bigint, status text, step text, due_at timestamptz, waiting_for json,
-    revision bigint, task_id text, variables json, outputs json, state json, exit_reason text,
+update enrollments as e set version = r.version, status = r.status, step = r.step, due_at = r.due_at,
+    waiting_for = r.waiting_for, revision = r.revision, task_id = r.task_id,
+    variables = coalesce(r.variables, e.variables), outputs = coalesce(r.outputs, e.outputs), state = r.state,
+    exit_reason = r.exit_reason, transition_at = r.transition_at, ended_at = r.ended_at, failures = 0,
+    quarantined_at = null
+from {rows:rows; tenant_id text, id text, expected bigint, version int, status text, step text, due_at timestamptz,
+    waiting_for json, revision bigint, task_id text, variables json, outputs json, state json, exit_reason text,
     transition_at timestamptz, ended_at timestamptz}
 where e.tenant_id = r.tenant_id and e.id = r.id and e.revision = r.expected"""
 

@@ -8,7 +8,7 @@ reads back equal. `audit` decides every cause again from history alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrde
 from statemachine.definition import load_workflow
 from statemachine.event import Event
 from statemachine.intake import Past, Reception, Roster, enter, receive
+from statemachine.migration import Route, migrate, migration_data
 from statemachine.names import canonical_event
 from statemachine.replay import replay
 from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
@@ -80,8 +81,10 @@ class Record:
 class Simulation:
     """See the module. `runs` are in order of entry; `now` only moves by `wait`."""
 
-    def __init__(self, *workflows: Workflow, zone: str | None = None) -> None:
+    def __init__(self, *workflows: Workflow, zone: str | None = None, versions: Sequence[Workflow] = ()) -> None:
+        """`workflows` are entered; `versions` are others of theirs, to which runs may be migrated."""
         self.workflows = {workflow.key: workflow for workflow in workflows}
+        self.versions = {(one.key, one.version): one for one in (*workflows, *versions)}
         self.zone = zone
         self.now = START
         self.contacts: dict[str, Contact] = {}
@@ -145,6 +148,23 @@ class Simulation:
         """Raises as the core refuses."""
         decision = self.cause(OperatorCause(operation, self._mint("req"), data), run_id or self.last)
         assert decision is not None
+        return decision
+
+    def migrate(
+        self, mapping: Mapping[str, str] | None = None, *, to: int = 2, timers: str = "keep", run_id: str | None = None
+    ) -> Decision:
+        """Raises as the core refuses."""
+        record = self.records[run_id or self.last]
+        target = self.versions[record.workflow.key, to]
+        route = Route(record.workflow, target, mapping or {}, timers)
+        cause = OperatorCause("migrate", self._mint("req"), migration_data(route))
+        before = canonical(snapshot_to_data(record.snapshot))
+        try:
+            decision = migrate(route, record.snapshot, cause, self._surroundings(record))
+        finally:
+            assert canonical(snapshot_to_data(record.snapshot)) == before
+        self._keep(target, decision)
+        record.workflow = target
         return decision
 
     def pause_workflow(self, key: str = "flow") -> None:
@@ -215,7 +235,8 @@ class Simulation:
         """Decide every cause of every run again, from its history as a store would give it back."""
         for record in self.records.values():
             recorded = [json.loads(json.dumps(entry.cause)) for entry in record.history if entry.cause is not None]
-            again = replay(record.workflow, recorded)
+            key = record.workflow.key
+            again = replay(lambda number, key=key: self.versions[key, number], recorded)  # type: ignore[misc]
             assert canonical(snapshot_to_data(again.snapshot)) == canonical(snapshot_to_data(record.snapshot))
             assert canonical(again.orders) == canonical(record.orders)
             assert canonical(again.history) == canonical(record.history)
