@@ -27,6 +27,8 @@ _DAY_GROUPS: Final = {
     "weekday": (0, 1, 2, 3, 4), "weekdays": (0, 1, 2, 3, 4), "weekend": (5, 6), "weekends": (5, 6),
     "daily": (0, 1, 2, 3, 4, 5, 6),
 }  # fmt: skip
+DAY_NAMES: Final = (*_DAY_NAMES, *_DAY_GROUPS)
+"""Every word for a day, or for several."""
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\Z")
 
 

@@ -41,7 +41,7 @@ _FORMS: Final = (
     "write {field, operator, value}, {left, operator, right}, {all: […]}, {any: […]}, {not: …}, {expression: …}, "
     "or a type: field, score, tag, event, time, composite, expression"
 )
-_COMBINATIONS: Final = {"and": "all", "or": "any", "all": "all", "any": "any", "not": "not"}
+COMBINATIONS: Final = {"and": "all", "or": "any", "all": "all", "any": "any", "not": "not"}
 _LOGIC: Final = {"and": "all", "&&": "all", "or": "any", "||": "any"}
 _NOTHING: Final = constant_operand(None)
 
@@ -119,12 +119,12 @@ class _Parser:
     # -- combinations
 
     def _combination(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
-        key = next((key for key in _COMBINATIONS if key in raw), "all")
+        key = next((key for key in COMBINATIONS if key in raw), "all")
         self._known_keys(raw, path, key)
         if key not in raw:
             self.problem("missing_key", path, f"{key!r} is missing")
             return None
-        return self._combined(_COMBINATIONS[key], self._parts(raw[key], (*path, key), depth))
+        return self._combined(COMBINATIONS[key], self._parts(raw[key], (*path, key), depth))
 
     @staticmethod
     def _combined(how: str, parts: tuple[Condition, ...]) -> Condition:
@@ -136,7 +136,7 @@ class _Parser:
     def _composite(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
         self._known_keys(raw, path, "operator", "conditions")
         word = raw.get("operator", "AND")
-        how = _COMBINATIONS.get(word.strip().lower()) if isinstance(word, str) else None
+        how = COMBINATIONS.get(word.strip().lower()) if isinstance(word, str) else None
         if how is None:
             self.problem("unknown_operator", (*path, "operator"), f"{word!r} combines no conditions",
                          "use AND, OR or NOT")  # fmt: skip
@@ -147,6 +147,9 @@ class _Parser:
 
     def _nested(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
         self._known_keys(raw, path, "condition")
+        if "condition" not in raw:
+            self.problem("missing_key", path, "'condition' is missing")
+            return None
         return self.parse(raw["condition"], (*path, "condition"), depth + 1)
 
     # -- comparisons
@@ -178,13 +181,13 @@ class _Parser:
             self.problem("missing_key", path, "'tag' or 'tags' is missing")
         tags = raw_tags if isinstance(raw_tags, (list, tuple)) else [raw_tags]
         operator = self._operator(raw, path, default="exists")
-        if operator is not None and operator.name not in _TAG_OPERATORS:
+        if operator is not None and operator.name not in TAG_OPERATORS:
             self.problem("unknown_operator", (*path, "operator"), f"a tag has no operator {operator.name!r}",
                          "use exists or not_exists")  # fmt: skip
         wanted = [self._operand(tag, path, value_operand) for tag in tags]
         has = AnyOf(tuple(Compare(_TAGS, OPERATORS["contains"], tag) for tag in wanted if tag is not None))
         whole = has.parts[0] if len(has.parts) == 1 else has
-        return Not(whole) if operator is not None and not _TAG_OPERATORS.get(operator.name, True) else whole
+        return Not(whole) if operator is not None and not TAG_OPERATORS.get(operator.name, True) else whole
 
     def _chain(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:
         self._known_keys(raw, path, "left", "operator", "op", "right", "logical_op", "next")
@@ -311,7 +314,7 @@ class _Parser:
 
 
 _TAGS: Final = path_operand(("contact", "tags"))
-_TAG_OPERATORS: Final = {
+TAG_OPERATORS: Final = {
     "exists": True, "contains": True, "in": True, "equals": True,
     "not_exists": False, "not_contains": False, "not_in": False, "not_equals": False,
 }  # fmt: skip
@@ -328,7 +331,7 @@ _TYPES: Final[Mapping[str, Callable[[_Parser, dict[str, Any], Path, int], Condit
     "combination": _Parser._combination,
 }
 _SIGNS: Final = {
-    **dict.fromkeys(_COMBINATIONS, "combination"),
+    **dict.fromkeys(COMBINATIONS, "combination"),
     "conditions": "composite",
     "expression": "expression",
     "left": "compare",

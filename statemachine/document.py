@@ -24,8 +24,10 @@ from statemachine.problem import CODES, Path, Problems
 CONDITION_VALUES: Final = ("value", "right")
 """Keys of a condition under which the author's own data stand."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,98}[A-Za-z0-9_])?\Z")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
+NAME_PATTERN: Final = "[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,98}[A-Za-z0-9_])?"
+VARIABLE_PATTERN: Final = "[A-Za-z_][A-Za-z0-9_]{0,99}"
+_NAME: Final = re.compile(NAME_PATTERN + r"\Z")
+_VARIABLE: Final = re.compile(VARIABLE_PATTERN + r"\Z")
 
 
 def _duration(raw: Any) -> Any:

@@ -96,7 +96,7 @@ def parse_since(raw: Mapping[str, Any], path: Path, report: Report) -> Since:
 def _within(raw: Any, path: Path, report: Report) -> Since:
     try:
         value = compile_value(raw)
-        if value.constant:
+        if value.constant or not isinstance(raw, str):
             span = parse_duration(raw)
             return Since(lambda scope: scope.now - span, span)
     except TemplateError as error:

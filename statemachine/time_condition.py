@@ -137,7 +137,7 @@ def _first(raw: Mapping[str, Any], *keys: str) -> Any:
 def _bound(raw: Any, path: Path, report: Report) -> Bound:
     try:
         value = compile_value(raw)
-        return _constant_bound(raw) if value.constant else _template_bound(value)
+        return _template_bound(value) if isinstance(raw, str) and not value.constant else _constant_bound(raw)
     except TemplateError as error:
         report("bad_template", path, error.message, "")
     except ValueError as error:

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "publish": Entry("Workflows", "definitions:publish", "Publish a workflow file as a new version."),
     "render": Entry("Workflows", "definitions:render", "Draw a workflow file or a published workflow."),
     "export": Entry("Workflows", "definitions:export", "Write a published version out."),
+    "schema": Entry("Workflows", "schema:schema", "Print the JSON Schema of workflow files, for editors."),
     "workflows": Entry("Workflows", "workflows:workflows", "List, read and switch published workflows."),
     "trigger": Entry("Runs", "events:trigger", "Send an event."),
     "enroll": Entry("Runs", "events:enroll", "Enrol a contact into one workflow."),

@@ -58,7 +58,9 @@ class _Case:
 
 
 class Branch(PureStep):
-    """Outcomes `true` and `false`, or the ids of the cases and `default`; the first case that holds wins."""
+    """Choose a way by what is true now.
+
+    Outcomes `true` and `false`, or the ids of the cases and `default`; the first case that holds wins."""
 
     name = "condition"
     aliases: ClassVar[tuple[str, ...]] = ("if", "conditional", "switch")

@@ -135,7 +135,7 @@ class RemoveFromList(_ListStep):
 
 
 class Segment(_ListStep):
-    """Both in one: `operation: add | remove`."""
+    """Put the contact on lists (segments), or take it off: `operation: add | remove`."""
 
     name = "segment"
     Config = SegmentConfig
@@ -205,7 +205,7 @@ class UpdateScore(PureStep):
         parts = Parts(build)
         self._value = parts.value(("value",), config.value)
         self._adds = config.operation == "add"
-        if self._value.constant and not isinstance(config.value, Mapping) and _number(config.value) is None:
+        if (self._value.constant or not isinstance(config.value, str)) and _number(config.value) is None:
             build.problem("bad_value", ("value",), f"{config.value!r} is no number")
         parts.field("score")
         self.reads = parts.reads

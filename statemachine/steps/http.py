@@ -34,7 +34,9 @@ class HttpRequestConfig(StepConfig):
 
 
 class HttpRequest(EffectStep):
-    """Its task's input: `{method, url, headers, query, body, timeout_s, success_status: [[from, to], …]}`.
+    """One HTTP call.
+
+    Its task's input: `{method, url, headers, query, body, timeout_s, success_status: [[from, to], …]}`.
 
     The output is `{status, headers, data}`. Errors here: `bad_url`, `bad_duration`.
     """

@@ -51,7 +51,9 @@ class _Entry:
 
 
 class Split(PureStep):
-    """Outcomes are the variant labels. `holdout` ends the run as exited / holdout unless it has a branch."""
+    """Give each contact one variant, in proportion to weights.
+
+    Outcomes are the variant labels. `holdout` ends the run as exited / holdout unless it has a branch."""
 
     name = "split"
     aliases: ClassVar[tuple[str, ...]] = ("ab_split",)

@@ -24,7 +24,9 @@ class TaskConfig(StepConfig):
 
 
 class Task(EffectStep):
-    """Outcomes are `done` and the keys of the step's `branches`; `error` is always possible."""
+    """Work for a worker of your own.
+
+    Outcomes are `done` and the keys of the step's `branches`; `error` is always possible."""
 
     name = "task"
     Config = TaskConfig

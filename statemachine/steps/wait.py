@@ -64,7 +64,9 @@ class EventEntry(StepConfig):
 
 
 class Wait(WaitingStep):
-    """Errors at run time: `bad_duration`, `bad_time` (a template that renders to no duration, no time)."""
+    """Rest for a while, until a time, or until an event comes.
+
+    Errors at run time: `bad_duration`, `bad_time` (a template that renders to no duration, no time)."""
 
     name = "wait"
     aliases: ClassVar[tuple[str, ...]] = ("delay",)
@@ -204,7 +206,7 @@ def _timer(config: WaitConfig, parts: Parts, build: Build) -> Reckon | None:
 def _span(path: Path, raw: Any, unit: str | None, parts: Parts, build: Build) -> Callable[[Context], timedelta]:
     """A duration, read once when it is constant, else each time the step runs."""
     value = parts.value(path, raw)
-    if value.constant:
+    if value.constant or not _may_become_duration(raw):
         try:
             span = parse_duration(raw, unit)
         except ValueError as error:
@@ -212,6 +214,11 @@ def _span(path: Path, raw: Any, unit: str | None, parts: Parts, build: Build) ->
             span = timedelta(0)
         return lambda context: span
     return lambda context: _read_span(value, unit, context)
+
+
+def _may_become_duration(raw: Any) -> bool:
+    """Whether templates in it can make a duration of it."""
+    return isinstance(raw, str) or (isinstance(raw, dict) and "duration" in raw and raw.keys() <= {"duration", "unit"})
 
 
 def _read_span(value: Value, unit: str | None, context: Context) -> timedelta:
@@ -225,7 +232,7 @@ def _until(config: WaitConfig, parts: Parts, build: Build) -> Reckon:
     value = parts.value(("until",), config.until)
     parts.field("timezone")
     sign, offset = _offset(config.offset, parts, build)
-    if value.constant:
+    if value.constant or not isinstance(config.until, str):
         try:
             parse_time(config.until, "UTC")
         except ValueError as error:

@@ -1,0 +1,47 @@
+"""The whole schema: the document, and under `$defs` everything that stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, RetryPart, TriggerPart
+from statemachine.limits import MAX_STEPS
+from statemachine.schema.conditions import condition_schemas
+from statemachine.schema.models import model_schema
+from statemachine.schema.shapes import SHAPES, one_or_list, ref
+from statemachine.schema.spelling import Schema, given
+from statemachine.schema.steps import step_schemas
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_PARTS: Final[Mapping[str, type[Part]]] = {
+    "trigger": TriggerPart,
+    "entry": EntryPart,
+    "limits": LimitsPart,
+    "exit_rule": ExitPart,
+    "retry": RetryPart,
+}
+
+
+def definition_schema() -> Schema:
+    """The JSON Schema (2020-12) of a definition."""
+    whole, inner = model_schema(DocumentPart, DocumentPart.also)
+    parts = {name: model_schema(part, part.also)[0] for name, part in _PARTS.items()}
+    parts["exit_rule"] |= {"anyOf": [_has("on", {"type": "string"}), *_mismatch()]}
+    lists = {
+        "triggers": one_or_list(ref("trigger")),
+        "exits": one_or_list(ref("exit_rule")),
+        "steps": {"type": "array", "items": ref("step"), "minItems": 1, "maxItems": MAX_STEPS},
+    }
+    defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas()}
+    head = {"$schema": DIALECT, "$id": "urn:statewright:workflow", "title": "Statewright workflow"}
+    needed = {"required": ["steps"], "allOf": [given("key", "id", "name")]}
+    return head | whole | needed | {"$defs": {name: defs[name] for name in sorted(defs)}}
+
+
+def _has(key: str, schema: Schema) -> Schema:
+    return {"required": [key], "properties": {key: schema}}
+
+
+def _mismatch() -> list[Schema]:
+    return [_has(key, {"const": True}) for key in ("on_mismatch", "onMismatch")]

@@ -1,0 +1,134 @@
+"""The shapes of values that have a grammar of their own: durations, times, names, what may hold a template."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from statemachine.document import NAME_PATTERN, VARIABLE_PATTERN
+from statemachine.duration import MAX_DURATION, UNITS
+from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
+from statemachine.schema.spelling import Schema, any_case, closed, words
+from statemachine.steps.http import METHODS
+
+_TEMPLATE: Final = r"\{[{%]"
+_UNIT: Final = any_case(sorted(UNITS, key=len, reverse=True))
+_COUNTED: Final = rf"\d+(?:\.\d+)?\s*(?:{_UNIT})(?:\s*,\s*|\s+[aA][nN][dD]\s+|\s*)"
+_SPAN: Final = rf"\s*(?:\d+(?:\.\d+)?|(?:{_COUNTED})+|[pP][\d.,tTwWdDhHmMsS]+)\s*"
+_NO_DURATION: Final = "Write a duration like 90s, 1d 12h, 2 days or PT36H."
+_NULL: Final[Schema] = {"type": "null"}
+_STATUS: Final[Schema] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": r"^\s*(?:[1-5][xX]{2}|[1-5]\d\d(?:\s*-\s*[1-5]\d\d)?)\s*$"},
+    ]
+}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, _NULL]}
+
+
+def one_or_list(schema: Schema, **limits: Any) -> Schema:
+    return {"anyOf": [schema, {"type": "array", "items": schema, **limits}]}
+
+
+def _text(pattern: str, message: str) -> Schema:
+    return {"type": "string", "pattern": pattern, "patternErrorMessage": message}
+
+
+def _counted(duration: Schema) -> Schema:
+    return closed({"duration": duration, "unit": {"type": ["string", "null"]}}, required=["duration"])
+
+
+_COUNT: Final[Schema] = {"type": ["number", "string"]}
+
+SHAPES: Final[Schema] = {
+    "branches": {
+        "type": ["object", "null"],
+        "additionalProperties": {"type": ["string", "integer"], "description": "The id of a step, or `end`."},
+    },
+    "body": {
+        "anyOf": [
+            {"type": "null"},
+            {"type": "string", "description": "The id of a step."},
+            {"type": "array", "items": {"type": "string"}, "maxItems": 1},
+            ref("step"),
+            {"type": "array", "items": ref("step")},
+        ]
+    },
+    "duration": {
+        "description": "A span of time: 90 (seconds), 90s, 1d 12h, 2 days, PT36H. At most five years.",
+        "anyOf": [
+            _text(f"^{_SPAN}$", _NO_DURATION),
+            {"type": "number", "minimum": 0, "maximum": MAX_DURATION.total_seconds()},
+            _counted(_COUNT),
+        ],
+    },
+    "event_entries": or_null(one_or_list(ref("event_entry"), minItems=1)),
+    "event_entry": {
+        "anyOf": [
+            {"$ref": "#/$defs/event_type"},
+            closed(
+                {
+                    "event": ref("event_type"),
+                    "when": or_null(ref("condition")),
+                    "branch": {"type": ["string", "null"], "minLength": 1, "description": "The outcome it leads to."},
+                },
+                required=["event"],
+            ),
+        ]
+    },
+    "event_type": {
+        "type": "string",
+        "description": "A known event type, an alias of one, or any name of your own.",
+        "anyOf": [{"enum": [*KNOWN_EVENTS, *EVENT_ALIASES, "sms_received", "reply"]}, {"type": "string"}],
+    },
+    "label": {"type": ["string", "number"]},
+    "method": words(METHODS, f"The method is one of {', '.join(METHODS)}."),
+    "moment": _text(rf"{_TEMPLATE}|^\s*\d{{4}}-?[\dW]", "Write a time like 2026-03-01T09:00, or a template."),
+    "name": {
+        "anyOf": [
+            _text(rf"^(?:{NAME_PATTERN})$", "Use up to 100 letters, digits, _ - . :"),
+            {"type": "integer", "minimum": 0},
+        ]
+    },
+    "number": {
+        "anyOf": [
+            {"type": "number"},
+            _text(rf"{_TEMPLATE}|^\s*[+-]?\d+(?:\.\d+)?\s*$", "Write a number, or a template that makes one."),
+        ]
+    },
+    "object": {"type": ["object", "null"]},
+    "offset": {
+        "description": "A span of time with a sign: -3d is three days before.",
+        "anyOf": [
+            _text(rf"{_TEMPLATE}|^\s*[-+]?{_SPAN}$", _NO_DURATION),
+            {"type": "number"},
+            _counted(_COUNT),
+        ],
+    },
+    "one_or_more": {},
+    "span": {
+        "description": "A span of time (90s, 1d 12h, 2 days, PT36H), or a template that makes one.",
+        "anyOf": [
+            _text(rf"{_TEMPLATE}|^{_SPAN}$", _NO_DURATION),
+            {"type": "number", "minimum": 0},
+            _counted(_COUNT),
+        ],
+    },
+    "status": one_or_list(_STATUS, minItems=1),
+    "target": {"type": ["string", "number"], "description": "The id of a step, or `end`, which completes the run."},
+    "template": {},
+    "time_of_day": _text(
+        rf"{_TEMPLATE}|^\s*(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*$|^\s*\d{{4}}-?[\dW]",
+        "Write a time like 09:00, 2026-03-01 or 2026-03-01T09:00Z.",
+    ),
+    "variable": _text(f"^(?:{VARIABLE_PATTERN})$", "Use letters, digits and _."),
+    "weight": {"type": "number", "exclusiveMinimum": 0},
+    "zone": {"type": "string", "minLength": 1, "examples": ["Europe/Berlin", "UTC"]},
+}
+"""Shape → schema. Those that the parser leaves open (a template may be any value) say nothing but what they are for."""
