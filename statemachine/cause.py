@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
+from statemachine.snapshot import Snapshot
 
 Phase = Literal["entry", "exit", "wait", "restart"]
 Operation = Literal["advance", "pause", "resume", "cancel", "retry", "migrate"]
@@ -124,6 +125,13 @@ class Surroundings:
     globals: Mapping[str, Any] = field(default_factory=dict)
     tenant_zone: str | None = None
     held: bool = False
+
+
+def chain_after(snapshot: Snapshot, cause: Cause) -> tuple[str, ...]:
+    """The workflows that led to what a decision raises: of the event it handled (or that enrolled it), and its own."""
+    if isinstance(cause, EventCause):
+        return (*cause.event.chain, snapshot.workflow)
+    return (*snapshot.trigger.get("chain", ()), snapshot.workflow)
 
 
 def cause_to_data(cause: Cause) -> dict[str, Any]:

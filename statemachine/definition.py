@@ -20,19 +20,26 @@ from statemachine.machine import WorkflowMachine
 from statemachine.names import slug
 from statemachine.problem import Path, Problem, Problems
 from statemachine.scope import contact_fields
+from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
+from statemachine.testing.case import Case
+from statemachine.testing.reading import read_tests
 from statemachine.workflow import ExitRule, RetryPolicy, Step, Trigger, Workflow
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`workflow` is None when a problem is an error. `canonical` is the document in the language's own spelling."""
+    """`workflow` is None when a problem is an error. `canonical` is the document in the language's own spelling.
+
+    `tests` are the document's own tests, those without a mistake.
+    """
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     source_format: Format
     canonical: dict[str, Any] = field(default_factory=dict)
+    tests: tuple[Case, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -58,11 +65,12 @@ def load_workflow(
         return Loaded(None, source.problems, source.format)
     problems = Problems(source.positions)
     canonical: dict[str, Any] = {}
-    workflow = _Loader(problems, canonical, lenient=lenient).load(source.data, key, name)
+    loader = _Loader(problems, canonical, lenient=lenient)
+    workflow = loader.load(source.data, key, name)
     found = (*source.problems, *problems.sorted())
     if workflow is None or any(problem.severity == "error" for problem in found):
         return Loaded(None, found, source.format, canonical)
-    return Loaded(replace(workflow, version=version, warnings=found), found, source.format, canonical)
+    return Loaded(replace(workflow, version=version, warnings=found), found, source.format, canonical, loader.tests)
 
 
 def compile_workflow(
@@ -87,6 +95,7 @@ class _Loader:
         self._canonical = canonical
         self._lenient = lenient
         self._compiler = Compiler(problems)
+        self.tests: tuple[Case, ...] = ()
 
     def load(self, data: Any, key: str | None, name: str | None) -> Workflow | None:
         if not isinstance(data, Mapping):
@@ -105,7 +114,15 @@ class _Loader:
             self._problems.add("bad_name", ("key",), f"{key[:60]!r} is no key: use up to 100 letters, digits, _ - . :")
         self._canonical.update({"key": key, "name": name}, **_plain(document))
         made = self._assemble(document, data)
-        return self._workflow(document, made, key, name)
+        workflow = self._workflow(document, made, key, name)
+        self._read_tests(document, made, key)
+        return workflow
+
+    def _read_tests(self, document: DocumentPart, made: Assembly, key: str) -> None:
+        if document.tests is not None:
+            self._canonical["tests"] = document.tests
+            subject = Subject(key, tuple(made.known), made.steps, document.timezone or "UTC")
+            self.tests = read_tests(document.tests, ("tests",), subject, self._problems)
 
     def _assemble(self, document: DocumentPart, data: Mapping[str, Any]) -> Assembly:
         retry = read_retry(document.retry, ("retry",), RetryPolicy(), self._problems)

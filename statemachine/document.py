@@ -197,7 +197,7 @@ class StepPart(Part):
 class DocumentPart(Part):
     """A workflow of Statewright."""
 
-    later: ClassVar[tuple[str, ...]] = ("pause", "sending", "on_failure", "tests", "nodes", "edges", "canvas_data")
+    later: ClassVar[tuple[str, ...]] = ("pause", "sending", "on_failure", "nodes", "edges", "canvas_data")
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
     key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
     name: str | None = about("What people call the workflow.", "New lead welcome")
@@ -225,6 +225,10 @@ class DocumentPart(Part):
     )
     variables: Annotated[Any, Shape("object")] = about("First values of the run's variables.", {"offer": "spring"})
     steps: Annotated[Any, Shape("steps")] = about("The steps, in order.", [{"id": "a", "type": "end"}])
+    tests: Annotated[Any, Shape("tests")] = about(
+        "Tests of the workflow, run on a virtual clock.",
+        [{"name": "it begins", "events": [{"type": "contact_created"}], "expect": {"enrolled": True}}],
+    )
 
 
 PartType = TypeVar("PartType", bound=Part)

@@ -54,6 +54,13 @@ class Past:
     last_started_at: datetime | None = None
     last_ended_at: datetime | None = None
 
+    def with_run(self, snapshot: Snapshot, *, fresh: bool) -> Past:
+        """What a decision adds: a `fresh` run is one more entry, an ended one an end."""
+        entries, started_at = self.entries, self.last_started_at
+        if fresh:
+            entries, started_at = entries + 1, snapshot.started_at
+        return Past(entries, started_at, self.last_ended_at if snapshot.live else snapshot.ended_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Roster:

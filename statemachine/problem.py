@@ -106,6 +106,10 @@ class Problems:
         """Remember that the node at `path` stands at `source_path` in the source, and everything below it too."""
         self._origins[path] = source_path
 
+    def place(self, path: Path) -> Place | None:
+        """Where the node at `path` (else the nearest around it) begins in the source."""
+        return self._positions.find(self.source_path(path), key=True)
+
     def source_path(self, path: Path) -> Path:
         spelled: Path = ()
         for length, key in enumerate(path, 1):

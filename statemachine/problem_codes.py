@@ -90,7 +90,9 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
         "unknown_operator": Code(
             "There is no comparison operator of this name.", "Choose one of the operators of the language."
         ),
-        "duplicate_id": Code("Two steps, or two triggers, have the same id.", "Give one of them another id."),
+        "duplicate_id": Code(
+            "Two steps, two triggers or two tests have the same id or name.", "Give one of them another one."
+        ),
         "reserved_id": Code("The id has a meaning of its own in the language.", "Choose another id."),
         "too_many_steps": Code("The workflow has more than 500 steps.", "Split it into several workflows."),
         "no_steps": Code("The workflow has no steps.", "Add a step under `steps`."),

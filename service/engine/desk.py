@@ -60,9 +60,4 @@ class Desk:
         fresh = snapshot.id not in self.runs
         self.runs[snapshot.id] = (workflow, snapshot)
         name = (snapshot.workflow, snapshot.entry_key)
-        past = self.past.get(name, Past())
-        if fresh:
-            past = Past(past.entries + 1, snapshot.started_at, past.last_ended_at)
-        if not snapshot.live:
-            past = Past(past.entries, past.last_started_at, snapshot.ended_at)
-        self.past[name] = past
+        self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)

@@ -20,7 +20,7 @@ from service.storage.database import Conflict, Transaction
 from service.storage.enrollments import StoredEnrollment, state_of
 from service.storage.history import history_row
 from service.storage.tasks import LeasedTask
-from statemachine.cause import Cause
+from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, TaskOrder, TaskRetry
 from statemachine.event import Event
@@ -96,7 +96,7 @@ class Ledger:
         if snapshot.task is None:
             write.task_id = None
         if decision.events:
-            self.emit(tenant, snapshot.contact_id, decision.events, _chain(snapshot, cause, workflow))
+            self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         self._note_due(snapshot.due_at)
@@ -363,13 +363,6 @@ class Ledger:
     def _note_due(self, due_at: datetime | None) -> None:
         if due_at is not None and (self.earliest_due is None or due_at < self.earliest_due):
             self.earliest_due = due_at
-
-
-def _chain(snapshot: Snapshot, cause: Cause, workflow: Workflow) -> tuple[str, ...]:
-    """The workflows that led to what this decision raises: those of the event it handled, or that enrolled it."""
-    event: Event | None = getattr(cause, "event", None)
-    before = event.chain if event is not None else tuple(snapshot.trigger.get("chain", ()))
-    return (*before, workflow.key)
 
 
 def _by_id(row: Mapping[str, Any]) -> tuple[str, str]:

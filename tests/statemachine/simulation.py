@@ -1,42 +1,31 @@
-"""A small engine in memory: a clock moved by hand, an event log, timers, tasks and operators around the pure core.
+"""The product's world in memory, with a hand on it: short words for what tests do, and checks of every decision.
 
-It does what the service's engine does (load, decide, save, then raised events and continuations) without storage, and
-checks on the way what must hold of every decision: nothing that was handed in changed, and what a store would keep
-reads back equal. `audit` decides every cause again from history alone.
+The checks are what must hold of every decision: nothing that was handed in changed, and what a store would keep reads
+back equal. `audit` decides every cause again from history alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from statemachine.cause import (
-    Cause,
-    ContinueCause,
-    OperatorCause,
-    Surroundings,
-    TaskCause,
-    TaskFailure,
-    TimerCause,
-    cause_from_data,
-    cause_to_data,
-)
+from statemachine.cause import Cause, TaskFailure, cause_from_data, cause_to_data
 from statemachine.contact import Contact, contact_to_data
-from statemachine.decide import decide
-from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder
+from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.definition import load_workflow
 from statemachine.event import Event
-from statemachine.intake import Past, Reception, Roster, enter, receive
-from statemachine.migration import Route, migrate, migration_data
+from statemachine.intake import Reception
 from statemachine.names import canonical_event
 from statemachine.replay import replay
-from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
+from statemachine.simulation.trace import Answer
+from statemachine.simulation.world import START, Record, World
+from statemachine.snapshot import Snapshot, snapshot_from_data, snapshot_to_data
 from statemachine.workflow import Workflow
 
-START = datetime(2026, 1, 1, 9, tzinfo=UTC)
+__all__ = ["START", "Simulation", "assert_alive", "canonical", "compiled"]
 
 
 def compiled(*steps: Mapping[str, Any], **document: Any) -> Workflow:
@@ -58,81 +47,74 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else asdict(value)
 
 
-@dataclass
-class OpenWork:
-    """A task that a worker may finish now or, after a failure, from `available_at` on."""
+class CheckedWorld(World):
+    """A world that proves of each decision what must hold of all."""
 
-    order: TaskOrder
-    attempt: int = 1
-    available_at: datetime = START
+    def _decide(self, run_id: str, cause: Cause) -> Decision | None:
+        assert cause_from_data(json.loads(json.dumps(cause_to_data(cause)))) == cause
+        record = self.records[run_id]
+        given = (record.snapshot, self._surroundings(record))
+        before = canonical([snapshot_to_data(given[0]), given[1]])
+        try:
+            return super()._decide(run_id, cause)
+        finally:
+            assert canonical([snapshot_to_data(given[0]), given[1]]) == before
 
+    def _keep(self, workflow: Workflow, decision: Decision) -> None:
+        stored = snapshot_from_data(json.loads(json.dumps(snapshot_to_data(decision.snapshot))))
+        assert stored == decision.snapshot
+        assert decision.history, "a decision leaves a line in history"
+        assert decision.history[0].cause is not None
+        assert all(entry.cause is None for entry in decision.history[1:])
+        json.dumps(decision.history[0].cause)
+        json.dumps([order.input for order in decision.orders])
+        super()._keep(workflow, replace(decision, snapshot=stored))
 
-@dataclass
-class Record:
-    """Everything an engine would have stored of one enrollment."""
-
-    workflow: Workflow
-    snapshot: Snapshot
-    history: list[HistoryEntry] = field(default_factory=list)
-    orders: list[TaskOrder] = field(default_factory=list)
-    work: OpenWork | None = None
+    def _keep_contact(self, contact: Contact) -> None:
+        json.dumps(contact_to_data(contact))
+        super()._keep_contact(contact)
 
 
 class Simulation:
-    """See the module. `runs` are in order of entry; `now` only moves by `wait`."""
+    """See the module. `records` are in order of entry; `now` only moves by `wait`. A run not named is the latest."""
 
-    def __init__(self, *workflows: Workflow, zone: str | None = None, versions: Sequence[Workflow] = ()) -> None:
-        """`workflows` are entered; `versions` are others of theirs, to which runs may be migrated."""
-        self.workflows = {workflow.key: workflow for workflow in workflows}
-        self.versions = {(one.key, one.version): one for one in (*workflows, *versions)}
-        self.zone = zone
-        self.now = START
-        self.contacts: dict[str, Contact] = {}
-        self.events: dict[str | None, list[Event]] = {}
-        self.records: dict[str, Record] = {}
-        self.paused: set[str] = set()
-        self.past: dict[tuple[str | None, str, str], Past] = {}
-        self.emitted: list[EmittedEvent] = []
-        self._numbers = 0
+    def __init__(self, *workflows: Workflow, zone: str | None = None) -> None:
+        self.world = CheckedWorld(workflows, zone=zone)
+        self.records = self.world.records
 
     # --- what happens ---
 
     def trigger(self, kind: str, contact_id: str | None = "c1", **event: Any) -> Reception:
         """An event comes in; raised events are dispatched at once, as after a commit."""
-        name = event.pop("id", None) or self._mint("ev")
+        name = event.pop("id", None) or self.world.mint("ev")
         known = canonical_event(kind)
         data = {**known.data_filter, **event.pop("data", {})}
         source = event.pop("source", "test")
-        whole = Event(name, known.type, source, contact_id, data=data, accepted_at=self.now, **event)
-        return self._receive(whole)
+        return self.world.receive(Event(name, known.type, source, contact_id, data=data, **event))
 
     def enroll(self, workflow: str = "flow", contact_id: str | None = "c1", **data: Any) -> Reception:
-        event = Event(self._mint("api"), "api", "api", contact_id, data=data, accepted_at=self.now)
-        roster = self._roster(contact_id, event, candidates=False)
-        reception = enter(self.workflows[workflow], event, roster, self.now, lambda: self._mint("run"), entry_key=None)
-        return self._keep_reception(contact_id, event, reception)
+        return self.world.enter(workflow, Event(self.world.mint("api"), "api", "api", contact_id, data=data))
 
     def wait(self, **span: float) -> None:
         """Let time pass; timers fire when they fall due, earliest first."""
         until = self.now + timedelta(**span)
         for _ in range(10_000):
-            due = self._next_due()
+            due = self.world.next_timer()
             if due is None or due[0] > until:
-                self.now = until
+                self.world.now = until
                 return
-            self.now = max(self.now, due[0])
+            self.world.now = max(self.now, due[0])
             self.fire(due[1])
         raise AssertionError("timers fire without end")
 
     def fire(self, run_id: str | None = None) -> Decision | None:
         """The timer of a run; without a deadline that has passed nothing may come of it."""
-        name = run_id or self.last
-        snapshot = self.records[name].snapshot
-        return self.cause(TimerCause(snapshot.visit, snapshot.timers), name)
+        return self.world.fire(run_id or self.last)
 
     def complete(self, output: Any = None, outcome: str = "done", run_id: str | None = None, **keys: Any) -> bool:
         """The worker answers; tells whether the answer was applied."""
-        return self._answer(run_id, keys.pop("attempt", None), outcome=outcome, output=output, **keys)
+        attempt = keys.pop("attempt", None)
+        return self._answer(run_id, attempt, Answer(outcome, output, **keys))
 
     def fail(
         self,
@@ -142,66 +124,43 @@ class Simulation:
         retry_after_s: float | None = None,
         run_id: str | None = None,
     ) -> bool:
-        return self._answer(run_id, None, failure=TaskFailure(code, f"it said {code}", retryable, retry_after_s))
+        failure = TaskFailure(code, f"it said {code}", retryable, retry_after_s)
+        return self._answer(run_id, None, Answer(failure=failure))
 
     def operate(self, operation: Any, run_id: str | None = None, **data: Any) -> Decision:
         """Raises as the core refuses."""
-        decision = self.cause(OperatorCause(operation, self._mint("req"), data), run_id or self.last)
+        decision = self.world.operate(run_id or self.last, operation, data)
         assert decision is not None
         return decision
 
-    def migrate(
-        self, mapping: Mapping[str, str] | None = None, *, to: int = 2, timers: str = "keep", run_id: str | None = None
-    ) -> Decision:
-        """Raises as the core refuses."""
-        record = self.records[run_id or self.last]
-        target = self.versions[record.workflow.key, to]
-        route = Route(record.workflow, target, mapping or {}, timers)
-        cause = OperatorCause("migrate", self._mint("req"), migration_data(route))
-        before = canonical(snapshot_to_data(record.snapshot))
-        try:
-            decision = migrate(route, record.snapshot, cause, self._surroundings(record))
-        finally:
-            assert canonical(snapshot_to_data(record.snapshot)) == before
-        self._keep(target, decision)
-        record.workflow = target
-        return decision
-
     def pause_workflow(self, key: str = "flow") -> None:
-        self.paused.add(key)
+        self.world.pause_workflow(key)
 
     def resume_workflow(self, key: str = "flow") -> None:
-        """Waiting runs look again at what happened meanwhile."""
-        self.paused.discard(key)
-        for name, record in list(self.records.items()):
-            if record.workflow.key == key and record.snapshot.status is Status.WAITING:
-                self.fire(name)
+        self.world.resume_workflow(key)
 
     def change(self, contact_id: str = "c1", **attributes: Any) -> None:
         """The contact changes without anybody being told."""
-        contact = self.contacts.get(contact_id, Contact(contact_id))
+        contact = self.world.contacts.get(contact_id, Contact(contact_id))
         for name, value in attributes.items():
             contact = replace(contact, **{name: value}) if name in ("tags", "lists", "score") else contact.with_field(
                 name, value
             )  # fmt: skip
-        self.contacts[contact_id] = replace(contact, revision=contact.revision + 1)
+        self.world.contacts[contact_id] = replace(contact, revision=contact.revision + 1)
 
     def cause(self, cause: Cause, run_id: str) -> Decision | None:
         """Decide one cause for a run and keep what comes of it."""
-        record = self.records[run_id]
-        assert cause_from_data(json.loads(json.dumps(cause_to_data(cause)))) == cause
-        surroundings = self._surroundings(record)
-        before = canonical([snapshot_to_data(record.snapshot), surroundings])
-        try:
-            decision = decide(record.workflow, record.snapshot, cause, surroundings)
-        finally:
-            assert canonical([snapshot_to_data(record.snapshot), surroundings]) == before
-        if decision is not None:
-            self._keep(record.workflow, decision)
-            self._follow(decision)
-        return decision
+        return self.world.cause(run_id, cause)
 
     # --- what can be asked ---
+
+    @property
+    def now(self) -> datetime:
+        return self.world.now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self.world.now = now
 
     @property
     def last(self) -> str:
@@ -222,7 +181,7 @@ class Simulation:
 
     @property
     def contact(self) -> Contact:
-        return self.contacts["c1"]
+        return self.world.contacts["c1"]
 
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.history]
@@ -235,150 +194,20 @@ class Simulation:
         """Decide every cause of every run again, from its history as a store would give it back."""
         for record in self.records.values():
             recorded = [json.loads(json.dumps(entry.cause)) for entry in record.history if entry.cause is not None]
-            key = record.workflow.key
-            again = replay(lambda number, key=key: self.versions[key, number], recorded)  # type: ignore[misc]
+            again = replay(record.workflow, recorded)
             assert canonical(snapshot_to_data(again.snapshot)) == canonical(snapshot_to_data(record.snapshot))
             assert canonical(again.orders) == canonical(record.orders)
             assert canonical(again.history) == canonical(record.history)
             assert [entry.sequence for entry in record.history] == list(range(len(record.history)))
             assert_alive(record)
 
-    # --- inside ---
-
-    def _mint(self, kind: str) -> str:
-        self._numbers += 1
-        return f"{kind}{self._numbers}"
-
-    def _next_due(self) -> tuple[datetime, str] | None:
-        dues = [
-            (record.snapshot.due_at, name)
-            for name, record in self.records.items()
-            if record.snapshot.due_at is not None and record.workflow.key not in self.paused
-        ]
-        return min(dues, default=None)
-
-    def _receive(self, event: Event, depth: int = 0) -> Reception:
-        log = self.events.setdefault(event.contact_id, [])
-        log.append(event)
-        roster = self._roster(event.contact_id, event, candidates=True)
-        reception = receive(event, roster, self.now, lambda: self._mint("run"))
-        return self._keep_reception(event.contact_id, event, reception, depth)
-
-    def _roster(self, contact_id: str | None, event: Event, *, candidates: bool) -> Roster:
-        known = self.contacts.get(contact_id) if contact_id else None
-        runs = {
-            name: (record.workflow, record.snapshot)
-            for name, record in self.records.items()
-            if contact_id is not None and record.snapshot.contact_id == contact_id and record.snapshot.live
-        }
-        listening = [
-            workflow
-            for workflow in self.workflows.values()
-            if candidates and any(trigger.type == event.type for trigger in workflow.triggers)
-        ]
-        return Roster(
-            contact=(known or Contact(contact_id)) if contact_id else None,
-            is_new=known is None and contact_id is not None,
-            runs=runs,
-            candidates=listening,
-            paused=frozenset(self.paused),
-            past={(flow, key): past for (who, flow, key), past in self.past.items() if who == contact_id},
-            events=tuple(self.events.get(contact_id, ())),
-            tenant_zone=self.zone,
-        )
-
-    def _surroundings(self, record: Record) -> Surroundings:
-        contact_id = record.snapshot.contact_id
-        return Surroundings(
-            self.now,
-            self.contacts.get(contact_id) if contact_id else None,
-            tuple(event for event in self.events.get(contact_id, ()) if event.type in record.workflow.reads.events),
-            tenant_zone=self.zone,
-            held=record.workflow.key in self.paused,
-        )
-
-    def _keep_reception(
-        self, contact_id: str | None, event: Event, reception: Reception, depth: int = 0
-    ) -> Reception:  # fmt: skip
-        if contact_id is not None and reception.contact is not None:
-            self.contacts[contact_id] = replace(reception.contact, revision=reception.contact.revision + 1)
-        for decision in reception.decisions:
-            self._keep(self.workflows[decision.snapshot.workflow], replace(decision, contact=None))
-        for decision in reception.decisions:
-            self._follow(replace(decision, contact=None), event.chain, depth)
-        self._dispatch(contact_id, reception.raised, event.chain, depth)
-        return reception
-
-    def _keep(self, workflow: Workflow, decision: Decision) -> None:
-        stored = json.loads(json.dumps(snapshot_to_data(decision.snapshot)))
-        snapshot = snapshot_from_data(stored)
-        assert snapshot == decision.snapshot
-        assert decision.history, "a decision leaves a line in history"
-        assert decision.history[0].cause is not None
-        assert all(entry.cause is None for entry in decision.history[1:])
-        json.dumps(decision.history[0].cause)
-        self._count(snapshot)
-        record = self.records.setdefault(snapshot.id, Record(workflow, snapshot))
-        record.snapshot = snapshot
-        record.history += decision.history
-        record.orders += decision.orders
-        self._keep_work(record, decision)
-        if decision.contact is not None:
-            contact = decision.contact
-            json.dumps(contact_to_data(contact))
-            self.contacts[contact.id] = replace(contact, revision=contact.revision + 1)
-
-    def _keep_work(self, record: Record, decision: Decision) -> None:
-        for order in decision.orders:
-            json.dumps(order.input)
-            record.work = OpenWork(order, 1, self.now)
-        for retry in decision.retries:
-            assert record.work is not None
-            record.work.attempt, record.work.available_at = retry.attempt, retry.available_at
-        if record.snapshot.task is None:
-            record.work = None
-
-    def _count(self, snapshot: Snapshot) -> None:
-        name = (snapshot.contact_id, snapshot.workflow, snapshot.entry_key)
-        past = self.past.get(name, Past())
-        if snapshot.id not in self.records:
-            past = replace(past, entries=past.entries + 1, last_started_at=self.now)
-        if not snapshot.live:
-            past = replace(past, last_ended_at=self.now)
-        self.past[name] = past
-
-    def _follow(self, decision: Decision, chain: tuple[str, ...] | None = None, depth: int = 0) -> None:
-        snapshot = decision.snapshot
-        before = chain if chain is not None else tuple(snapshot.trigger.get("chain", ()))
-        self._dispatch(snapshot.contact_id, decision.events, (*before, snapshot.workflow), depth)
-        if decision.continues and snapshot.workflow not in self.paused:
-            self.cause(ContinueCause(snapshot.continues), snapshot.id)
-
-    def _dispatch(
-        self, contact_id: str | None, emitted: tuple[EmittedEvent, ...], chain: tuple[str, ...], depth: int
-    ) -> None:  # fmt: skip
-        assert depth < 20, "raised events raise each other without end"
-        for one in emitted:
-            self.emitted.append(one)
-            event = Event(
-                self._mint("raised"),
-                one.type,
-                "statewright",
-                contact_id,
-                data=one.data,
-                accepted_at=self.now,
-                chain=chain,
-            )
-            self._receive(event, depth + 1)
-
-    def _answer(self, run_id: str | None, attempt: int | None, **result: Any) -> bool:
+    def _answer(self, run_id: str | None, attempt: int | None, answer: Answer) -> bool:
         name = run_id or self.last
         record = self.records[name]
         work = record.work
         order = work.order if work else record.orders[-1]
         number = attempt or (work.attempt if work else 1)
-        cause = TaskCause(f"{name}.{order.step}.{order.visit}", order.step, order.visit, number, **result)
-        return self.cause(cause, name) is not None
+        return self.world.finish(name, order.step, order.visit, number, answer)
 
 
 def assert_alive(record: Record) -> None:

@@ -377,7 +377,7 @@ class TestWhatHistoryKeeps:
         cause = _started({"id": "a", "type": "pass"}).history[0].cause
         assert cause is not None
         assert {name: cause["enrollment"][name] for name in ("id", "workflow", "version", "contact_id")} == {
-            "id": "run2",
+            "id": "enrollment-0001",
             "workflow": "flow",
             "version": 1,
             "contact_id": "c1",

@@ -1,0 +1,299 @@
+"""Scripts as authors write them, in tests and in Simulate: contacts, events and results; problems at their place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from statemachine.cause import TaskFailure
+from statemachine.contact import Contact
+from statemachine.document import Count, Duration, Label, Part, kind_of, read_part
+from statemachine.errors import InvalidInput
+from statemachine.machine import ERROR
+from statemachine.patch import apply_patch
+from statemachine.problem import Path, Problems
+from statemachine.simulation.script import USUAL, Act, Result
+from statemachine.simulation.trace import Answer
+from statemachine.workflow import Step
+
+DEFAULT_CONTACT: Final = "contact"
+"""The contact of a script that names none."""
+
+MAX_ACTS: Final = 1_000
+_TRANSIENT: Final = frozenset(
+    {"timeout", "connection_lost", "connection_failed", "lease_expired", "unavailable", "http_408", "http_429"}
+)
+_OPERATIONS: Final = ("advance", "pause", "resume", "cancel", "retry")
+_ONLY_ERROR: Final = ("message", "retryable", "retry_after", "times", "then")
+_ONLY_OUTCOME: Final = ("data", "variables")
+
+
+class EventPart(Part):
+    also: ClassVar[Mapping[str, str]] = {"patch": "contact_patch", "input": "data"}
+    after: Duration = timedelta(0)
+    type: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    op: Literal["enroll", "advance", "pause", "resume", "cancel", "retry"] | None = None
+    upsert: dict[str, Any] | None = None
+    contact: Label | None = None
+    workflow: Label | None = None
+    id: Label | None = None
+    key: Label | None = None
+    source: Label | None = None
+    data: dict[str, Any] | None = None
+    contact_patch: dict[str, Any] | None = None
+    transition: str | None = None
+    timers: Literal["keep", "remaining", "catch_up"] | None = None
+    reason: str | None = None
+
+
+_OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "type": ("id", "key", "source", "data", "contact_patch"),
+    "upsert": (),
+    "enroll": ("workflow", "key", "data", "contact_patch"),
+    "advance": ("workflow", "transition", "data"),
+    "retry": ("workflow", "data"),
+    "pause": ("workflow", "timers"),
+    "resume": ("workflow",),
+    "cancel": ("workflow", "reason"),
+}
+"""The keys that each form of an event has besides `after` and `contact`."""
+
+
+class ResultPart(Part):
+    error: Label | None = None
+    message: str | None = None
+    retryable: bool | None = None
+    retry_after: Duration | None = None
+    times: Count | None = None
+    then: Any = None
+    outcome: Label | None = None
+    data: Any = None
+    variables: dict[str, Any] | None = None
+    never: Literal[True] | None = None
+    after: Duration = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The workflow that a script is about. `known` are all step ids; `steps` the sound ones among them."""
+
+    key: str
+    known: Collection[str] = ()
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The contacts that exist beforehand, and the one that an event is about when it names none."""
+
+    contacts: tuple[Contact, ...] = ()
+    default: str | None = DEFAULT_CONTACT
+
+
+class ScriptReader:
+    """Reads the parts of one script. What is wrong is reported and left out."""
+
+    def __init__(self, subject: Subject, problems: Problems) -> None:
+        self._subject = subject
+        self._problems = problems
+
+    def cast(self, contact: Any, contacts: Any, path: Path) -> Cast:
+        """`contact` is one contact, with or without an `id`; `contacts` several by their ids."""
+        found: dict[str, Contact] = {}
+        default: str | None = DEFAULT_CONTACT
+        if contact is not None:
+            default = self._add(None, contact, (*path, "contact"), found)
+        if contacts is not None and not isinstance(contacts, Mapping):
+            self._wrong((*path, "contacts"), f"`contacts` are objects by their ids, not {kind_of(contacts)}")
+        elif contacts:
+            for name, raw in contacts.items():
+                self._add(str(name), raw, (*path, "contacts", name), found)
+            if contact is None:
+                default = next(iter(found)) if len(found) == 1 else None
+        return Cast(tuple(found.values()), default)
+
+    def acts(self, raw: Any, path: Path, cast: Cast) -> tuple[Act, ...]:
+        if raw is None:
+            return ()
+        if not isinstance(raw, list):
+            self._wrong(path, f"`events` is a list, not {kind_of(raw)}")
+            return ()
+        if len(raw) > MAX_ACTS:
+            self._wrong(path, f"a script has at most {MAX_ACTS:,} events, not {len(raw):,}")
+            return ()
+        acts = (self._act(item, (*path, index), cast) for index, item in enumerate(raw))
+        return tuple(act for act in acts if act is not None)
+
+    def results(self, raw: Any, path: Path) -> dict[tuple[str, str], tuple[Result, ...]]:
+        """Keys are step ids; `other_workflow/step` names a step of another workflow."""
+        found: dict[tuple[str, str], tuple[Result, ...]] = {}
+        if raw is not None and not isinstance(raw, Mapping):
+            self._wrong(path, f"`results` are answers by step, not {kind_of(raw)}")
+            return found
+        for name, answers in (raw or {}).items():
+            place = (*path, name)
+            workflow, _, step_id = str(name).rpartition("/")
+            step = None if workflow else self._step(step_id, place)
+            visits = answers if isinstance(answers, list) else [answers]
+            if not visits:
+                self._wrong(place, "the list is empty; give one answer per visit")
+                continue
+            places = [(*place, index) for index in range(len(visits))] if isinstance(answers, list) else [place]
+            read = (self._result(one, where, step) for one, where in zip(visits, places, strict=True))
+            found[workflow or self._subject.key, step_id] = tuple(read)
+        return found
+
+    def check_step(self, step_id: str, place: Path) -> None:
+        """Report a step that the workflow does not have."""
+        if step_id not in self._subject.known:
+            hint = self._problems.guess(step_id, self._subject.known)
+            self._problems.add("unknown_step", place, f"there is no step {step_id!r}", hint)
+
+    # --- contacts ---
+
+    def _add(self, name: str | None, raw: Any, path: Path, found: dict[str, Contact]) -> str:
+        if not isinstance(raw, Mapping):
+            self._problems.add("not_an_object", path, f"a contact is an object of its fields, not {kind_of(raw)}")
+            return name or DEFAULT_CONTACT
+        own = {key: value for key, value in raw.items() if key != "id"}
+        contact_id = name or str(raw.get("id") or DEFAULT_CONTACT)
+        if name and raw.get("id", name) != name:
+            self._problems.add("conflicting_keys", (*path, "id"), f"the contact is named {name!r} already")
+        self._check_patch(own, path)
+        if contact_id in found:
+            self._problems.add("duplicate_id", path, f"there are two contacts with the id {contact_id!r}")
+        found[contact_id] = _patched(contact_id, own)
+        return contact_id
+
+    def _check_patch(self, patch: Mapping[str, Any], path: Path) -> None:
+        for name, value in patch.items():
+            try:
+                apply_patch(Contact(DEFAULT_CONTACT), {name: value})
+            except InvalidInput as error:
+                self._wrong((*path, name), error.message)
+
+    # --- events ---
+
+    def _act(self, raw: Any, path: Path, cast: Cast) -> Act | None:
+        part = read_part(EventPart, raw, path, self._problems)
+        if part is None:
+            return None
+        forms = [form for form in ("type", "op", "upsert") if getattr(part, form) is not None]
+        if len(forms) != 1:
+            code, place = ("conflicting_keys", (*path, forms[1])) if forms else ("missing_key", path)
+            self._problems.add(code, place, "an event has exactly one of `type`, `op` and `upsert`")
+            return None
+        form = part.op or forms[0]
+        self._check_words(part, form, path)
+        contact_id = part.contact or cast.default
+        if contact_id is None and form not in _OPERATIONS:
+            self._problems.add("missing_key", path, "there are several contacts: say which one by `contact`")
+        self._check_patch(part.contact_patch or {}, (*path, "contact_patch"))
+        self._check_patch(part.upsert or {}, (*path, "upsert"))
+        return _made(part, form, contact_id, self._subject.key)
+
+    def _check_words(self, part: EventPart, form: str, path: Path) -> None:
+        allowed = {"after", "contact", "type", "op", "upsert", *_OWN_WORDS[form]}
+        for key in sorted(part.model_fields_set - allowed):
+            what = "an event" if form == "type" else f"`{form}`"
+            self._problems.add("not_applicable", (*path, key), f"{what} has no `{key}`")
+        if form == "advance" and not part.transition:
+            self._problems.add("missing_key", (*path, "transition"), "`advance` needs the `transition` to fire")
+
+    # --- results ---
+
+    def _step(self, step_id: str, place: Path) -> Step | None:
+        self.check_step(step_id, place)
+        step = self._subject.steps.get(step_id)
+        if step is not None and not step.runner.effect:
+            message = f"the step {step_id!r} ({step.type}) asks nothing of the outside, so nothing can be its result"
+            self._problems.add("not_applicable", place, message)
+        return step
+
+    def _result(self, raw: Any, path: Path, step: Step | None) -> Result:
+        if not isinstance(raw, Mapping) or not {"error", "outcome", "never"} & set(raw):
+            return Result(Answer(output=raw))
+        part = read_part(ResultPart, raw, path, self._problems)
+        if part is None:
+            return Result(USUAL)
+        self._check_result(part, path, step)
+        then = USUAL if part.then is None else self._result(part.then, (*path, "then"), step).first
+        return Result(_answer(part), part.times, then)
+
+    def _check_result(self, part: ResultPart, path: Path, step: Step | None) -> None:
+        given = part.model_fields_set
+        forms = [form for form in ("error", "outcome", "never") if form in given]
+        for extra in forms[1:]:
+            self._problems.add("conflicting_keys", (*path, extra), f"`{forms[0]}` and `{extra}` exclude each other")
+        for keys, home in ((_ONLY_ERROR, "error"), (_ONLY_OUTCOME, "outcome")):
+            for key in keys:
+                if key in given and home not in given:
+                    self._problems.add("not_applicable", (*path, key), f"`{key}` belongs to `{home}`")
+        if "then" in given and "times" not in given:
+            self._problems.add("missing_key", (*path, "times"), "`then` needs `times`: after how many failures?")
+        if part.outcome is not None and step is not None:
+            self._check_outcome(part.outcome, (*path, "outcome"), step)
+
+    def _check_outcome(self, outcome: str, place: Path, step: Step) -> None:
+        options = (*step.targets, ERROR)
+        if step.runner.effect and outcome not in options:
+            message = f"the step {step.id!r} has no outcome {outcome!r}; it has {', '.join(options)}"
+            self._problems.add("unknown_outcome", place, message, self._problems.guess(outcome, options))
+
+    def _wrong(self, path: Path, message: str) -> None:
+        self._problems.add("bad_value", path, message)
+
+
+def _patched(contact_id: str, patch: Mapping[str, Any]) -> Contact:
+    """The contact as written; of what is wrong (and reported) nothing."""
+    try:
+        return apply_patch(Contact(contact_id, revision=1), patch)[0]
+    except InvalidInput:
+        return Contact(contact_id, revision=1)
+
+
+def _made(part: EventPart, form: str, contact_id: str | None, workflow: str) -> Act:
+    words = dict(_operation_words(part, form))
+    return Act(
+        after=part.after,
+        kind="event" if form == "type" else form,  # type: ignore[arg-type]
+        contact_id=part.contact if form in _OPERATIONS else contact_id,
+        workflow=part.workflow or workflow,
+        type=part.type or "",
+        data=words if form in _OPERATIONS else (part.upsert or part.data or {}),
+        key=part.key,
+        id=part.id or "",
+        source=part.source or "",
+        contact_patch=part.contact_patch or {},
+    )
+
+
+def _operation_words(part: EventPart, form: str) -> Iterator[tuple[str, Any]]:
+    """What the core wants to know of an operation; see OperatorCause."""
+    if form == "advance":
+        yield "transition", part.transition
+    if part.data is not None:
+        yield ("input" if form == "retry" else "data"), part.data
+    for name in ("timers", "reason"):
+        if getattr(part, name) is not None:
+            yield name, getattr(part, name)
+
+
+def _answer(part: ResultPart) -> Answer:
+    if part.never:
+        return Answer(never=True)
+    if part.error is None:
+        return Answer(part.outcome or "done", part.data, part.variables or {}, after=part.after)
+    retryable = part.retryable if part.retryable is not None else (part.times is not None or _transient(part.error))
+    seconds = part.retry_after.total_seconds() if part.retry_after else None
+    failure = TaskFailure(part.error, part.message or f"scripted: {part.error}", retryable, seconds)
+    return Answer(failure=failure, after=part.after)
+
+
+def _transient(code: str) -> bool:
+    return code in _TRANSIENT or code.startswith("http_5")

@@ -1,0 +1,354 @@
+"""A world in memory around the pure core: contacts, an event log, runs, open tasks, and a clock moved by hand.
+
+It does what the service's engine does (load, decide, keep, then raised events and continuing runs in order of the
+commit) with the same core and without storage. Nothing in it is random: ids are counted, so the same happenings give
+the same world, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from statemachine.cause import (
+    Cause,
+    ContinueCause,
+    EventCause,
+    Operation,
+    OperatorCause,
+    Surroundings,
+    TaskCause,
+    TimerCause,
+    chain_after,
+)
+from statemachine.contact import Contact
+from statemachine.decide import decide
+from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder
+from statemachine.event import Event
+from statemachine.intake import Past, Reception, Roster, enter, receive
+from statemachine.limits import size_up_to
+from statemachine.patch import apply_patch, raised_of_new
+from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
+from statemachine.snapshot import Snapshot, Status
+from statemachine.workflow import Workflow
+
+START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
+"""When a world begins unless it is told otherwise: a Thursday morning."""
+
+SOURCE: Final = "statewright"
+"""The source of events that steps and contact writes raise."""
+
+_CREATED: Final = EmittedEvent("contact_created", {})
+
+
+@dataclass(slots=True)
+class OpenWork:
+    """A task that may be attempted from `available_at` on; `answered` until a failure makes it ready again."""
+
+    order: TaskOrder
+    available_at: datetime
+    attempt: int = 1
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything an engine would have stored of one enrollment. `states` are its snapshots in order of time."""
+
+    workflow: Workflow
+    snapshot: Snapshot
+    history: list[HistoryEntry] = field(default_factory=list)
+    orders: list[TaskOrder] = field(default_factory=list)
+    states: list[tuple[datetime, Snapshot]] = field(default_factory=list)
+    work: OpenWork | None = None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The steps in order, once per visit, skipped ones left out."""
+        visits = {entry.visit: entry.step for entry in self.history if entry.step and entry.kind in _PATH_KINDS}
+        return tuple(visits.values())
+
+
+_PATH_KINDS: Final = frozenset({"step_started", "waiting", "step_completed", "step_failed"})
+
+
+class World:
+    """See the module. `records` are in order of entry; `now` is moved by whoever owns the world.
+
+    `max_transitions` and `max_bytes` (of what the trace tells) end it: `exhausted` then says which, and nothing that
+    was raised is followed up any more.
+    """
+
+    def __init__(
+        self,
+        workflows: Iterable[Workflow],
+        *,
+        now: datetime = START,
+        zone: str | None = None,
+        contacts: Iterable[Contact] = (),
+        max_transitions: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        self.workflows = {workflow.key: workflow for workflow in workflows}
+        self.now = now
+        self.zone = zone
+        self.contacts = {contact.id: contact for contact in contacts}
+        self.events: dict[str, list[Event]] = {}
+        self.records: dict[str, Record] = {}
+        self.paused: set[str] = set()
+        self.past: dict[tuple[str | None, str, str], Past] = {}
+        self.trace: list[Moment] = []
+        self.transitions = 0
+        self._bytes = 0
+        self._max_transitions = max_transitions
+        self._max_bytes = max_bytes
+        self._numbers: dict[str, int] = {}
+        self._follow_ups: deque[Event | tuple[str, int]] = deque()
+
+    # --- what happens ---
+
+    def receive(self, event: Event) -> Reception:
+        """An event comes in now, and everything it leads to at once. Raises InvalidInput for a wrong contact patch."""
+        reception = self._receive(replace(event, accepted_at=self.now), "event")
+        self.settle()
+        return reception
+
+    def enter(self, workflow: str, event: Event, entry_key: str | None = None) -> Reception:
+        """An enrolment by API. `event` is the call itself."""
+        call = replace(event, accepted_at=self.now)
+        roster = self._roster(call.contact_id, (), self._log_of(call.contact_id))
+        reception = enter(self.workflows[workflow], call, roster, self.now, self._new_run, entry_key=entry_key)
+        self._keep_reception(call, reception, "event")
+        self.settle()
+        return reception
+
+    def change_contact(self, contact_id: str, patch: Mapping[str, Any]) -> None:
+        """An Upsert. Raises InvalidInput for a patch of the wrong shape."""
+        known = self.contacts.get(contact_id)
+        changed, events = apply_patch(known or Contact(contact_id), patch)
+        self.trace.append(Moment(self.now, "contact", contact_id, text="created" if known is None else "changed"))
+        if known is None or changed is not known:
+            self._emit(contact_id, (_CREATED, *raised_of_new(events)) if known is None else events, ())
+            self._keep_contact(changed)
+        self.settle()
+
+    def operate(self, run_id: str, operation: Operation, data: Mapping[str, Any]) -> Decision | None:
+        """An operator's command. Raises TransitionRefused or InvalidInput as the core refuses; nothing changed then."""
+        return self.cause(run_id, OperatorCause(operation, self.mint("request"), data))
+
+    def fire(self, run_id: str) -> Decision | None:
+        """The timer of a run; without a deadline that has passed nothing comes of it."""
+        snapshot = self.records[run_id].snapshot
+        return self.cause(run_id, TimerCause(snapshot.visit, snapshot.timers))
+
+    def answer(self, run_id: str, answer: Answer) -> bool:
+        """Attempt the open task of a run and answer it now; tells whether the answer was applied."""
+        record = self.records[run_id]
+        work = record.work
+        if work is None:
+            return False
+        order, number = work.order, work.attempt
+        work.answered = True
+        told = Attempt(self.now, run_id, record.workflow.key, record.snapshot.contact_id, order, number, answer)
+        self._tell(Moment(self.now, "attempt", told.contact_id, run_id, told.workflow, attempt=told), order.input)
+        return self.finish(run_id, order.step, order.visit, number, answer)
+
+    def finish(self, run_id: str, step: str, visit: int, attempt: int, answer: Answer) -> bool:
+        """The result of any attempt of any task of the run, timely or not; tells whether it was applied."""
+        task_id = f"{run_id}.{step}.{visit}"
+        result = (answer.outcome, answer.output, answer.variables, answer.failure)
+        return self.cause(run_id, TaskCause(task_id, step, visit, attempt, *result)) is not None
+
+    def pause_workflow(self, key: str) -> None:
+        self.paused.add(key)
+
+    def resume_workflow(self, key: str) -> None:
+        """Waiting runs look again at what happened meanwhile."""
+        self.paused.discard(key)
+        for name, record in list(self.records.items()):
+            if record.workflow.key == key and record.snapshot.status is Status.WAITING:
+                self.fire(name)
+
+    def cause(self, run_id: str, cause: Cause) -> Decision | None:
+        """Decide one cause for a run, keep what comes of it, and follow it up."""
+        decision = self._decide(run_id, cause)
+        self.settle()
+        return decision
+
+    def settle(self) -> None:
+        """Follow up what was kept: raised events and continuing runs, in order."""
+        while self._follow_ups and not self.exhausted:
+            following = self._follow_ups.popleft()
+            if isinstance(following, Event):
+                self._receive(following, "raised")
+            elif self.records[following[0]].workflow.key not in self.paused:
+                self._decide(following[0], ContinueCause(following[1]))
+
+    # --- what can be asked ---
+
+    @property
+    def exhausted(self) -> str:
+        """Which limit of the world is reached: `transitions`, `size`, or none."""
+        if self._max_transitions is not None and self.transitions >= self._max_transitions:
+            return "transitions"
+        return "size" if self._max_bytes is not None and self._bytes > self._max_bytes else ""
+
+    def next_timer(self) -> tuple[datetime, str] | None:
+        """The earliest timer and its run; runs of paused workflows are held."""
+        dues = [
+            (record.snapshot.due_at, name)
+            for name, record in self.records.items()
+            if record.snapshot.due_at is not None and record.workflow.key not in self.paused
+        ]
+        return min(dues, default=None)
+
+    def runs_of(self, workflow: str, contact_id: str | None = None) -> list[Record]:
+        """The enrollments of a workflow, and of one contact when it is named, in order of entry."""
+        return [
+            record
+            for record in self.records.values()
+            if record.workflow.key == workflow and contact_id in (None, record.snapshot.contact_id)
+        ]
+
+    def mint(self, kind: str) -> str:
+        """The next id of its kind."""
+        number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return f"{kind}-{number:04}"
+
+    # --- deciding ---
+
+    def _receive(self, event: Event, kind: MomentKind) -> Reception:
+        earlier = (
+            known for known in self._log_of(event.contact_id) if (known.id, known.source) != (event.id, event.source)
+        )
+        listening = [flow for flow in self.workflows.values() if any(one.type == event.type for one in flow.triggers)]
+        roster = self._roster(event.contact_id, listening, (*earlier, event))
+        reception = receive(event, roster, self.now, self._new_run)
+        if kind == "event":
+            self._log(event)
+        self._keep_reception(event, reception, kind)
+        return reception
+
+    def _new_run(self) -> str:
+        return self.mint("enrollment")
+
+    def _roster(self, contact_id: str | None, candidates: Iterable[Workflow], events: Iterable[Event]) -> Roster:
+        known = self.contacts.get(contact_id) if contact_id else None
+        return Roster(
+            contact=(known or Contact(contact_id)) if contact_id else None,
+            is_new=known is None and contact_id is not None,
+            runs=self._live_runs(contact_id) if contact_id else {},
+            candidates=tuple(candidates),
+            paused=frozenset(self.paused),
+            past={
+                (flow, key): past for (who, flow, key), past in self.past.items() if contact_id and who == contact_id
+            },
+            events=tuple(events),
+            tenant_zone=self.zone,
+        )
+
+    def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:
+        return {
+            name: (record.workflow, record.snapshot)
+            for name, record in self.records.items()
+            if record.snapshot.contact_id == contact_id and record.snapshot.live
+        }
+
+    def _decide(self, run_id: str, cause: Cause) -> Decision | None:
+        record = self.records[run_id]
+        decision = decide(record.workflow, record.snapshot, cause, self._surroundings(record))
+        if decision is not None:
+            self._keep(record.workflow, decision)
+            if decision.contact is not None:
+                self._keep_contact(decision.contact)
+            self._emit(record.snapshot.contact_id, decision.events, chain_after(decision.snapshot, cause))
+            self._go_on((decision,))
+        return decision
+
+    def _surroundings(self, record: Record) -> Surroundings:
+        contact_id = record.snapshot.contact_id
+        return Surroundings(
+            self.now,
+            self.contacts.get(contact_id) if contact_id else None,
+            tuple(event for event in self._log_of(contact_id) if event.type in record.workflow.reads.events),
+            tenant_zone=self.zone,
+            held=record.workflow.key in self.paused,
+        )
+
+    # --- keeping ---
+
+    def _keep_reception(self, event: Event, reception: Reception, kind: MomentKind) -> None:
+        self._tell(Moment(self.now, kind, event.contact_id, event=event, verdicts=reception.verdicts), event.data)
+        for decision in reception.decisions:
+            self._keep(self._workflow_of(decision.snapshot), decision)
+            chain = chain_after(decision.snapshot, EventCause(event, "wait"))
+            self._emit(event.contact_id, decision.events, chain)
+        self._emit(event.contact_id, reception.raised, event.chain)
+        self._go_on(reception.decisions)
+        contact = reception.contact
+        if contact is not None and self.contacts.get(contact.id) is not contact:
+            self._keep_contact(contact)
+
+    def _workflow_of(self, snapshot: Snapshot) -> Workflow:
+        known = self.records.get(snapshot.id)
+        return known.workflow if known else self.workflows[snapshot.workflow]
+
+    def _keep(self, workflow: Workflow, decision: Decision) -> None:
+        """What an engine would store of a decision, its contact and its events aside."""
+        snapshot = decision.snapshot
+        record = self.records.get(snapshot.id)
+        fresh = record is None
+        if record is None:
+            record = self.records[snapshot.id] = Record(workflow, snapshot)
+        self.transitions += max(1, snapshot.transitions - (0 if fresh else record.snapshot.transitions))
+        name = (snapshot.contact_id, snapshot.workflow, snapshot.entry_key)
+        self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
+        record.snapshot = snapshot
+        record.states.append((self.now, snapshot))
+        record.history += decision.history
+        record.orders += decision.orders
+        self._keep_work(record, decision)
+        for entry in decision.history:
+            moment = Moment(self.now, "history", snapshot.contact_id, snapshot.id, snapshot.workflow, entry=entry)
+            self._tell(moment, (entry.input, entry.output))
+
+    def _keep_work(self, record: Record, decision: Decision) -> None:
+        for order in decision.orders:
+            record.work = OpenWork(order, self.now)
+        for retry in decision.retries:
+            assert record.work is not None
+            record.work = OpenWork(record.work.order, retry.available_at, retry.attempt)
+        if record.snapshot.task is None:
+            record.work = None
+
+    def _keep_contact(self, contact: Contact) -> None:
+        self.contacts[contact.id] = replace(contact, revision=contact.revision + 1)
+
+    def _tell(self, moment: Moment, payload: Any) -> None:
+        self.trace.append(moment)
+        if self._max_bytes is not None:
+            self._bytes += 200 + size_up_to(payload, self._max_bytes)
+
+    # --- following up ---
+
+    def _go_on(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            if decision.continues:
+                self._follow_ups.append((decision.snapshot.id, decision.snapshot.continues))
+
+    def _emit(self, contact_id: str | None, emitted: Iterable[EmittedEvent], chain: tuple[str, ...]) -> None:
+        for one in emitted:
+            name = self.mint("raised")
+            event = Event(name, one.type, SOURCE, contact_id, data=one.data, accepted_at=self.now, chain=chain)
+            self._log(event)
+            self._follow_ups.append(event)
+
+    def _log(self, event: Event) -> None:
+        if event.contact_id is not None:
+            self.events.setdefault(event.contact_id, []).append(event)
+
+    def _log_of(self, contact_id: str | None) -> list[Event]:
+        return self.events.get(contact_id, []) if contact_id is not None else []

@@ -1,0 +1,87 @@
+"""Differences between what a test expects and what came of it, put so that a person sees at once where they part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from statemachine.problem import Place
+
+NOTHING: Final = "—"
+_WIDEST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`path` names the expectation (`expect.status`); `expected` and `actual` are JSON-ready; `text` says it in words,
+    with an aligned table in the lines after the first where lists part."""
+
+    path: str
+    expected: Any
+    actual: Any
+    text: str
+    place: Place | None = None
+
+
+def shown(value: Any) -> str:
+    """A value as a test would write it, shortened."""
+    if value is None:
+        return NOTHING
+    text = value if isinstance(value, str) and value else json.dumps(plain(value), ensure_ascii=False)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def span(length: timedelta) -> str:
+    """A span as a test would write it: `3d 2h`, `90s` is `1m 30s`."""
+    rest = length // timedelta(milliseconds=1)
+    parts = []
+    for name, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{name}")
+    return " ".join(parts) or "0s"
+
+
+def simple(name: str, expected: Any, actual: Any) -> str:
+    return f"{name}: expected {shown(expected)}, was {shown(actual)}"
+
+
+def aligned(name: str, expected: Sequence[str], actual: Sequence[str]) -> str:
+    """Two lists side by side, with a mark where they part."""
+    rows = list(_rows(expected, actual))
+    first = next((number for number, (one, other) in enumerate(rows, 1) if one != other), 0)
+    width = max([len("expected"), *(len(one) for one, _ in rows)])
+    lines = [f"{name}: they part at {first} of {len(rows)}", f"      {'expected':<{width}}  actual"]
+    for one, other in rows:
+        mark = " " if one == other else "✗"
+        lines.append(f"    {mark} {one:<{width}}  {other}".rstrip())
+    return "\n".join(lines)
+
+
+def _rows(expected: Sequence[str], actual: Sequence[str]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    matcher = SequenceMatcher(a=expected, b=actual, autojunk=False)
+    for _, low, high, other_low, other_high in matcher.get_opcodes():
+        left, right = list(expected[low:high]), list(actual[other_low:other_high])
+        length = max(len(left), len(right))
+        left += [NOTHING] * (length - len(left))
+        right += [NOTHING] * (length - len(right))
+        rows.extend(zip(left, right, strict=True))
+    return rows

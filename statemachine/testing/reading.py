@@ -1,0 +1,284 @@
+"""Tests as authors write them, in `tests:` of a workflow or in a file beside it; problems told at their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from statemachine.calendar import parse_time
+from statemachine.document import Duration, Label, Part, kind_of, read_part
+from statemachine.duration import MAX_DURATION
+from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, ENROLLED, EXITED, NOT_MATCHED
+from statemachine.problem import Path, Problem, Problems
+from statemachine.reader import Format
+from statemachine.simulation.reading import ScriptReader, Subject
+from statemachine.simulation.world import START
+from statemachine.source import read_source
+from statemachine.testing.case import Case, Expectation
+from statemachine.workflow import Workflow
+
+StatusWord = Literal["pending", "running", "waiting", "paused", "completed", "failed", "exited", "cancelled"]
+VERDICTS: Final = (ENROLLED, ADVANCED, EXITED, BUFFERED, BLOCKED, NOT_MATCHED)
+MAX_TESTS: Final = 500
+
+
+class CasePart(Part):
+    name: Label
+    at: Any = None
+    contact: Any = None
+    contacts: Any = None
+    events: Any = None
+    results: Any = None
+    workflows: Any = None
+    until: Duration | None = None
+    expect: Any
+
+
+class ExpectPart(Part):
+    enrolled: bool | None = None
+    enrollments: Any = None
+    contact: Label | None = None
+    status: StatusWord | None = None
+    path: list[Label] | None = None
+    reason: str | None = None
+    goal: str | None = None
+    error: Any = None
+    tags: list[str] | None = None
+    no_tags: list[str] | None = None
+    variables: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
+    fields: dict[str, Any] | None = None
+    messages: Any = None
+    messages_include: Any = None
+    verdicts: Any = None
+    started_at: Any = None
+    ended_at: Any = None
+    ended_after: Duration | None = None
+    at: Any = None
+
+
+class MessagePart(Part):
+    step: Label | None = None
+    channel: str | None = None
+    to: Any = None
+    subject: Any = None
+    body: Any = None
+    template: Any = None
+
+
+class StatePart(Part):
+    after: Duration
+    status: StatusWord | None = None
+    step: Label | None = None
+    variables: dict[str, Any] | None = None
+
+
+class ErrorPart(Part):
+    code: Label | None = None
+    step: Label | None = None
+    message: str | None = None
+
+
+class VerdictPart(Part):
+    kind: str
+    rule: str | None = None
+    step: Label | None = None
+    workflow: Label | None = None
+
+
+class TestFilePart(Part):
+    workflow: str | None = None
+    tests: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TestFile:
+    """`workflow` is the file that the tests are about when the file says so."""
+
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+    workflow: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return any(problem.severity == "error" for problem in self.problems)
+
+
+def subject_of(workflow: Workflow) -> Subject:
+    return Subject(workflow.key, tuple(workflow.steps), workflow.steps, workflow.timezone or "UTC")
+
+
+def load_tests(text: str | bytes, workflow: Workflow | None, format: Format | None = None) -> TestFile:  # noqa: A002
+    """Read a `*.test.yaml`: `{workflow?: file, tests: […]}`. Without the workflow only its name is read.
+
+    Never raises for bad input.
+    """
+    source = read_source(text, format)
+    if source.data is None and source.problems:
+        return TestFile((), source.problems)
+    problems = Problems(source.positions)
+    part = read_part(TestFilePart, source.data, (), problems)
+    cases: tuple[Case, ...] = ()
+    if part is not None and workflow is not None:
+        cases = read_tests(part.tests, ("tests",), subject_of(workflow), problems)
+    found = (*source.problems, *problems.sorted())
+    return TestFile(cases, found, part.workflow if part else None)
+
+
+def read_tests(raw: Any, path: Path, subject: Subject, problems: Problems) -> tuple[Case, ...]:
+    """All tests of a list; those with a mistake are reported and left out."""
+    if raw is None:
+        return ()
+    if not isinstance(raw, list):
+        problems.add("bad_value", path, f"`tests` is a list of tests, not {kind_of(raw)}")
+        return ()
+    if len(raw) > MAX_TESTS:
+        problems.add("bad_value", path, f"there are {len(raw)} tests; at most {MAX_TESTS} are allowed")
+        return ()
+    reader = _CaseReader(subject, problems)
+    cases = [reader.read(item, (*path, index)) for index, item in enumerate(raw)]
+    return tuple(case for case in cases if case is not None)
+
+
+class _CaseReader:
+    def __init__(self, subject: Subject, problems: Problems) -> None:
+        self._subject = subject
+        self._problems = problems
+        self._script = ScriptReader(subject, problems)
+        self._names: set[str] = set()
+
+    def read(self, raw: Any, path: Path) -> Case | None:
+        part = read_part(CasePart, raw, path, self._problems)
+        if part is None:
+            return None
+        if part.name in self._names:
+            message = f"there are two tests with the name {part.name!r}"
+            self._problems.add("duplicate_id", (*path, "name"), message)
+        self._names.add(part.name)
+        cast = self._script.cast(part.contact, part.contacts, path)
+        return Case(
+            name=part.name,
+            expect=_ExpectationReader(self._script, self._problems, self._subject.zone).read(
+                part.expect, (*path, "expect")
+            ),
+            path=path,
+            place=self._problems.place(path),
+            starts_at=self._instant(part.at, (*path, "at")) or START,
+            lasts=part.until or MAX_DURATION,
+            cast=cast,
+            acts=self._script.acts(part.events, (*path, "events"), cast),
+            results=self._script.results(part.results, (*path, "results")),
+            workflows=self._others(part.workflows, (*path, "workflows")),
+        )
+
+    def _instant(self, raw: Any, path: Path) -> datetime | None:
+        return read_instant(raw, self._subject.zone, path, self._problems)
+
+    def _others(self, raw: Any, path: Path) -> tuple[str, ...]:
+        names = raw if isinstance(raw, list) else [] if raw is None else [raw]
+        if not all(isinstance(name, str) and name for name in names):
+            self._problems.add("bad_value", path, "`workflows` is a list of file names")
+            return ()
+        return tuple(names)
+
+
+def read_instant(raw: Any, zone: str, path: Path, problems: Problems) -> datetime | None:
+    if raw is None:
+        return None
+    try:
+        return parse_time(raw, zone)
+    except ValueError as error:
+        problems.add("bad_time", path, str(error))
+        return None
+
+
+class _ExpectationReader:
+    def __init__(self, script: ScriptReader, problems: Problems, zone: str) -> None:
+        self._script = script
+        self._problems = problems
+        self._zone = zone
+
+    def read(self, raw: Any, path: Path, *, inner: bool = False) -> Expectation:
+        part = read_part(ExpectPart, raw, path, self._problems)
+        if part is None:
+            return Expectation(path=path)
+        given = [name for name in ExpectPart.model_fields if name in part.model_fields_set]
+        if not given and not inner:
+            self._problems.add("bad_value", path, "a test that expects nothing proves nothing")
+        self._check_combination(given, path, part, inner=inner)
+        words = {name: self._word(name, getattr(part, name), (*path, name)) for name in given if name != "enrollments"}
+        places = {name: place for name in given if (place := self._problems.place((*path, name)))}
+        return Expectation(words, self._enrollments(part.enrollments, (*path, "enrollments")), path, places)
+
+    def _check_combination(self, given: list[str], path: Path, part: ExpectPart, *, inner: bool) -> None:
+        if inner:
+            for name in ("enrolled", "enrollments", "verdicts"):
+                if name in given:
+                    self._problems.add("not_applicable", (*path, name), f"`{name}` is said once, outside the list")
+        elif "enrolled" in given and part.enrolled is False:
+            for name in given:
+                if name not in ("enrolled", "contact", "tags", "no_tags", "fields", "verdicts"):
+                    message = f"nobody is enrolled, so there is no `{name}`"
+                    self._problems.add("conflicting_keys", (*path, name), message)
+
+    def _enrollments(self, raw: Any, path: Path) -> tuple[Expectation, ...] | None:
+        if raw is None:
+            return None
+        items = self._list(raw, path)
+        return tuple(self.read(item, (*path, index), inner=True) for index, item in enumerate(items))
+
+    def _word(self, name: str, value: Any, path: Path) -> Any:
+        if name == "path":
+            for index, step_id in enumerate(value or ()):
+                self._script.check_step(step_id, (*path, index))
+        elif name in ("started_at", "ended_at"):
+            return read_instant(value, self._zone, path, self._problems)
+        elif name in ("messages", "messages_include"):
+            return self._parts(MessagePart, value, path)
+        elif name == "at":
+            return self._parts(StatePart, value, path)
+        elif name == "error" and isinstance(value, Mapping):
+            part = read_part(ErrorPart, value, path, self._problems)
+            return _given(part) if part is not None else None
+        elif name == "verdicts":
+            return [self._verdicts(item, (*path, index)) for index, item in enumerate(self._list(value, path))]
+        return value
+
+    def _parts(self, model: type[Part], raw: Any, path: Path) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for index, item in enumerate(self._list(raw, path)):
+            part = read_part(model, item, (*path, index), self._problems)
+            words = {} if part is None else _given(part)
+            if words.get("step") is not None:
+                self._script.check_step(words["step"], (*path, index, "step"))
+            found.append(words)
+        return found
+
+    def _verdicts(self, raw: Any, path: Path) -> list[dict[str, Any]]:
+        """What one event is expected to be answered: nothing, one verdict or several."""
+        items = raw if isinstance(raw, list) else [] if raw is None else [raw]
+        found: list[dict[str, Any]] = []
+        for item in items:
+            part = read_part(VerdictPart, {"kind": item} if isinstance(item, str) else item, path, self._problems)
+            if part is None:
+                continue
+            words = _given(part)
+            words["kind"] = words["kind"].upper()
+            if words["kind"] not in VERDICTS:
+                hint = self._problems.guess(words["kind"], VERDICTS)
+                options = ", ".join(VERDICTS)
+                self._problems.add("bad_value", path, f"there is no verdict {part.kind!r}; they are {options}", hint)
+            found.append(words)
+        return found
+
+    def _list(self, raw: Any, path: Path) -> list[Any]:
+        if isinstance(raw, list):
+            return raw
+        self._problems.add("bad_value", path, f"a list has to stand here, not {kind_of(raw)}")
+        return []
+
+
+def _given(part: Part) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in type(part).model_fields if name in part.model_fields_set}
