@@ -185,8 +185,9 @@ class ScriptReader:
             return None
         forms = [form for form in ("type", "op", "upsert") if getattr(part, form) is not None]
         if len(forms) != 1:
-            code, place = ("conflicting_keys", (*path, forms[1])) if forms else ("missing_key", path)
-            self._problems.add(code, place, "an event has exactly one of `type`, `op` and `upsert`")
+            if forms or not {"type", "op", "upsert"} & set(raw):
+                code, place = ("conflicting_keys", (*path, forms[1])) if forms else ("missing_key", path)
+                self._problems.add(code, place, "an event has exactly one of `type`, `op` and `upsert`")
             return None
         form = part.op or forms[0]
         self._check_words(part, form, path)

@@ -31,7 +31,8 @@ def shown(value: Any) -> str:
     """A value as a test would write it, shortened."""
     if value is None:
         return NOTHING
-    text = value if isinstance(value, str) and value else json.dumps(plain(value), ensure_ascii=False)
+    value = plain(value)
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 

@@ -205,7 +205,7 @@ class _ExpectationReader:
         if part is None:
             return Expectation(path=path)
         given = [name for name in ExpectPart.model_fields if name in part.model_fields_set]
-        if not given and not inner:
+        if not raw and not inner:
             self._problems.add("bad_value", path, "a test that expects nothing proves nothing")
         self._check_combination(given, path, part, inner=inner)
         words = {name: self._word(name, getattr(part, name), (*path, name)) for name in given if name != "enrollments"}

@@ -9,7 +9,7 @@ import pytest
 
 from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, EXITED
 from statemachine.limits import MAX_HELD
-from tests.statemachine.simulation import START, Simulation, compiled
+from tests.statemachine.checked_world import START, Simulation, compiled
 
 Step = dict[str, Any]
 

@@ -14,7 +14,7 @@ from statemachine.decide import allowed_transitions
 from statemachine.definition import load_workflow
 from statemachine.errors import TransitionRefused
 from statemachine.limits import MAX_HISTORY, MAX_TRANSITIONS_PER_CAUSE
-from tests.statemachine.simulation import START, Simulation, compiled
+from tests.statemachine.checked_world import START, Simulation, compiled
 
 Step = dict[str, Any]
 NEVER = {"expression": "1 > 2"}

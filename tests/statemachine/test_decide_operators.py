@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statemachine.errors import InvalidInput, LimitExceeded, TransitionRefused, WorkflowPaused
-from tests.statemachine.simulation import START, Simulation, compiled
+from tests.statemachine.checked_world import START, Simulation, compiled
 
 Step = dict[str, Any]
 

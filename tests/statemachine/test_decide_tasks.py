@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.statemachine.simulation import START, Simulation, compiled
+from tests.statemachine.checked_world import START, Simulation, compiled
 
 Step = dict[str, Any]
 EXACT = {"jitter": "none"}

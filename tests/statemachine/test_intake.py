@@ -10,7 +10,7 @@ from statemachine.decision import EmittedEvent
 from statemachine.errors import InvalidInput
 from statemachine.intake import ADVANCED, BLOCKED, ENROLLED, EXITED, NOT_MATCHED
 from statemachine.limits import MAX_CAUSATION_DEPTH
-from tests.statemachine.simulation import Simulation, compiled
+from tests.statemachine.checked_world import Simulation, compiled
 
 Data = dict[str, Any]
 REST = {"id": "r", "type": "wait", "config": {"for": "1h"}}

@@ -12,7 +12,7 @@ from statemachine.definition import load_workflow
 from statemachine.errors import TransitionRefused
 from statemachine.machine import BEGIN, CANCEL, COMPLETED, EXITED, FAILED, SKIP, START, retry_transition
 from statemachine.workflow import Workflow
-from tests.statemachine.simulation import Simulation, compiled
+from tests.statemachine.checked_world import Simulation, compiled
 
 
 @dataclass(slots=True)

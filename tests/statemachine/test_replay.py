@@ -16,7 +16,7 @@ from statemachine.errors import WorkflowError
 from statemachine.replay import ReplayDiverged, replay
 from statemachine.snapshot import snapshot_from_data, snapshot_to_data
 from statemachine.workflow import Workflow
-from tests.statemachine.simulation import Simulation, canonical, compiled
+from tests.statemachine.checked_world import Simulation, canonical, compiled
 
 Data = dict[str, Any]
 
