@@ -7,17 +7,18 @@ back equal. `audit` decides every cause again from history alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from statemachine.cause import Cause, TaskFailure, cause_from_data, cause_to_data
+from statemachine.cause import Cause, OperatorCause, TaskFailure, cause_from_data, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.definition import load_workflow
 from statemachine.event import Event
 from statemachine.intake import Reception
+from statemachine.migration import Route, migrate, migration_data
 from statemachine.names import canonical_event
 from statemachine.replay import replay
 from statemachine.simulation.trace import Answer
@@ -60,6 +61,18 @@ class CheckedWorld(World):
         finally:
             assert canonical([snapshot_to_data(given[0]), given[1]]) == before
 
+    def migrate(self, run_id: str, route: Route) -> Decision:
+        record = self.records[run_id]
+        cause = OperatorCause("migrate", self.mint("request"), migration_data(route))
+        before = canonical(snapshot_to_data(record.snapshot))
+        try:
+            decision = migrate(route, record.snapshot, cause, self._surroundings(record))
+        finally:
+            assert canonical(snapshot_to_data(record.snapshot)) == before
+        self._keep(route.target, decision)
+        record.workflow = route.target
+        return decision
+
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         stored = snapshot_from_data(json.loads(json.dumps(snapshot_to_data(decision.snapshot))))
         assert stored == decision.snapshot
@@ -78,8 +91,10 @@ class CheckedWorld(World):
 class Simulation:
     """See the module. `records` are in order of entry; `now` only moves by `wait`. A run not named is the latest."""
 
-    def __init__(self, *workflows: Workflow, zone: str | None = None) -> None:
+    def __init__(self, *workflows: Workflow, zone: str | None = None, versions: Sequence[Workflow] = ()) -> None:
+        """`workflows` are entered; `versions` are others of theirs, to which runs may be migrated."""
         self.world = CheckedWorld(workflows, zone=zone)
+        self.versions = {(one.key, one.version): one for one in (*workflows, *versions)}
         self.records = self.world.records
 
     # --- what happens ---
@@ -132,6 +147,15 @@ class Simulation:
         decision = self.world.operate(run_id or self.last, operation, data)
         assert decision is not None
         return decision
+
+    def migrate(
+        self, mapping: Mapping[str, str] | None = None, *, to: int = 2, timers: str = "keep", run_id: str | None = None
+    ) -> Decision:
+        """Raises as the core refuses."""
+        name = run_id or self.last
+        record = self.records[name]
+        route = Route(record.workflow, self.versions[record.workflow.key, to], mapping or {}, timers)
+        return self.world.migrate(name, route)
 
     def pause_workflow(self, key: str = "flow") -> None:
         self.world.pause_workflow(key)
@@ -194,7 +218,8 @@ class Simulation:
         """Decide every cause of every run again, from its history as a store would give it back."""
         for record in self.records.values():
             recorded = [json.loads(json.dumps(entry.cause)) for entry in record.history if entry.cause is not None]
-            again = replay(record.workflow, recorded)
+            key = record.workflow.key
+            again = replay(lambda number, key=key: self.versions[key, number], recorded)  # type: ignore[misc]
             assert canonical(snapshot_to_data(again.snapshot)) == canonical(snapshot_to_data(record.snapshot))
             assert canonical(again.orders) == canonical(record.orders)
             assert canonical(again.history) == canonical(record.history)

@@ -19,7 +19,7 @@ from statemachine.errors import MigrationRefused, WorkflowError
 from statemachine.limits import MAX_HISTORY
 from statemachine.migration import Fit, Route, migrate, migration_data, place
 from statemachine.workflow import Workflow
-from tests.statemachine.simulation import START, Simulation
+from tests.statemachine.checked_world import START, Simulation
 from tests.statemachine.test_replay import Data, actions, documents
 
 WAIT: Data = {"id": "rest", "type": "wait", "config": {"for": "2d"}}
