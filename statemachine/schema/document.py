@@ -12,6 +12,7 @@ from statemachine.schema.models import model_schema
 from statemachine.schema.shapes import SHAPES, one_or_list, ref
 from statemachine.schema.spelling import Schema, given
 from statemachine.schema.steps import step_schemas
+from statemachine.schema.tests import test_schemas
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
@@ -33,7 +34,7 @@ def definition_schema() -> Schema:
         "exits": one_or_list(ref("exit_rule")),
         "steps": {"type": "array", "items": ref("step"), "minItems": 1, "maxItems": MAX_STEPS},
     }
-    defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas()}
+    defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas(), **test_schemas()}
     head = {"$schema": DIALECT, "$id": "urn:statewright:workflow", "title": "Statewright workflow"}
     needed = {"required": ["steps"], "allOf": [given("key", "id", "name")]}
     return head | whole | needed | {"$defs": {name: defs[name] for name in sorted(defs)}}

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
-
 from statemachine.cause import TaskFailure
 from statemachine.contact import Contact
 from statemachine.document import Count, Duration, Label, Part, kind_of, read_part
 from statemachine.errors import InvalidInput
+from statemachine.keys import EventType, Shape, about
 from statemachine.machine import ERROR
 from statemachine.patch import apply_patch
 from statemachine.problem import Path, Problems
@@ -33,21 +32,25 @@ _ONLY_OUTCOME: Final = ("data", "variables")
 
 
 class EventPart(Part):
+    """Something that happens: exactly one of `type`, `op` and `upsert`."""
+
     also: ClassVar[Mapping[str, str]] = {"patch": "contact_patch", "input": "data"}
-    after: Duration = timedelta(0)
-    type: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    op: Literal["enroll", "advance", "pause", "resume", "cancel", "retry"] | None = None
-    upsert: dict[str, Any] | None = None
-    contact: Label | None = None
-    workflow: Label | None = None
-    id: Label | None = None
-    key: Label | None = None
-    source: Label | None = None
-    data: dict[str, Any] | None = None
-    contact_patch: dict[str, Any] | None = None
-    transition: str | None = None
-    timers: Literal["keep", "remaining", "catch_up"] | None = None
-    reason: str | None = None
+    after: Duration = about("How long after the beginning.", "2h", default=timedelta(0))
+    type: EventType | None = about("The event's type.", "contact_created", min_length=1, max_length=255)
+    op: Literal["enroll", "advance", "pause", "resume", "cancel", "retry"] | None = about(
+        "What an operator does: enrol the contact, or something with its latest enrollment.", "pause"
+    )
+    upsert: dict[str, Any] | None = about("Fields to write to the contact.", {"stage": "lead", "tags": ["vip"]})
+    contact: Label | None = about("The id of the contact it is about.", "ann")
+    workflow: Label | None = about("The workflow that an operation is about. Default: the one under test.", "nurture")
+    id: Label | None = about("The event's id.", "e1")
+    key: Label | None = about("The event's key: one live enrollment per key.", "order-7")
+    source: Label | None = about("Where the event comes from.", "shop")
+    data: dict[str, Any] | None = about("What the event says.", {"total": 99.5})
+    contact_patch: dict[str, Any] | None = about("Changes of the contact that come with the event.", {"plan": "pro"})
+    transition: str | None = about("With `op: advance`: the transition to fire.", "timeout")
+    timers: Literal["keep", "remaining", "catch_up"] | None = about("With `op: pause`: what becomes of timers.", "keep")
+    reason: str | None = about("With `op: cancel`: why.", "duplicate")
 
 
 _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -64,17 +67,19 @@ _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class ResultPart(Part):
-    error: Label | None = None
-    message: str | None = None
-    retryable: bool | None = None
-    retry_after: Duration | None = None
-    times: Count | None = None
-    then: Any = None
-    outcome: Label | None = None
-    data: Any = None
-    variables: dict[str, Any] | None = None
-    never: Literal[True] | None = None
-    after: Duration = timedelta(0)
+    """How a task is answered: one of `error`, `outcome` and `never`."""
+
+    error: Label | None = about("The task fails with this code.", "timeout")
+    message: str | None = about("What the error says.", "no answer within 30 s")
+    retryable: bool | None = about("Whether the error is transient. Default: as it is in production.", False)
+    retry_after: Duration | None = about("The shortest time to the next attempt.", "10m")
+    times: Count | None = about("How many attempts fail so. Default: all.", 2)
+    then: Annotated[Any, Shape("test_result")] = about("The answer after that. Default: success.", {"message_id": "m1"})
+    outcome: Label | None = about("The task is done, with this outcome.", "approved")
+    data: Annotated[Any, Shape("anything")] = about("The output that goes with the outcome.", {"by": "Bob"})
+    variables: dict[str, Any] | None = about("Variables that the answer sets.", {"plan": "pro"})
+    never: Literal[True] | None = about("The task is never answered: it stays open.", True)
+    after: Duration = about("How long the answer takes.", "2h", default=timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from statemachine.calendar import parse_time
 from statemachine.document import Duration, Label, Part, kind_of, read_part
 from statemachine.duration import MAX_DURATION
 from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, ENROLLED, EXITED, NOT_MATCHED
+from statemachine.keys import REQUIRED, Moment, Shape, about
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
 from statemachine.simulation.reading import ScriptReader, Subject
@@ -25,72 +26,98 @@ MAX_TESTS: Final = 500
 
 
 class CasePart(Part):
-    name: Label
-    at: Any = None
-    contact: Any = None
-    contacts: Any = None
-    events: Any = None
-    results: Any = None
-    workflows: Any = None
-    until: Duration | None = None
-    expect: Any
+    """A test: what happens on a virtual clock, and what must come of it."""
+
+    name: Label = about("What it proves; no two tests have the same.", "silence means a cold lead", default=REQUIRED)
+    at: Moment = about("When it begins.", "2026-01-01T09:00Z")
+    contact: Annotated[Any, Shape("test_contact")] = about(
+        "The contact, which exists beforehand.", {"first_name": "Ann", "tags": ["vip"]}
+    )
+    contacts: Annotated[Any, Shape("test_contacts")] = about("Several contacts, by their ids.", {"ann": {"score": 5}})
+    events: Annotated[Any, Shape("test_events")] = about("What happens, in order.", [{"type": "contact_created"}])
+    results: Annotated[Any, Shape("test_results")] = about(
+        "What tasks answer, by step. Default: success.", {"welcome": {"error": "timeout", "times": 2}}
+    )
+    workflows: Annotated[Any, Shape("test_workflows")] = about("Files of other workflows.", ["nurture.yaml"])
+    until: Duration | None = about("How long the simulation lasts at most.", "90d")
+    expect: Annotated[Any, Shape("expectation")] = about(
+        "What must come of it.", {"status": "completed"}, default=REQUIRED
+    )
 
 
 class ExpectPart(Part):
-    enrolled: bool | None = None
-    enrollments: Any = None
-    contact: Label | None = None
-    status: StatusWord | None = None
-    path: list[Label] | None = None
-    reason: str | None = None
-    goal: str | None = None
-    error: Any = None
-    tags: list[str] | None = None
-    no_tags: list[str] | None = None
-    variables: dict[str, Any] | None = None
-    outputs: dict[str, Any] | None = None
-    fields: dict[str, Any] | None = None
-    messages: Any = None
-    messages_include: Any = None
-    verdicts: Any = None
-    started_at: Any = None
-    ended_at: Any = None
-    ended_after: Duration | None = None
-    at: Any = None
+    """What must have come of an enrollment. What is not mentioned may be anything."""
+
+    enrolled: bool | None = about("Whether there is an enrollment at all.", False)
+    enrollments: Annotated[Any, Shape("expectations")] = about(
+        "All enrollments, in order of entry.", [{"status": "exited"}, {"status": "waiting"}]
+    )
+    contact: Label | None = about("Whose enrollment it is.", "ann")
+    status: StatusWord | None = about("Its status.", "completed")
+    path: list[Label] | None = about("Every step that was done or rested in, in order.", ["welcome", "pause"])
+    reason: str | None = about("Why it was left; null: no reason.", "unsubscribed")
+    goal: str | None = about("The goal it reached; null: none.", "purchase")
+    error: Annotated[Any, Shape("test_error")] = about("The last error's code, or its parts; null: none.", "timeout")
+    tags: list[str] | None = about("Tags that the contact has.", ["cold_lead"])
+    no_tags: list[str] | None = about("Tags that the contact has not.", ["warm_lead"])
+    variables: dict[str, Any] | None = about("Some of its variables.", {"offer": "spring"})
+    outputs: dict[str, Any] | None = about("Some outputs of its steps, by step.", {"call": {"status": 200}})
+    fields: dict[str, Any] | None = about("Some fields of the contact.", {"stage": "lead", "score": 10})
+    messages: Annotated[Any, Shape("test_messages")] = about("Every message, in order.", [{"step": "welcome"}])
+    messages_include: Annotated[Any, Shape("test_messages")] = about("Messages among others.", [{"channel": "sms"}])
+    verdicts: Annotated[Any, Shape("test_verdicts")] = about("What each event was answered.", ["ENROLLED", None])
+    started_at: Moment = about("When it began.", "2026-01-01T09:00Z")
+    ended_at: Moment = about("When it ended.", "2026-01-03T09:00Z")
+    ended_after: Duration | None = about("How long it took.", "2d")
+    at: Annotated[Any, Shape("test_states")] = about(
+        "How it was on the way.", [{"after": "1h", "status": "waiting", "step": "pause"}]
+    )
 
 
 class MessagePart(Part):
-    step: Label | None = None
-    channel: str | None = None
-    to: Any = None
-    subject: Any = None
-    body: Any = None
-    template: Any = None
+    """A message; what is not mentioned may be anything."""
+
+    step: Label | None = about("The step that sent it.", "welcome")
+    channel: str | None = about("By which way.", "sms")
+    to: Annotated[Any, Shape("anything")] = about("To whom: one, or a list.", "+49151")
+    subject: Annotated[Any, Shape("anything")] = about("The subject of an e-mail.", "Welcome")
+    body: Annotated[Any, Shape("anything")] = about("The text.", "Hi Ann!")
+    template: Annotated[Any, Shape("anything")] = about("The name of its template.", "welcome_sms")
 
 
 class StatePart(Part):
-    after: Duration
-    status: StatusWord | None = None
-    step: Label | None = None
-    variables: dict[str, Any] | None = None
+    """How an enrollment was at a time."""
+
+    after: Duration = about("How long after the beginning.", "1h", default=REQUIRED)
+    status: StatusWord | None = about("Its status then.", "waiting")
+    step: Label | None = about("The step it was in.", "pause")
+    variables: dict[str, Any] | None = about("Some of its variables then.", {"round": 2})
 
 
 class ErrorPart(Part):
-    code: Label | None = None
-    step: Label | None = None
-    message: str | None = None
+    """The last error of an enrollment; what is not mentioned may be anything."""
+
+    code: Label | None = about("Its code.", "timeout")
+    step: Label | None = about("The step that failed.", "welcome")
+    message: str | None = about("What it said.", "no answer within 30 s")
 
 
 class VerdictPart(Part):
-    kind: str
-    rule: str | None = None
-    step: Label | None = None
-    workflow: Label | None = None
+    """What an event did with regard to a workflow; what is not mentioned may be anything."""
+
+    kind: str = about("ENROLLED, ADVANCED, EXITED, BUFFERED, BLOCKED or NOT_MATCHED.", "BLOCKED", default=REQUIRED)
+    rule: str | None = about("The rule or condition that decided.", "cooldown")
+    step: Label | None = about("The step concerned.", "welcome")
+    workflow: Label | None = about("The workflow. Default: the one under test.", "nurture")
 
 
 class TestFilePart(Part):
-    workflow: str | None = None
-    tests: Any
+    """A file of tests beside a workflow."""
+
+    workflow: str | None = about("The workflow's file. Default: of the same name.", "lead.yaml")
+    tests: Annotated[Any, Shape("tests")] = about(
+        "The tests.", [{"name": "it begins", "expect": {"enrolled": True}}], default=REQUIRED
+    )
 
 
 @dataclass(frozen=True, slots=True)

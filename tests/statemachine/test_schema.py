@@ -15,6 +15,7 @@ from statemachine.names import snake_case
 from statemachine.problem import CODES
 from statemachine.schema import definition_schema
 from statemachine.schema.spelling import camel_pattern
+from statemachine.schema.tests import TEST_PARTS
 from statemachine.source import read_source
 from statemachine.step import StepType
 from statemachine.steps import STEP_TYPES
@@ -35,6 +36,7 @@ PARTS: dict[str, type[Part]] = {
     "exit_rule": ExitPart,
     "retry": RetryPart,
     "step": StepPart,
+    **TEST_PARTS,
 }
 
 IN_THE_TEXT = {
