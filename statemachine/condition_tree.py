@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Final
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
 from statemachine.operand import Operand
-from statemachine.path import MISSING, Path
+from statemachine.path import MISSING, Path, format_path
 from statemachine.pattern import PatternError
-from statemachine.scope import Scope, contact_fields
+from statemachine.scope import Names, Scope, contact_fields
 from statemachine.step import Reads
 from statemachine.values import Operator
 
@@ -33,7 +33,9 @@ _NO_BOOLEAN: Final = "the result is neither true nor false"
 class Trace:
     """Why a condition is true or false: its text, its result, what was found (None when missing), and its parts.
 
-    `error` is the reason when it is false because it could not be answered.
+    `error` is the reason when it is false because it could not be answered. A comparison says what was read
+    (`subject`), the `operator`, and the value that was `expected`; a combination has the operator all, any or not.
+    `reads` are the names that an expression or a template read, with their values (None when missing).
     """
 
     text: str
@@ -41,6 +43,10 @@ class Trace:
     actual: Any = None
     children: tuple[Trace, ...] = ()
     error: str = ""
+    subject: str = ""
+    operator: str = ""
+    expected: Any = None
+    reads: tuple[tuple[str, Any], ...] = ()
 
 
 class Condition(ABC):
@@ -78,7 +84,8 @@ class All(Condition):
 
     def explain(self, scope: Scope) -> Trace:
         children = tuple(part.explain(scope) for part in self.parts)
-        return Trace(ALL_OF if children else "always", all(child.result for child in children), children=children)
+        label = ALL_OF if children else "always"
+        return Trace(label, all(child.result for child in children), children=children, operator="all")
 
     @property
     def paths(self) -> frozenset[Path]:
@@ -100,7 +107,8 @@ class AnyOf(Condition):
 
     def explain(self, scope: Scope) -> Trace:
         children = tuple(part.explain(scope) for part in self.parts)
-        return Trace("any of" if children else "never", any(child.result for child in children), children=children)
+        label = "any of" if children else "never"
+        return Trace(label, any(child.result for child in children), children=children, operator="any")
 
     @property
     def paths(self) -> frozenset[Path]:
@@ -120,7 +128,7 @@ class Not(Condition):
 
     def explain(self, scope: Scope) -> Trace:
         child = self.part.explain(scope)
-        return Trace("not", not child.result, children=(child,))
+        return Trace("not", not child.result, children=(child,), operator="not")
 
     @property
     def paths(self) -> frozenset[Path]:
@@ -142,17 +150,21 @@ class Compare(Condition):
 
     def test(self, scope: Scope) -> bool:
         try:
-            return self._compare(self.left.read(scope), scope)
+            return self._compare(self.left.read(scope), self.right.read(scope))
         except (StepFailed, PatternError) as error:
             scope.doubt(self.label, str(error))
             return False
 
     def explain(self, scope: Scope) -> Trace:
+        trace = Trace(self.label, False, subject=self.left.label, operator=self.operator.name)
         try:
-            actual = self.left.read(scope)
-            return Trace(self.label, self._compare(actual, scope), None if actual is MISSING else actual)
+            left = self.left.read(scope)
+            trace = replace(trace, actual=_found(left))
+            right = self.right.read(scope)
+            trace = replace(trace, expected=_found(right), reads=values_read(self.right.paths, scope))
+            return replace(trace, result=self._compare(left, right))
         except (StepFailed, PatternError) as error:
-            return Trace(self.label, False, error=str(error))
+            return replace(trace, error=str(error))
 
     @property
     def label(self) -> str:
@@ -160,8 +172,7 @@ class Compare(Condition):
         label = f"{self.left.label} {self.operator.name}"
         return label if self.operator.unary else f"{label} {self.right.label}"
 
-    def _compare(self, left: Any, scope: Scope) -> bool:
-        right = self.right.read(scope)
+    def _compare(self, left: Any, right: Any) -> bool:
         if self.missing_is_zero:
             left = 0 if left is MISSING or left is None else left
             right = 0 if right is MISSING or right is None else right
@@ -189,16 +200,28 @@ class Holds(Condition):
         return result is True
 
     def explain(self, scope: Scope) -> Trace:
+        text = self.expression.text
+        reads = values_read(self.expression.paths, scope, self.expression.names)
         try:
             actual = self.expression.evaluate(scope)
         except ExpressionError as error:
-            return Trace(self.expression.text, False, error=error.message)
+            return Trace(text, False, error=error.message, reads=reads)
         reason = "" if isinstance(actual, bool) else _NO_BOOLEAN
-        return Trace(self.expression.text, actual is True, actual, error=reason)
+        return Trace(text, actual is True, actual, error=reason, reads=reads)
 
     @property
     def paths(self) -> frozenset[Path]:
         return self.expression.paths
+
+
+def values_read(paths: Iterable[Path], scope: Scope, names: Names = "template") -> tuple[tuple[str, Any], ...]:
+    """What each path leads to, by the path as an author writes it; None for what is missing."""
+    found = {format_path(path): _found(scope.value(path, names)) for path in paths}
+    return tuple(sorted(found.items(), key=lambda item: item[0]))
+
+
+def _found(value: Any) -> Any:
+    return None if value is MISSING else value
 
 
 def _all_paths(parts: Iterable[Condition]) -> frozenset[Path]:

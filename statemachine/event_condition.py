@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statemachine.condition_tree import Condition, Report, Trace
+from statemachine.condition_tree import Condition, Report, Trace, values_read
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
 from statemachine.event import Event
@@ -57,7 +57,15 @@ class Happened(Condition):
 
     def explain(self, scope: Scope) -> Trace:
         found = self._number(scope)
-        return Trace(self.label, self.operator.test(found, self.count), found)
+        return Trace(
+            self.label,
+            self.operator.test(found, self.count),
+            found,
+            subject=f"count of {' or '.join(dict.fromkeys(kind.type for kind in self.kinds))}",
+            operator=self.operator.name,
+            expected=self.count,
+            reads=values_read((path for path in self.since.paths if path[0] != "steps"), scope),
+        )
 
     def _number(self, scope: Scope) -> int:
         start = self.since.moment(scope)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from statemachine.admission import Entry, Past, entry_block
 from statemachine.calendar import first_zone
 from statemachine.cause import EventCause, Phase, Surroundings
 from statemachine.condition_tree import ALL_OF, Trace
@@ -19,7 +20,6 @@ from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
-from statemachine.limits import MAX_CAUSATION_DEPTH
 from statemachine.patch import apply_patch, raised_of_new, remember_reply
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
@@ -44,22 +44,6 @@ class Verdict:
     enrollment_id: str = ""
     rule: str = ""
     step: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """Earlier enrollments of a contact in a workflow under one entry key, live ones included."""
-
-    entries: int = 0
-    last_started_at: datetime | None = None
-    last_ended_at: datetime | None = None
-
-    def with_run(self, snapshot: Snapshot, *, fresh: bool) -> Past:
-        """What a decision adds: a `fresh` run is one more entry, an ended one an end."""
-        entries, started_at = self.entries, self.last_started_at
-        if fresh:
-            entries, started_at = entries + 1, snapshot.started_at
-        return Past(entries, started_at, self.last_ended_at if snapshot.live else snapshot.ended_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +76,17 @@ class Reception:
 
 def receive(event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> Reception:
     """Apply one event. `mint` gives the id of a new enrollment. Raises InvalidInput for a patch of the wrong shape."""
-    reception = _Reception(event, roster, now, mint)
-    reception.patch()
-    reception.exits()
-    reception.waits()
-    reception.entries()
-    return reception.result()
+    return Receiving(event, roster, now, mint).receive()
 
 
 def enter(
     workflow: Workflow, event: Event, roster: Roster, now: datetime, mint: Callable[[], str], *, entry_key: str | None
 ) -> Reception:
     """Enrol by API: the same rules as an entry by event, without a trigger to match. `event` is the API call itself."""
-    reception = _Reception(event, roster, now, mint)
-    reception.patch()
-    reception.enter(workflow, None, entry_key)
-    return reception.result()
+    receiving = Receiving(event, roster, now, mint)
+    receiving.patch()
+    receiving.enter(workflow, None, entry_key)
+    return receiving.result()
 
 
 def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
@@ -117,8 +96,8 @@ def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
     if trigger.type != event.type:
         return f"the event is {event.type}, the trigger wants {trigger.type}"
     for name, wanted in trigger.config.items():
-        if not _config_matches(name, wanted, event.data):
-            return f"{name} is {_config_value(name, event.data)!r}, the trigger wants {wanted!r}"
+        if not config_matches(name, wanted, event.data):
+            return f"{name} is {config_value(name, event.data)!r}, the trigger wants {wanted!r}"
     if trigger.conditions is not None and not trigger.conditions.test(scope):
         return _why(trigger.conditions.explain(scope))
     return None
@@ -153,32 +132,11 @@ def trigger_data(event: Event, trigger_id: str) -> dict[str, Any]:
     return data
 
 
-def entry_block(
-    workflow: Workflow, past: Past, live: Sequence[Snapshot], event: Event, now: datetime, paused: bool
-) -> str | None:
-    """The rule that keeps the contact out of the workflow, or None."""
-    rules = workflow.entry
-    if paused:
-        return "workflow_paused"
-    if workflow.key in event.chain:
-        return "causation_own"
-    if len(event.chain) >= MAX_CAUSATION_DEPTH:
-        return "causation_depth"
-    if rules.max_entries is not None and past.entries >= rules.max_entries:
-        return "max_entries"
-    if live and rules.reentry in ("never", "after_exit"):
-        return "reentry"
-    if rules.reentry == "never" and past.entries:
-        return "reentry"
-    if rules.cooldown is not None:
-        since = past.last_started_at if rules.reentry == "always" else past.last_ended_at
-        if since is not None and now < since + rules.cooldown:
-            return "cooldown"
-    return None
+class Receiving:
+    """The working state of `receive`; each phase sees what the one before it changed.
 
-
-class _Reception:
-    """The working state of `receive`; each phase sees what the one before it changed."""
+    An explanation watches the same work by overriding `match`, `admit` and `decide`.
+    """
 
     def __init__(self, event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> None:
         self.event = event
@@ -191,6 +149,13 @@ class _Reception:
         self.raised: list[EmittedEvent] = []
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
+
+    def receive(self) -> Reception:
+        self.patch()
+        self.exits()
+        self.waits()
+        self.entries()
+        return self.result()
 
     def result(self) -> Reception:
         return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts))
@@ -207,15 +172,15 @@ class _Reception:
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
-            if workflow.exits and not self._held(workflow, snapshot) and self._decide(workflow, snapshot, "exit"):
+            if workflow.exits and not self.held(workflow, snapshot) and self.decide(workflow, snapshot, "exit"):
                 self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
 
     def waits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
             step = snapshot.step or ""
-            if self._held(workflow, snapshot):
+            if self.held(workflow, snapshot):
                 self._buffer(workflow, snapshot, step)
-            elif step and workflow.steps[step].cases and self._decide(workflow, snapshot, "wait"):
+            elif step and workflow.steps[step].cases and self.decide(workflow, snapshot, "wait"):
                 self._verdict(workflow, ADVANCED, snapshot.id, step=step)
 
     def entries(self) -> None:
@@ -225,7 +190,7 @@ class _Reception:
             for trigger in workflow.triggers:
                 if trigger.type != self.event.type:
                     continue
-                reason = mismatch(trigger, self.event, scope)
+                reason = self.match(workflow, trigger, scope)
                 if reason is None:
                     self.enter(workflow, trigger, None)
                     break
@@ -243,13 +208,20 @@ class _Reception:
             if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key
         ]
         past = self.past.get((workflow.key, key), Past())
-        paused = workflow.key in self.roster.paused
-        block = entry_block(workflow, past, live, self.event, self.now, paused)
+        block = self.admit(Entry(workflow, self.event, key, live, past, workflow.key in self.roster.paused, self.now))
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)
         if workflow.entry.reentry == "restart":
             self._restart(live)
         return self._begin(workflow, trigger, key, past)
+
+    def match(self, workflow: Workflow, trigger: Trigger, scope: Scope) -> str | None:
+        """Why the trigger does not match, or None."""
+        return mismatch(trigger, self.event, scope)
+
+    def admit(self, entry: Entry) -> str | None:
+        """The rule that keeps the contact out, or None."""
+        return entry_block(entry)
 
     def _begin(self, workflow: Workflow, trigger: Trigger | None, key: str, past: Past) -> None:
         trigger_id = trigger.id if trigger else ""
@@ -263,18 +235,19 @@ class _Reception:
             trigger=trigger_data(self.event, trigger_id),
         )
         self.past[workflow.key, key] = replace(past, entries=past.entries + 1, last_started_at=self.now)
-        self._decide(workflow, snapshot, "entry", trigger_id)
+        self.decide(workflow, snapshot, "entry", trigger_id)
         self._verdict(workflow, ENROLLED, snapshot.id, step=self.runs[snapshot.id][1].step or "")
 
     def _restart(self, live: Sequence[Snapshot]) -> None:
         for snapshot in live:
             workflow = self.runs[snapshot.id][0]
-            self._decide(workflow, snapshot, "restart")
+            self.decide(workflow, snapshot, "restart")
             self._verdict(workflow, EXITED, snapshot.id, "restarted")
 
-    def _decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
+    def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
+        """Let the event act on an enrollment; whether anything came of it."""
         cause = EventCause(self.event, phase, trigger_id)
-        decision = decide(workflow, snapshot, cause, self._surroundings(workflow))
+        decision = decide(workflow, snapshot, cause, self.surroundings(workflow))
         if decision is None:
             return False
         self._keep(workflow, decision)
@@ -288,20 +261,21 @@ class _Reception:
             name = (decision.snapshot.workflow, decision.snapshot.entry_key)
             self.past[name] = replace(self.past.get(name, Past()), last_ended_at=self.now)
 
-    def _surroundings(self, workflow: Workflow) -> Surroundings:
+    def surroundings(self, workflow: Workflow) -> Surroundings:
         reads = workflow.reads.events
         events = tuple(event for event in self.roster.events if event.type in reads) if reads else ()
         held = workflow.key in self.roster.paused
         return Surroundings(self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held)
 
-    def _held(self, workflow: Workflow, snapshot: Snapshot) -> bool:
+    def held(self, workflow: Workflow, snapshot: Snapshot) -> bool:
+        """Whether the enrollment must not move now: it is paused, or its workflow is."""
         return snapshot.status is Status.PAUSED or workflow.key in self.roster.paused
 
     def _buffer(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
         """A run that is held keeps an event that could move it, until it is let go."""
         if self.event.type not in workflow.waiting_for(snapshot.step):
             return
-        if self._decide(workflow, snapshot, "wait"):
+        if self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BUFFERED, snapshot.id, "paused", step)
         else:
             self._verdict(workflow, BLOCKED, snapshot.id, "buffer_full", step)
@@ -328,13 +302,13 @@ def _entry_key(workflow: Workflow, trigger: Trigger | None, event: Event, scope:
         return ""
 
 
-def _config_matches(name: str, wanted: Any, data: Mapping[str, Any]) -> bool:
+def config_matches(name: str, wanted: Any, data: Mapping[str, Any]) -> bool:
     if name == "keyword":
         return _has_keyword(wanted, data)
-    return bool(_config_value(name, data) == wanted)
+    return bool(config_value(name, data) == wanted)
 
 
-def _config_value(name: str, data: Mapping[str, Any]) -> Any:
+def config_value(name: str, data: Mapping[str, Any]) -> Any:
     """The event's value for a word of a trigger's config; `from` and `to` mean the old and new value of a field."""
     if name in ("from", "to") and name not in data:
         return data.get("old_value" if name == "from" else "new_value")
@@ -345,7 +319,7 @@ def _config_value(name: str, data: Mapping[str, Any]) -> Any:
 
 def _has_keyword(wanted: Any, data: Mapping[str, Any]) -> bool:
     """Whole words, case-insensitive; any of a list."""
-    text = str(_config_value("keyword", data) or "").casefold()
+    text = str(config_value("keyword", data) or "").casefold()
     words = "".join(char if char.isalnum() else " " for char in text).split()
     phrases = wanted if isinstance(wanted, list | tuple) else [wanted]
     padded = f" {' '.join(words)} "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statemachine.cause import (
     ContinueCause,
@@ -41,6 +41,9 @@ from statemachine.run import CONTINUE, Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.step import WaitingStep
 from statemachine.workflow import ExitRule
+
+if TYPE_CHECKING:
+    from statemachine.condition import Condition
 
 _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
 
@@ -79,13 +82,16 @@ def _exits(run: Run, rule: ExitRule, event: Event | None = None) -> bool:
     return concerned and (rule.when is None or rule.when.test(run.scope))
 
 
-def _still_matches(run: Run) -> bool:
-    """Whether the entry filter by which the run was enrolled still holds for its contact."""
+def entry_filter(run: Run) -> Condition | None:
+    """The conditions of the trigger that enrolled the run."""
     trigger_id = run.trigger.get("trigger_id")
-    for trigger in run.workflow_version.triggers:
-        if trigger.id == trigger_id and trigger.conditions is not None:
-            return trigger.conditions.test(run.scope)
-    return True
+    triggers = (trigger for trigger in run.workflow_version.triggers if trigger.id == trigger_id)
+    return next((trigger.conditions for trigger in triggers if trigger.conditions is not None), None)
+
+
+def _still_matches(run: Run) -> bool:
+    wanted = entry_filter(run)
+    return wanted is None or wanted.test(run.scope)
 
 
 def _try_cases(run: Run, event: Event) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from statemachine.calendar import find_zone, parse_clock, parse_time, parse_weekdays
-from statemachine.condition_tree import Condition, Report, Trace
+from statemachine.condition_tree import Condition, Report, Trace, values_read
 from statemachine.errors import StepFailed
 from statemachine.operand import resolved
 from statemachine.path import Path
@@ -52,11 +52,13 @@ class TimeIs(Condition):
             return False
 
     def explain(self, scope: Scope) -> Trace:
+        trace = Trace(self.label, False, subject="now", operator="time", reads=values_read(self.other_paths, scope))
         try:
             zone = self._zone(scope)
-            return Trace(self.label, self._holds(scope, zone), scope.now.astimezone(zone).isoformat())
+            trace = replace(trace, actual=scope.now.astimezone(zone).isoformat(), subject=f"now in {zone.key}")
+            return replace(trace, result=self._holds(scope, zone), expected=self.label.removeprefix("time "))
         except (ValueError, StepFailed) as error:
-            return Trace(self.label, False, error=str(error))
+            return replace(trace, error=str(error))
 
     def _holds(self, scope: Scope, zone: ZoneInfo) -> bool:
         local = scope.now.astimezone(zone)

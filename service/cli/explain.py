@@ -1,9 +1,9 @@
-"""`statewright explain`: why a run is where it is, or why an event would (not) enrol somebody."""
+"""`statewright explain`: why a run is where it is, or what an event would do to somebody."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +11,13 @@ from service.cli.events import event_of
 from service.cli.options import assignments
 from service.cli.session import Session, Verb, pass_session
 
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
 
 @click.command(cls=Verb)
 @click.argument("enrollment_id", metavar="[ID]", required=False)
-@click.option("--event", "type_", metavar="TYPE", help="Instead of ID: would such an event enrol the contact?")
+@click.option("--event", "type_", metavar="TYPE", help="Instead of ID: what would such an event do to the contact?")
 @click.option("--contact", default="", metavar="ID", help="With --event: which contact.")
 @click.option("--workflow", default="", metavar="KEY", help="With --event: only this workflow.")
 @assignments("--contact-field", "With --event: contact fields it would set.")
@@ -23,7 +26,10 @@ from service.cli.session import Session, Verb, pass_session
 @click.option("--source", default="", help="With --event: its source.")
 @pass_session
 def explain(session: Session, enrollment_id: str | None, type_: str | None, workflow: str, **given: Any) -> None:
-    """Say why a run waits and until when, or whether an event would enrol a contact. Changes nothing."""
+    """Say what a run waits for and what would move it, or what an event would do to a contact and why.
+
+    Shows every condition with the values it read. Changes nothing.
+    """
     from statewright.v1 import EntryQuestion, ExplainRequest
 
     from service.cli.output import print_json
@@ -38,11 +44,14 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
     response = session.call(session.client.enrollments.Explain, request)
     if session.json:
         shape = plain(response)
-        print_json(shape["run"] if enrollment_id else {"entries": shape["entries"]})
+        print_json(shape["run"] if enrollment_id else {"entries": shape["entries"], "effects": shape["effects"]})
     elif enrollment_id:
         _show_run(response.run)
     else:
-        _show_entries(response.entries)
+        _show_event(response)
+
+
+# --- a run ---
 
 
 def _show_run(run: Any) -> None:
@@ -55,12 +64,18 @@ def _show_run(run: Any) -> None:
             ("waits for", run.waiting_for),
             ("since", instant(run.since_time)),
             ("until", due(run.until_time, workflow_now(run.enrollment))),
-            ("moved by", ", ".join(run.moved_by)),
+            ("keeps", ", ".join(run.held)),
             ("queue", run.queue.name),
             ("last poll", _last_poll(run) if run.HasField("queue") else ""),
         ]
     )
-    _show_conditions(run.conditions)
+    if run.moves:
+        tree = _tree("what would move it")
+        for move in run.moves:
+            branch = tree.add(_text(_move_line(move)))
+            if move.HasField("condition"):
+                _grow(branch, [move.condition])
+        _print(tree)
 
 
 def _last_poll(run: Any) -> str:
@@ -69,27 +84,121 @@ def _last_poll(run: Any) -> str:
     return instant(run.queue.last_poll_time) or "never: no worker has asked this queue"
 
 
-def _show_entries(entries: Sequence[Any]) -> None:
-    from service.cli.output import cell, console, note
+def _move_line(move: Any) -> str:
+    from service.cli.output import instant
     from service.cli.shapes import plain
 
-    for entry in entries:
-        console().print(cell(plain(entry)["verdict"].upper()), end=" ")
-        note(f"{entry.workflow} version {entry.version}: {entry.reason or entry.rule}")
-        if entry.blocking_enrollment_id:
-            note(f"  in the way: {entry.blocking_enrollment_id}")
-        _show_conditions(entry.conditions)
-    if not entries:
+    shape = plain(move)
+    whither = move.target or shape["ends_as"]
+    line = {
+        "event": f"event {move.name}",
+        "exit": f"exit on {move.name or 'a contact change'} ({move.outcome})",
+        "timer": f"timer {move.name} at {instant(move.time)}",
+        "task": f"task result {move.name}",
+        "transition": f"advance {move.name}",
+    }.get(shape["kind"], move.name)
+    through = move.outcome if shape["kind"] in ("event", "timer") and move.outcome else ""
+    return f"{line}{f': {through}' if through else ''}{f' → {whither}' if whither else ''}"
+
+
+# --- an event ---
+
+
+def _show_event(response: Any) -> None:
+    from service.cli.output import note
+
+    for entry in response.entries:
+        _print(_entry_tree(entry))
+    for effect in response.effects:
+        _print(_effect_tree(effect))
+    if not response.entries and not response.effects:
         note("no workflow listens for such an event")
 
 
-def _show_conditions(conditions: Sequence[Any], depth: int = 1) -> None:
-    from service.cli.output import note
+def _entry_tree(entry: Any) -> Tree:
+    from service.cli.output import instant
     from service.cli.shapes import plain
 
+    about = f"{entry.workflow} version {entry.version}: {entry.reason or entry.rule}"
+    tree = _tree(about, word=plain(entry)["verdict"].upper())
+    for trigger in entry.triggers:
+        reason = "" if trigger.matches or trigger.checks else f": {trigger.reason}"
+        _grow(tree.add(_text(f"trigger {trigger.id}{reason}", mark=trigger.matches)), trigger.checks)
+    if entry.rules:
+        under = f" under the key {entry.key!r}" if entry.key else ""
+        rules = tree.add(_text(f"entry rules{under}"))
+        for rule in entry.rules:
+            until = f" (until {instant(rule.until_time)})" if rule.blocks and rule.HasField("until_time") else ""
+            rules.add(_text(f"{rule.name}: {rule.detail}{until}", mark=not rule.blocks))
+    if entry.blocking_enrollment_id:
+        tree.add(_text(f"in the way: {entry.blocking_enrollment_id}"))
+    if entry.step:
+        tree.add(_text(f"would rest first in step {entry.step}"))
+    return tree
+
+
+def _effect_tree(effect: Any) -> Tree:
+    from service.cli.shapes import plain
+
+    verdict = plain(effect.verdict)["verdict"] if effect.HasField("verdict") else "UNTOUCHED"
+    tree = _tree(f"{effect.workflow} version {effect.version}, {effect.enrollment_id} at {effect.step}", word=verdict)
+    for title, cases in (("exit", effect.exits), ("case", effect.cases)):
+        for case in cases:
+            detail = f": {case.detail}" if case.detail else ""
+            branch = tree.add(_text(f"{title} {case.name}{detail}", mark=case.applies))
+            if case.HasField("condition"):
+                _grow(branch, [case.condition])
+    return tree
+
+
+# --- conditions ---
+
+
+def _grow(tree: Tree, conditions: Sequence[Any]) -> None:
     for condition in conditions:
-        shape = plain(condition)
-        actual = f", is {shape['actual']!r}" if condition.HasField("actual") else ""
-        error = f", {condition.error}" if condition.error else ""
-        note(f"{'  ' * depth}{'✓' if condition.result else '✗'} {condition.text}{actual}{error}")
-        _show_conditions(condition.children, depth + 1)
+        _grow(tree.add(_text(_condition_line(condition), mark=condition.result)), condition.children)
+
+
+def _condition_line(condition: Any) -> str:
+    """`contact.plan equals "pro", is "free"`, with what an expression read, or why it has no answer."""
+    from service.cli.shapes import plain
+
+    shape = plain(condition)
+    facts = []
+    if condition.subject:
+        facts.append(f"is {_shown(shape['actual'])}")
+    if condition.reads:
+        if condition.subject and shape["operator"] != "time":
+            facts.append(f"wanted {_shown(shape['expected'])}")
+        facts += [f"{read['name']} is {_shown(read['value'])}" for read in shape["reads"]]
+    if condition.error:
+        facts.append(condition.error)
+    return ", ".join([condition.text, *facts])
+
+
+def _shown(value: Any) -> str:
+    import orjson
+
+    return "missing" if value is None else orjson.dumps(value).decode()
+
+
+def _tree(title: str, word: str = "") -> Tree:
+    from rich.tree import Tree
+
+    from service.cli.output import cell
+
+    return Tree(cell(word).append(" ").append(_text(title)) if word else _text(title))
+
+
+def _text(line: str, mark: bool | None = None) -> Any:
+    from rich.text import Text
+
+    if mark is None:
+        return Text(line)
+    return Text.assemble(("✓ ", "green") if mark else ("✗ ", "red"), line)
+
+
+def _print(tree: Tree) -> None:
+    from service.cli.output import console
+
+    console().print(tree)

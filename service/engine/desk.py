@@ -12,9 +12,10 @@ from datetime import datetime
 
 from service.engine.catalog import Directory
 from service.storage.enrollments import StoredEnrollment
+from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.event import Event
-from statemachine.intake import Past, Roster
+from statemachine.intake import Roster
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 

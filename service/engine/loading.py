@@ -33,9 +33,9 @@ from service.storage.enrollments import load_past, load_runs
 from service.storage.events import Repeat, load_repeats, look_back
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
+from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
-from statemachine.intake import Past
 from statemachine.workflow import Workflow
 
 ContactKey = tuple[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statewright.v1 import Enrollment, EnrollmentCounts, EnrollmentStatus, LogLevel, StepError, Transition
+from statewright.v1 import Enrollment, EnrollmentCounts, EnrollmentStatus, LogLevel, Move, StepError, Transition
 from statewright.v1 import HistoryEntry as HistoryMessage
 
 from service.rpc.moment import write_instant, write_span
@@ -91,7 +91,11 @@ def write_counts(counts: Counts, message: EnrollmentCounts) -> None:
 
 def write_transition(workflow: Workflow, step: str, outcome: str, message: Transition) -> None:
     message.name = outcome
-    target = workflow.machine.target(step, outcome)
+    write_target(workflow.machine.target(step, outcome), message)
+
+
+def write_target(target: str, message: Transition | Move) -> None:
+    """Where a transition leads: a step, or the status that it ends the run with."""
     if target in _TERMINALS:
         message.ends_as = STATUSES[_TERMINALS[target]]  # type: ignore[assignment]
     else:

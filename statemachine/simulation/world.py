@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from statemachine.admission import Past
 from statemachine.cause import (
     Cause,
     ContinueCause,
@@ -28,7 +29,7 @@ from statemachine.contact import Contact
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event
-from statemachine.intake import Past, Reception, Roster, enter, receive
+from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind

@@ -159,6 +159,14 @@ def test_explain_and_count_answer(cli: Cli, enrolled: str) -> None:
     assert counts["total"] == sum(counts["statuses"].values()) == 1
 
 
+def test_explain_shows_conditions_rules_and_moves_as_a_tree(cli: Cli, enrolled: str) -> None:
+    question = ("explain", "--event", "contact_created", "--contact")
+    assert '✗ contact.source equals "facebook_ad", is "google"' in cli(*question, "zoe", "--contact-field",
+                                                                       "source=google").stdout  # fmt: skip
+    assert f"✗ reentry: after_exit: enrollment {enrolled} is live" in cli(*question, "ann").stdout
+    assert "what would move it" in cli("explain", enrolled).stdout
+
+
 def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> None:
     assert answer(cli("doctor", "--json"))["ok"] is True
     assert cli("doctor", "--health").stdout == "SERVING\n"

@@ -221,7 +221,12 @@ def test_bare_names_depend_on_where_the_condition_stands() -> None:
 
 def test_explain_says_what_was_found() -> None:
     assert parse(field("source", "equals", "facebook_ad")).explain(scope()) == Trace(
-        'contact.source equals "facebook_ad"', False, "google"
+        'contact.source equals "facebook_ad"',
+        False,
+        "google",
+        subject="contact.source",
+        operator="equals",
+        expected="facebook_ad",
     )
     both = parse([field("source", "equals", "google"), "nothing > 1"]).explain(scope())
     assert [(child.text, child.result, child.error) for child in both.children] == [

@@ -16,6 +16,7 @@ from service.app import Server, running
 from service.settings import load_settings
 from service.storage.database import Database
 from service.storage.schema import migrate
+from service.storage.tables import metadata
 
 WELCOME = """
 name: Welcome
@@ -134,6 +135,18 @@ async def enrolled(client: AsyncClient, contact: str = "ann") -> str:
     message = event("contact_created", contact, patch={"plan": "pro", "first_name": contact.title()})
     answer = await client.enrollments.Trigger(TriggerRequest(event=message), timeout=10)
     return str(answer.verdicts[0].enrollment_id)
+
+
+def everything_stored(url: str) -> dict[str, list[str]]:
+    """Every row of every table, to show that a question changed nothing."""
+    database = Database(url)
+    with database.reading() as transaction:
+        found = {
+            table: sorted(repr(tuple(row)) for row in transaction.rows(f"select * from {table}"))
+            for table in metadata.tables
+        }
+    database.close()
+    return found
 
 
 async def get(client: AsyncClient, enrollment_id: str) -> Enrollment:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
+import pytest
 from statewright.client import AsyncClient
 from statewright.v1 import (
     CancelRequest,
@@ -11,11 +14,14 @@ from statewright.v1 import (
     EntryExplanation,
     EntryQuestion,
     ExplainRequest,
+    ExplainResponse,
+    MoveKind,
+    PublishRequest,
     RunExplanation,
     VerdictKind,
 )
 
-from tests.e2e.api.calls import enrolled, event, publish, refusal
+from tests.e2e.api.calls import WELCOME, enrolled, event, everything_stored, publish, refusal
 
 
 async def entry(client: AsyncClient, contact: str, plan: str = "", workflow: str = "") -> EntryExplanation:
@@ -23,6 +29,11 @@ async def entry(client: AsyncClient, contact: str, plan: str = "", workflow: str
     question = ExplainRequest(entry=EntryQuestion(event=message, workflow=workflow))
     (only,) = (await client.enrollments.Explain(question, timeout=10)).entries
     return only
+
+
+async def effect_of(client: AsyncClient, kind: str, contact: str = "ann", **data: Any) -> ExplainResponse:
+    question = EntryQuestion(event=event(kind, contact, **data))
+    return await client.enrollments.Explain(ExplainRequest(entry=question), timeout=10)
 
 
 async def run(client: AsyncClient, enrollment_id: str) -> RunExplanation:
@@ -80,3 +91,104 @@ async def test_a_paused_run_waits_for_its_resume_and_an_ended_one_for_nothing(cl
     await client.enrollments.Cancel(CancelRequest(enrollment_id=name), timeout=10)
     ended = await run(client, name)
     assert (list(paused.moved_by), list(ended.moved_by), ended.waiting_for) == (["resume"], [], "")
+
+
+async def test_nothing_stored_changes_by_asking(client: AsyncClient, url: str) -> None:
+    await publish(client)
+    name = await enrolled(client)
+    before = everything_stored(url)
+    await entry(client, "zoe", "pro")
+    await effect_of(client, "message_received")
+    await effect_of(client, "contact_unsubscribed", "nobody")
+    await run(client, name)
+    assert everything_stored(url) == before
+
+
+async def test_an_entry_shows_its_triggers_and_every_entry_rule(client: AsyncClient) -> None:
+    await publish(client, WELCOME.replace("reentry: after_exit", "reentry: after_exit, cooldown: 7d, max_entries: 3"))
+    await enrolled(client)
+    told = await entry(client, "ann")
+    assert [(trigger.id, trigger.matches) for trigger in told.triggers] == [("trigger_1", True)]
+    assert [(rule.name, rule.blocks) for rule in told.rules] == [
+        ("workflow_paused", False),
+        ("max_entries", False),
+        ("reentry", True),
+        ("cooldown", False),
+    ]
+    (compare,) = told.triggers[0].checks[0].children
+    assert (compare.subject, compare.operator, compare.expected.string_value) == ("contact.plan", "equals", "pro")
+
+
+async def test_an_event_that_enrols_nobody_shows_the_exits_and_waits_it_touches(client: AsyncClient) -> None:
+    await publish(client)
+    name = await enrolled(client)
+    (answered,) = (await effect_of(client, "message_received")).effects
+    (left,) = (await effect_of(client, "contact_unsubscribed")).effects
+    assert (answered.enrollment_id, answered.step) == (name, "reply")
+    assert [(case.name, case.applies) for case in answered.cases] == [("answered", True)]
+    assert (left.verdict.kind, left.exits[0].name) == (VerdictKind.VERDICT_KIND_EXITED, "unsubscribed")
+
+
+async def test_effects_can_be_asked_for_one_workflow_only(client: AsyncClient) -> None:
+    await publish(client)
+    await publish(client, WELCOME.replace("key: welcome", "key: other"))
+    await enrolled(client)
+    question = EntryQuestion(event=event("message_received"), workflow="other")
+    told = await client.enrollments.Explain(ExplainRequest(entry=question), timeout=10)
+    assert [effect.workflow for effect in told.effects] == ["other"]
+    assert [one.rule for one in told.entries] == ["conditions"]
+
+
+async def test_an_entry_sees_what_workflows_before_it_do_even_when_only_one_is_asked_about(client: AsyncClient) -> None:
+    first = WELCOME.replace("key: welcome", "key: first").replace("reentry: after_exit", "priority: 5")
+    marks = """    type: update_field
+    config: {field: plan, value: free}
+"""
+    start = first.index("    type: set_variable")
+    first = first[:start] + marks + first[first.index("  - id: reply") :]
+    await publish(client)
+    await publish(client, first)
+    told = await entry(client, "zoe", "pro", workflow="welcome")
+    assert (told.verdict, told.reason) == (VerdictKind.VERDICT_KIND_NOT_MATCHED, 'contact.plan equals "pro"')
+
+
+async def test_a_workflow_without_an_active_version_is_said_to_have_none(client: AsyncClient) -> None:
+    await client.workflows.Publish(PublishRequest(source=WELCOME, activate=False), timeout=10)
+    assert (await entry(client, "zoe", "pro", workflow="welcome")).rule == "no_active_version"
+
+
+async def test_a_large_value_is_told_by_its_beginning(client: AsyncClient) -> None:
+    await publish(client)
+    told = await entry(client, "zoe", "x" * 5000)
+    actual = told.conditions[0].children[0].actual.string_value
+    assert (len(actual), actual[-1]) == (501, "…")
+
+
+async def test_each_move_says_where_it_leads(client: AsyncClient) -> None:
+    await publish(client)
+    told = await run(client, await enrolled(client))
+    moves = {(MoveKind.Name(move.kind).removeprefix("MOVE_KIND_"), move.name): move for move in told.moves}
+    assert {name: move.target for name, move in moves.items()} == {
+        ("EVENT", "message_received"): "thank",
+        ("EXIT", "contact_unsubscribed"): "",
+        ("TIMER", "wait"): "give_up",
+        ("TRANSITION", "answered"): "thank",
+        ("TRANSITION", "timeout"): "give_up",
+    }
+    assert moves["TIMER", "wait"].time == told.until_time
+
+
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        (ExplainRequest(), "subject"),
+        (ExplainRequest(enrollment_id=""), "enrollment_id"),
+        (ExplainRequest(entry=EntryQuestion()), "entry.event"),
+        (ExplainRequest(entry=EntryQuestion(event=event(""))), "entry.event.type"),
+    ],
+)
+async def test_a_question_that_cannot_be_read_names_the_place(
+    client: AsyncClient, request_: ExplainRequest, place: str
+) -> None:
+    refused = await refusal(client.enrollments.Explain(request_, timeout=10))
+    assert (refused.code, refused.places) == (grpc.StatusCode.INVALID_ARGUMENT, [place])

@@ -7,12 +7,30 @@ from statewright.v1 import enrollment_pb2 as _enrollment_pb2
 from statewright.v1 import event_pb2 as _event_pb2
 from statewright.v1 import history_pb2 as _history_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class MoveKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOVE_KIND_UNSPECIFIED: _ClassVar[MoveKind]
+    MOVE_KIND_EVENT: _ClassVar[MoveKind]
+    MOVE_KIND_EXIT: _ClassVar[MoveKind]
+    MOVE_KIND_TIMER: _ClassVar[MoveKind]
+    MOVE_KIND_TASK: _ClassVar[MoveKind]
+    MOVE_KIND_TRANSITION: _ClassVar[MoveKind]
+    MOVE_KIND_OPERATION: _ClassVar[MoveKind]
+MOVE_KIND_UNSPECIFIED: MoveKind
+MOVE_KIND_EVENT: MoveKind
+MOVE_KIND_EXIT: MoveKind
+MOVE_KIND_TIMER: MoveKind
+MOVE_KIND_TASK: MoveKind
+MOVE_KIND_TRANSITION: MoveKind
+MOVE_KIND_OPERATION: MoveKind
 
 class TriggerRequest(_message.Message):
     __slots__ = ("event", "include_not_matched")
@@ -359,15 +377,17 @@ class EntryQuestion(_message.Message):
     def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("entries", "run")
+    __slots__ = ("entries", "run", "effects")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[EntryExplanation]
     run: RunExplanation
-    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ...) -> None: ...
+    effects: _containers.RepeatedCompositeFieldContainer[EventEffect]
+    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ...) -> None: ...
 
 class EntryExplanation(_message.Message):
-    __slots__ = ("workflow", "version", "would_enroll", "verdict", "rule", "reason", "conditions", "blocking_enrollment_id")
+    __slots__ = ("workflow", "version", "would_enroll", "verdict", "rule", "reason", "conditions", "blocking_enrollment_id", "triggers", "rules", "key", "step")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WOULD_ENROLL_FIELD_NUMBER: _ClassVar[int]
@@ -376,6 +396,10 @@ class EntryExplanation(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     BLOCKING_ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TRIGGERS_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     version: int
     would_enroll: bool
@@ -384,24 +408,100 @@ class EntryExplanation(_message.Message):
     reason: str
     conditions: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
     blocking_enrollment_id: str
-    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., would_enroll: bool = ..., verdict: _Optional[_Union[_event_pb2.VerdictKind, str]] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., blocking_enrollment_id: _Optional[str] = ...) -> None: ...
+    triggers: _containers.RepeatedCompositeFieldContainer[TriggerCheck]
+    rules: _containers.RepeatedCompositeFieldContainer[EntryRuleCheck]
+    key: str
+    step: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., would_enroll: bool = ..., verdict: _Optional[_Union[_event_pb2.VerdictKind, str]] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., blocking_enrollment_id: _Optional[str] = ..., triggers: _Optional[_Iterable[_Union[TriggerCheck, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[EntryRuleCheck, _Mapping]]] = ..., key: _Optional[str] = ..., step: _Optional[str] = ...) -> None: ...
+
+class TriggerCheck(_message.Message):
+    __slots__ = ("id", "enabled", "matches", "reason", "checks")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    enabled: bool
+    matches: bool
+    reason: str
+    checks: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
+    def __init__(self, id: _Optional[str] = ..., enabled: bool = ..., matches: bool = ..., reason: _Optional[str] = ..., checks: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ...) -> None: ...
+
+class EntryRuleCheck(_message.Message):
+    __slots__ = ("name", "blocks", "detail", "until_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    blocks: bool
+    detail: str
+    until_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., blocks: bool = ..., detail: _Optional[str] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class EventEffect(_message.Message):
+    __slots__ = ("enrollment_id", "workflow", "version", "step", "verdict", "exits", "cases")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    EXITS_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    workflow: str
+    version: int
+    step: str
+    verdict: _event_pb2.Verdict
+    exits: _containers.RepeatedCompositeFieldContainer[CaseCheck]
+    cases: _containers.RepeatedCompositeFieldContainer[CaseCheck]
+    def __init__(self, enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., version: _Optional[int] = ..., step: _Optional[str] = ..., verdict: _Optional[_Union[_event_pb2.Verdict, _Mapping]] = ..., exits: _Optional[_Iterable[_Union[CaseCheck, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseCheck, _Mapping]]] = ...) -> None: ...
+
+class CaseCheck(_message.Message):
+    __slots__ = ("name", "applies", "condition", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    APPLIES_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    applies: bool
+    condition: ConditionTrace
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., applies: bool = ..., condition: _Optional[_Union[ConditionTrace, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class ConditionTrace(_message.Message):
-    __slots__ = ("text", "result", "actual", "children", "error")
+    __slots__ = ("text", "result", "actual", "children", "error", "subject", "operator", "expected", "reads")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
     CHILDREN_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    READS_FIELD_NUMBER: _ClassVar[int]
     text: str
     result: bool
     actual: _struct_pb2.Value
     children: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
     error: str
-    def __init__(self, text: _Optional[str] = ..., result: bool = ..., actual: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., children: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., error: _Optional[str] = ...) -> None: ...
+    subject: str
+    operator: str
+    expected: _struct_pb2.Value
+    reads: _containers.RepeatedCompositeFieldContainer[ReadValue]
+    def __init__(self, text: _Optional[str] = ..., result: bool = ..., actual: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., children: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., error: _Optional[str] = ..., subject: _Optional[str] = ..., operator: _Optional[str] = ..., expected: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., reads: _Optional[_Iterable[_Union[ReadValue, _Mapping]]] = ...) -> None: ...
+
+class ReadValue(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: _struct_pb2.Value
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class RunExplanation(_message.Message):
-    __slots__ = ("enrollment", "reason", "waiting_for", "since_time", "until_time", "moved_by", "queue", "conditions")
+    __slots__ = ("enrollment", "reason", "waiting_for", "since_time", "until_time", "moved_by", "queue", "conditions", "moves", "held")
     ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
@@ -410,6 +510,8 @@ class RunExplanation(_message.Message):
     MOVED_BY_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     enrollment: _enrollment_pb2.Enrollment
     reason: str
     waiting_for: str
@@ -418,7 +520,27 @@ class RunExplanation(_message.Message):
     moved_by: _containers.RepeatedScalarFieldContainer[str]
     queue: QueueState
     conditions: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
-    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ...) -> None: ...
+    moves: _containers.RepeatedCompositeFieldContainer[Move]
+    held: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., held: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Move(_message.Message):
+    __slots__ = ("kind", "name", "outcome", "target", "ends_as", "time", "condition")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    ENDS_AS_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    kind: MoveKind
+    name: str
+    outcome: str
+    target: str
+    ends_as: _enrollment_pb2.EnrollmentStatus
+    time: _timestamp_pb2.Timestamp
+    condition: ConditionTrace
+    def __init__(self, kind: _Optional[_Union[MoveKind, str]] = ..., name: _Optional[str] = ..., outcome: _Optional[str] = ..., target: _Optional[str] = ..., ends_as: _Optional[_Union[_enrollment_pb2.EnrollmentStatus, str]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., condition: _Optional[_Union[ConditionTrace, _Mapping]] = ...) -> None: ...
 
 class QueueState(_message.Message):
     __slots__ = ("name", "last_poll_time", "waiting_workers")

@@ -283,8 +283,8 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
-        effect.
+        """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
+        enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -122,8 +122,8 @@ class EnrollmentServiceStub:
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]
-    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
-    effect.
+    """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
+    enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
     """
 
@@ -221,8 +221,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]  # type: ignore[assignment]
-    """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
-    effect.
+    """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
+    enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
     """
 
@@ -419,8 +419,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.ExplainRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.ExplainResponse, _abc.Awaitable[_enrollment_service_pb2.ExplainResponse]]:
-        """Says why an event would (not) enrol a contact, or what a live enrollment waits for and what would move it. No
-        effect.
+        """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
+        enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
         """
 

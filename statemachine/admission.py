@@ -1,0 +1,75 @@
+"""Who may enter: the entry rules of a workflow, one after the other, on the contact's past in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from statemachine.event import Event
+from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Earlier enrollments of a contact in a workflow under one entry key, live ones included."""
+
+    entries: int = 0
+    last_started_at: datetime | None = None
+    last_ended_at: datetime | None = None
+
+    def with_run(self, snapshot: Snapshot, *, fresh: bool) -> Past:
+        """What a decision adds: a `fresh` run is one more entry, an ended one an end."""
+        entries, started_at = self.entries, self.last_started_at
+        if fresh:
+            entries, started_at = entries + 1, snapshot.started_at
+        return Past(entries, started_at, self.last_ended_at if snapshot.live else snapshot.ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody at the door of a workflow: `live` are the enrollments under the same entry key that have not ended."""
+
+    workflow: Workflow
+    event: Event
+    key: str
+    live: Sequence[Snapshot]
+    past: Past
+    paused: bool
+    now: datetime
+
+    @property
+    def open_at(self) -> datetime | None:
+        """When the cooldown is over; None when there is none, or nothing to count it from."""
+        rules = self.workflow.entry
+        since = self.past.last_started_at if rules.reentry == "always" else self.past.last_ended_at
+        return since + rules.cooldown if since is not None and rules.cooldown is not None else None
+
+
+def _reentry(entry: Entry) -> bool:
+    rule = entry.workflow.entry.reentry
+    return (rule == "never" and bool(entry.live or entry.past.entries)) or (rule == "after_exit" and bool(entry.live))
+
+
+def _max_entries(entry: Entry) -> bool:
+    most = entry.workflow.entry.max_entries
+    return most is not None and entry.past.entries >= most
+
+
+ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
+    "workflow_paused": lambda entry: entry.paused,
+    "causation_own": lambda entry: entry.workflow.key in entry.event.chain,
+    "causation_depth": lambda entry: len(entry.event.chain) >= MAX_CAUSATION_DEPTH,
+    "max_entries": _max_entries,
+    "reentry": _reentry,
+    "cooldown": lambda entry: entry.open_at is not None and entry.now < entry.open_at,
+}
+"""Each rule by its name, and whether it keeps somebody out; the first that does is the verdict."""
+
+
+def entry_block(entry: Entry) -> str | None:
+    """The rule that keeps the contact out of the workflow, or None."""
+    return next((name for name, blocks in ENTRY_RULES.items() if blocks(entry)), None)

@@ -1,0 +1,281 @@
+"""Explaining an event: what it would do to a contact, workflow by workflow, and by which conditions and rules.
+
+It is explained by really receiving it, in memory, and throwing the result away. `_Witness` only looks on, so an
+explanation cannot differ from what Trigger would do with the same data; each condition is shown with the values that
+it reads at its turn: after the contact's patch, after the exits and waits before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Final
+
+from statemachine.admission import ENTRY_RULES, Entry
+from statemachine.cause import EventCause, Phase
+from statemachine.condition_tree import Not, Trace
+from statemachine.event import Event
+from statemachine.intake import (
+    NOT_MATCHED,
+    Receiving,
+    Roster,
+    Verdict,
+    config_matches,
+    config_value,
+)
+from statemachine.reaction import entry_filter
+from statemachine.run import Run
+from statemachine.scope import Scope
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import ExitRule, Trigger, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerAccount:
+    """One trigger that was tried: `mismatch` says why it does not match, `checks` what it compared."""
+
+    trigger: Trigger
+    mismatch: str | None
+    checks: tuple[Trace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAccount:
+    """One entry rule: whether it keeps the contact out, and on what grounds; `until_at` when it ends by itself."""
+
+    name: str
+    blocks: bool
+    detail: str
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAccount:
+    """What one workflow's entry would answer. `rules` is empty when no trigger matches: then none was asked."""
+
+    workflow: Workflow
+    verdict: Verdict
+    key: str
+    triggers: tuple[TriggerAccount, ...]
+    rules: tuple[RuleAccount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAccount:
+    """An exit rule or a case of a wait that listens for the event. `name` is the exit's reason or the case's outcome.
+
+    `detail` says why it does not apply although its condition holds.
+    """
+
+    name: str
+    applies: bool
+    condition: Trace | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchAccount:
+    """What the event would do to one live enrollment; `verdict` is None when nothing comes of it."""
+
+    snapshot: Snapshot
+    verdict: Verdict | None
+    exits: tuple[CaseAccount, ...]
+    cases: tuple[CaseAccount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventAccount:
+    """Entries in the order in which they would be decided, and the live enrollments that are concerned."""
+
+    entries: tuple[EntryAccount, ...]
+    touched: tuple[TouchAccount, ...]
+
+
+def explain_event(event: Event, roster: Roster, now: datetime) -> EventAccount:
+    """What `receive` would do now with this event; nothing of it is kept."""
+    numbers = count(1)
+    witness = _Witness(replace(event, accepted_at=now), roster, now, lambda: f"new-{next(numbers)}")
+    witness.receive()
+    ordered = sorted(roster.candidates, key=lambda workflow: (-workflow.entry.priority, workflow.key))
+    return EventAccount(tuple(witness.entry_account(each) for each in ordered), tuple(witness.touched()))
+
+
+@dataclass
+class _Notes:
+    """What was seen at one enrollment."""
+
+    snapshot: Snapshot
+    exits: list[CaseAccount] = field(default_factory=list)
+    cases: list[CaseAccount] = field(default_factory=list)
+
+
+class _Witness(Receiving):
+    """Receives the event as production does, and notes what it looks at."""
+
+    def __init__(self, event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> None:
+        super().__init__(event, roster, now, mint)
+        self._triggers: dict[str, list[TriggerAccount]] = {}
+        self._admitted: dict[str, Entry] = {}
+        self._entry_verdicts: dict[str, Verdict] = {}
+        self._notes = {name: _Notes(snapshot) for name, (_, snapshot) in roster.runs.items()}
+
+    # --- what happens, seen ---
+
+    def match(self, workflow: Workflow, trigger: Trigger, scope: Scope) -> str | None:
+        reason = super().match(workflow, trigger, scope)
+        account = TriggerAccount(trigger, reason, tuple(_trigger_checks(trigger, self.event, scope)))
+        self._triggers.setdefault(workflow.key, []).append(account)
+        return reason
+
+    def admit(self, entry: Entry) -> str | None:
+        self._admitted[entry.workflow.key] = entry
+        return super().admit(entry)
+
+    def entries(self) -> None:
+        before = len(self.verdicts)
+        super().entries()
+        for verdict in self.verdicts[before:]:
+            if verdict.enrollment_id not in self._notes or verdict.kind == "BLOCKED":
+                self._entry_verdicts[verdict.workflow] = verdict
+
+    def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
+        notes = self._notes.get(snapshot.id)
+        if notes is not None and not self.held(workflow, snapshot):
+            if phase == "exit":
+                notes.exits.extend(self._exit_accounts(workflow, snapshot))
+            elif phase == "wait":
+                notes.cases.extend(self._case_accounts(workflow, snapshot))
+        return super().decide(workflow, snapshot, phase, trigger_id)
+
+    # --- what was seen ---
+
+    def entry_account(self, workflow: Workflow) -> EntryAccount:
+        nobody = Verdict(workflow.key, workflow.version, NOT_MATCHED, rule=f"no trigger listens for {self.event.type}")
+        entry = self._admitted.get(workflow.key)
+        return EntryAccount(
+            workflow,
+            self._entry_verdicts.get(workflow.key, nobody),
+            entry.key if entry else "",
+            tuple(self._triggers.get(workflow.key, ())),
+            tuple(_rule_accounts(entry)) if entry else (),
+        )
+
+    def touched(self) -> Iterator[TouchAccount]:
+        """The enrollments that something came of, or that listen for the event."""
+        verdicts = {verdict.enrollment_id: verdict for verdict in self.verdicts if not self._of_entry(verdict)}
+        for name, notes in self._notes.items():
+            if name in verdicts or notes.exits or notes.cases:
+                yield TouchAccount(notes.snapshot, verdicts.get(name), tuple(notes.exits), tuple(notes.cases))
+
+    def _of_entry(self, verdict: Verdict) -> bool:
+        return self._entry_verdicts.get(verdict.workflow) is verdict
+
+    def _run(self, workflow: Workflow, snapshot: Snapshot, phase: Phase) -> Run:
+        run = Run(workflow, snapshot, EventCause(self.event, phase), self.surroundings(workflow))
+        run.scope.event = self.event
+        return run
+
+    def _exit_accounts(self, workflow: Workflow, snapshot: Snapshot) -> Iterator[CaseAccount]:
+        run = self._run(workflow, snapshot, "exit")
+        found = False
+        for rule in workflow.exits:
+            if not rule.on_mismatch and rule.on != self.event.type:
+                continue
+            trace = exit_trace(rule, run)
+            holds = trace is None or trace.result
+            yield CaseAccount(rule.exit_reason, holds and not found, trace, _EARLIER if holds and found else "")
+            found = found or holds
+
+    def _case_accounts(self, workflow: Workflow, snapshot: Snapshot) -> Iterator[CaseAccount]:
+        run = self._run(workflow, snapshot, "wait")
+        obstacle = "" if run.resting else "the run does not rest"
+        obstacle = "this event moved the run before" if run.was_taken(self.event) else obstacle
+        for case in workflow.steps[snapshot.step or ""].cases:
+            if case.event != self.event.type:
+                continue
+            trace = None if case.when is None else case.when.explain(run.scope)
+            holds = trace is None or trace.result
+            yield CaseAccount(case.outcome, holds and not obstacle, trace, obstacle if holds else "")
+            obstacle = obstacle or (_EARLIER if holds else "")
+
+
+_EARLIER: Final = "an earlier one applies"
+
+
+def exit_trace(rule: ExitRule, run: Run) -> Trace | None:
+    """What an exit rule asks of a run, evaluated; None when it asks nothing."""
+    wanted = entry_filter(run) if rule.on_mismatch else None
+    parts = [] if wanted is None else [Not(wanted).explain(run.scope)]
+    if rule.on_mismatch and wanted is None:
+        parts.append(Trace("the entry filter stopped matching", False))
+    if rule.when is not None:
+        parts.append(rule.when.explain(run.scope))
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Trace("all of", all(part.result for part in parts), children=tuple(parts), operator="all")
+
+
+def _trigger_checks(trigger: Trigger, event: Event, scope: Scope) -> Iterator[Trace]:
+    for name, wanted in trigger.config.items():
+        yield Trace(
+            f"{name} equals {wanted!r}",
+            config_matches(name, wanted, event.data),
+            config_value(name, event.data),
+            subject=f"event.data.{name}",
+            operator="contains" if name == "keyword" else "equals",
+            expected=wanted,
+        )
+    if trigger.conditions is not None:
+        yield trigger.conditions.explain(scope)
+
+
+# --- entry rules ---
+
+
+def _rule_accounts(entry: Entry) -> Iterator[RuleAccount]:
+    """Every rule that the workflow has, in the order in which they are asked."""
+    for name, blocks in ENTRY_RULES.items():
+        detail = _DETAILS[name](entry)
+        if detail:
+            until_at = entry.open_at if name == "cooldown" else None
+            yield RuleAccount(name, blocks(entry), detail, until_at)
+
+
+def _reentry_detail(entry: Entry) -> str:
+    rule = entry.workflow.entry.reentry
+    if rule in ("always", "restart") or (rule == "after_exit" and not entry.live):
+        return f"{rule}: {_counted(len(entry.live), 'live enrollment')}"
+    if entry.live:
+        return f"{rule}: enrollment {entry.live[0].id} is live"
+    return f"{rule}: {_counted(entry.past.entries, 'entry', 'entries')} before"
+
+
+def _max_entries_detail(entry: Entry) -> str:
+    most = entry.workflow.entry.max_entries
+    return "" if most is None else f"{_counted(entry.past.entries, 'entry', 'entries')} before, at most {most}"
+
+
+def _cooldown_detail(entry: Entry) -> str:
+    rules = entry.workflow.entry
+    if rules.cooldown is None:
+        return ""
+    since = "start" if rules.reentry == "always" else "end"
+    if entry.open_at is None:
+        return f"{rules.cooldown} after the last {since}; there was none"
+    return f"{rules.cooldown} after the last {since}, that is until {entry.open_at.isoformat(timespec='seconds')}"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+_DETAILS: Final[Mapping[str, Callable[[Entry], str]]] = {
+    "workflow_paused": lambda entry: "the workflow is paused" if entry.paused else "the workflow is not paused",
+    "causation_own": lambda entry: f"raised by {' → '.join(entry.event.chain)}" if entry.event.chain else "",
+    "causation_depth": lambda entry: f"{len(entry.event.chain)} workflows led to it" if entry.event.chain else "",
+    "max_entries": _max_entries_detail,
+    "reentry": _reentry_detail,
+    "cooldown": _cooldown_detail,
+}

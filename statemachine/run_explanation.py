@@ -1,0 +1,206 @@
+"""Explaining a run: what it waits for, since when, until when, and what would move it. Pure; changes nothing.
+
+What would move it is read from the machine and evaluated in the scope of a real `Run`, as a decision would see it now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from statemachine.cause import Surroundings, TimerCause
+from statemachine.condition_tree import Trace
+from statemachine.course import RUN, WAIT
+from statemachine.decide import allowed_transitions
+from statemachine.event_explanation import exit_trace
+from statemachine.machine import ERROR, EXITED, FAILED
+from statemachine.run import CONTINUE, Run
+from statemachine.snapshot import Snapshot, Status
+from statemachine.step import WaitingStep
+from statemachine.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that would move a run.
+
+    `kind` is event (a case of its wait), exit (an exit rule), timer, task, transition (Advance) or operation; `name` is
+    the event type, the deadline (wait, run, continue), the outcome, or the operation. `outcome` is the transition that
+    would be taken or the exit's reason, `target` a step or a terminal state ("" when it stays where it is). `at` is
+    when it would happen by itself; `condition` what it asks besides, evaluated now.
+    """
+
+    kind: str
+    name: str
+    outcome: str = ""
+    target: str = ""
+    at: datetime | None = None
+    condition: Trace | None = None
+
+    @property
+    def label(self) -> str:
+        """The move in a word or two."""
+        if self.kind == "operation":
+            return self.name
+        if self.kind == "exit":
+            return f"event {self.name}" if self.name else "a contact change that ends the match of the entry filter"
+        return {"timer": "timer", "task": "task result"}.get(self.kind) or f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunAccount:
+    """Why a run is where it is. `waiting_for` is for people; `held` are the causes that it keeps for later."""
+
+    reason: str
+    waiting_for: str
+    since_at: datetime | None
+    until_at: datetime | None
+    moves: tuple[Move, ...]
+    held: tuple[str, ...]
+
+    @property
+    def moved_by(self) -> tuple[str, ...]:
+        """The moves in words, each once."""
+        events = sorted({move.label for move in self.moves if move.kind in ("event", "exit")})
+        rest = [move.label for move in self.moves if move.kind not in ("event", "exit")]
+        return tuple(dict.fromkeys([*events, *rest]))
+
+
+def explain_run(
+    workflow: Workflow,
+    snapshot: Snapshot,
+    surroundings: Surroundings,
+    queue: str | None = None,
+    quarantined_at: datetime | None = None,
+) -> RunAccount:
+    """`queue` is where its open task waits, if it has one; `quarantined_at` since when its timer is given up."""
+    waiting_for = _waits(workflow, snapshot, queue)
+    reason = _reason(snapshot, waiting_for, held=surroundings.held)
+    if quarantined_at is not None and snapshot.live:
+        since = quarantined_at.isoformat(timespec="seconds")
+        reason += f" Its timer failed too often and is given up since {since}: advance or cancel it."
+    return RunAccount(
+        reason,
+        waiting_for,
+        _since(snapshot),
+        None if quarantined_at is not None else snapshot.due_at,
+        tuple(_moves(workflow, snapshot, surroundings)),
+        tuple(_held(kept) for kept in snapshot.held),
+    )
+
+
+def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
+    step = f"step {snapshot.step!r}" if snapshot.step else "no step"
+    if snapshot.status is Status.PAUSED:
+        return f"An operator paused it at {step}; it goes on when it is resumed."
+    if snapshot.status is Status.FAILED and snapshot.last_error is not None:
+        error = snapshot.last_error
+        return f"It failed at step {error.step!r}: {error.message} ({error.code}). Retry continues it there."
+    if not snapshot.live:
+        why = f" ({snapshot.exit_reason})" if snapshot.exit_reason else ""
+        return f"It has ended: {snapshot.status.value}{why}."
+    if held:
+        return f"Its workflow is paused, which holds it at {step}; it goes on when the workflow is resumed."
+    return f"It rests in {step} and waits for {waiting_for}."
+
+
+def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
+    if not snapshot.live:
+        return ""
+    parts: list[str] = []
+    if snapshot.task is not None:
+        parts.append(_task_wait(snapshot, queue))
+    step = workflow.steps.get(snapshot.step or "")
+    events = dict.fromkeys(case.event for case in step.cases) if step else {}
+    if events:
+        parts.append(f"an event {' or '.join(events)}")
+    if WAIT in snapshot.deadlines:
+        parts.append(f"{'at the latest ' if events else ''}{snapshot.deadlines[WAIT].isoformat(timespec='seconds')}")
+    if CONTINUE in snapshot.deadlines:
+        parts.append("its turn to go on")
+    return ", ".join(parts) or "an event"
+
+
+def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
+    assert snapshot.task is not None
+    where = f" on queue {queue!r}" if queue else ""
+    if snapshot.task.retry_at is not None:
+        at = snapshot.task.retry_at.isoformat(timespec="seconds")
+        return f"attempt {snapshot.task.attempt} of its task{where}, due {at}"
+    return f"the result of its task{where} (attempt {snapshot.task.attempt})"
+
+
+def _since(snapshot: Snapshot) -> datetime | None:
+    if snapshot.status is Status.PAUSED:
+        return snapshot.paused_at
+    return snapshot.entered_at if snapshot.live else snapshot.ended_at
+
+
+def _held(kept: Mapping[str, object]) -> str:
+    event = kept.get("event")
+    return f"event {event['type']}" if isinstance(event, Mapping) else "task result"
+
+
+# --- what would move it ---
+
+
+def _moves(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings) -> Iterator[Move]:
+    if snapshot.status is Status.PAUSED:
+        yield Move("operation", "resume")
+    elif snapshot.status is Status.FAILED:
+        yield Move("operation", "retry", target=snapshot.step or "")
+    elif snapshot.live and surroundings.held:
+        yield Move("operation", "workflow resume")
+    elif snapshot.live:
+        run = Run(workflow, snapshot, TimerCause(snapshot.visit, snapshot.timers), surroundings)
+        for find in _FINDERS:
+            yield from find(run, snapshot)
+
+
+def _events(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    step = run.workflow_version.steps.get(snapshot.step or "")
+    for case in step.cases if step else ():
+        trace = None if case.when is None else case.when.explain(run.scope)
+        yield Move("event", case.event, case.outcome, _target(run, case.outcome), condition=trace)
+
+
+def _exits(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    for rule in run.workflow_version.exits:
+        yield Move("exit", rule.on or "", rule.exit_reason, EXITED, condition=exit_trace(rule, run))
+
+
+def _timers(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    for name, at in sorted(snapshot.deadlines.items(), key=lambda item: item[1]):
+        if name == RUN:
+            yield Move("timer", name, "max_duration_exceeded", FAILED, at)
+        elif name == CONTINUE:
+            yield Move("timer", name, at=at)
+        else:
+            assert isinstance(run.step.runner, WaitingStep)
+            outcome = run.step.runner.timer_outcome()
+            yield Move("timer", name, outcome, _target(run, outcome), at)
+
+
+def _tasks(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    if snapshot.task is not None:
+        outcomes = run.workflow_version.machine.outcomes(run.step_id)
+        for outcome in outcomes:
+            yield Move("task", outcome, outcome, _target(run, outcome))
+        if ERROR not in outcomes:
+            yield Move("task", ERROR, ERROR, FAILED)
+
+
+def _transitions(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    for name in allowed_transitions(run.workflow_version, snapshot):
+        yield Move("transition", name, name, _target(run, name))
+
+
+def _target(run: Run, outcome: str) -> str:
+    return run.workflow_version.machine.target(run.step_id, outcome)
+
+
+_FINDERS: Final[Sequence[Callable[[Run, Snapshot], Iterator[Move]]]] = (
+    _events, _exits, _timers, _tasks, _transitions,
+)  # fmt: skip
