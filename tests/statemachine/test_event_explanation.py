@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def held(**document: Any) -> Simulation:
     return simulation
 
 
-SCENES = {
+SCENES: dict[str, Callable[[], Simulation]] = {
     "enrols": lambda: Simulation(compiled(REST)),
     "conditions": lambda: Simulation(compiled(REST, triggers=[{"type": "go", "conditions": "contact.plan == 'pro'"}])),
     "config": lambda: Simulation(compiled(REST, triggers=[{"type": "go", "config": {"tag": "vip"}}])),
