@@ -9,7 +9,8 @@ import pytest
 
 from statemachine.event import Event
 from statemachine.event_explanation import EventAccount, explain_event
-from tests.statemachine.simulation import Simulation, canonical, compiled
+from statemachine.intake import Roster
+from tests.statemachine.checked_world import Simulation, canonical, compiled
 
 Data = dict[str, Any]
 REST = {"id": "r", "type": "wait", "config": {"for": "1h"}}
@@ -21,7 +22,13 @@ ASK = {"id": "ask", "type": "wait", "config": {"on": [
 
 def explained(simulation: Simulation, kind: str = "go", contact: str = "c1", **event: Any) -> EventAccount:
     whole = Event("", kind, "test", contact, **event)
-    return explain_event(whole, simulation._roster(contact, whole, candidates=True), simulation.now)
+    return explain_event(whole, roster_of(simulation, kind, contact), simulation.now)
+
+
+def roster_of(simulation: Simulation, kind: str, contact: str = "c1") -> Roster:
+    workflows = simulation.world.workflows.values()
+    listening = [one for one in workflows if any(trigger.type == kind for trigger in one.triggers)]
+    return simulation.world._roster(contact, listening, simulation.world.events.get(contact, ()))
 
 
 def entered(**document: Any) -> Simulation:
@@ -91,7 +98,7 @@ def test_explaining_leaves_everything_as_it_was(scene: str) -> None:
 
     def state() -> str:
         runs = [record.snapshot for record in simulation.records.values()]
-        return canonical([repr(runs), repr(simulation.contacts), repr(simulation.past), repr(simulation.events)])
+        return canonical([repr(runs), repr(simulation.world.contacts), repr(simulation.world.past)])
 
     before = state()
     explained(simulation, contact_patch={"plan": "pro"})
@@ -175,6 +182,6 @@ def test_a_workflow_without_a_trigger_for_the_event_says_so() -> None:
     workflow = compiled(REST)
     simulation = Simulation(workflow)
     whole = Event("", "other", contact_id="c1")
-    roster = simulation._roster("c1", Event("", "go"), candidates=True)
+    roster = roster_of(simulation, "go")
     (entry,) = explain_event(whole, roster, simulation.now).entries
     assert entry.verdict.rule == "no trigger listens for other"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statemachine.run_explanation import RunAccount, explain_run
-from tests.statemachine.simulation import START, Simulation, compiled
+from tests.statemachine.checked_world import START, Simulation, compiled
 
 ASK = {"id": "ask", "type": "wait", "config": {"on": [{"event": "answer_given", "when": "contact.plan == 'pro'",
        "branch": "answered"}], "timeout": "1d"}, "branches": {"answered": "tag", "timeout": "end"}}  # fmt: skip
@@ -25,7 +25,7 @@ def started(*steps: Any, **document: Any) -> Simulation:
 
 def account(simulation: Simulation, **given: Any) -> RunAccount:
     record = simulation.records[simulation.last]
-    return explain_run(record.workflow, record.snapshot, simulation._surroundings(record), **given)
+    return explain_run(record.workflow, record.snapshot, simulation.world._surroundings(record), **given)
 
 
 def moves(told: RunAccount) -> list[tuple[str, str, str, str]]:
