@@ -1,4 +1,4 @@
-"""What a server does for itself once a minute: it audits liveness and forgets what its window has passed."""
+"""What a server does for itself once a minute: it audits liveness, finishes deletions and forgets what has passed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from service.engine.deleting import finish_deletions
 from service.engine.engine import Engine
 from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
@@ -31,6 +32,7 @@ class Housekeeping:
         if not liveness.sound:
             counts = {"stuck": liveness.stuck, "overdue": liveness.overdue, "expired_leases": liveness.expired}
             _log.error("the liveness audit found work that does not move", extra=counts)
+        await finish_deletions(self._engine)
         for table in self._windows:
             await self.prune(table)
 

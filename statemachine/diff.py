@@ -60,7 +60,7 @@ def diff(before: Loaded, after: Loaded) -> tuple[Change, ...]:
     assert before.workflow is not None
     assert after.workflow is not None
     old, new = before.canonical, after.canonical
-    old_steps, new_steps = _by_id(old.get("steps", ())), _by_id(new.get("steps", ()))
+    old_steps, new_steps = steps_by_id(old), steps_by_id(new)
     renamed = renames(old_steps, new_steps)
     return (
         *_settings(old, new),
@@ -90,8 +90,13 @@ def renames(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str,
     return found
 
 
-def _by_id(steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {str(step["id"]): step for step in steps}
+def steps_by_id(canonical: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The steps of a canonical document."""
+    return _by_id(canonical.get("steps", ()))
+
+
+def _by_id(parts: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {str(part["id"]): part for part in parts}
 
 
 def _content(step: Mapping[str, Any]) -> str:

@@ -119,11 +119,17 @@ class TransitionRefused(PreconditionFailed):
         self.allowed = tuple(allowed)
 
 
+class LiveEnrollments(PreconditionFailed):
+    """The workflow has live enrollments, and may neither go nor come back before they have ended."""
+
+    reason = "LIVE_ENROLLMENTS"
+
+
 class MigrationRefused(PreconditionFailed):
     """The run does not fit into the other version; `code` says why (`statemachine.migration.Placement`)."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, code=code)
+    def __init__(self, code: str, message: str, *, step: str | None) -> None:
+        super().__init__(message, code=code, step=step or "")
         self.code = code
 
 

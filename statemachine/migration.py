@@ -144,7 +144,7 @@ def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings
     found = _require_movable(route, snapshot, cause.data["from_version"])
     run = Run(route.target, snapshot, _trimmed(cause, snapshot), surroundings)
     if run.history_full:
-        raise MigrationRefused("history_full", f"the history of {snapshot.id} is full")
+        raise MigrationRefused("history_full", f"the history of {snapshot.id} is full", step=snapshot.step)
     run.version = route.target.version
     run.step_id = run.state = found.step
     _rename(run, route)
@@ -152,13 +152,20 @@ def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings
         _set_new_variables(run)
         until = _reckon_anew(run, route, snapshot) if route.timers == "recompute" else None
     except StepFailed as failure:
-        raise MigrationRefused(failure.code, failure.message) from failure
-    metadata: dict[str, Any] = {"from_version": snapshot.version, "to_version": run.version}
+        raise MigrationRefused(failure.code, failure.message, step=snapshot.step) from failure
+    metadata: dict[str, Any] = {
+        "from_version": snapshot.version,
+        "to_version": run.version,
+        "status": run.status.value,
+    }
     if found.step != snapshot.step:
         metadata["from_step"] = snapshot.step
     if until is not None:
         metadata["until"] = until.isoformat()
-    run.note("migrated", step=found.step, step_type=run.step.type, metadata=metadata)
+    if CONTINUE in run.deadlines:
+        run.note("migrated", metadata=metadata)
+    else:
+        run.note("migrated", step=found.step, step_type=run.step.type, metadata=metadata)
     return run.freeze()
 
 
@@ -179,13 +186,14 @@ def route_of(source: Workflow, target: Workflow, data: Mapping[str, Any]) -> Rou
 
 def _require_movable(route: Route, snapshot: Snapshot, from_version: int) -> Placement:
     if not snapshot.live or snapshot.step is None:
-        raise MigrationRefused("not_live", f"enrollment {snapshot.id} has ended ({snapshot.status})")
+        message = f"enrollment {snapshot.id} has ended ({snapshot.status})"
+        raise MigrationRefused("not_live", message, step=snapshot.step)
     if snapshot.version != from_version:
         message = f"enrollment {snapshot.id} is on version {snapshot.version}, not {from_version}"
-        raise MigrationRefused("other_version", message)
+        raise MigrationRefused("other_version", message, step=snapshot.step)
     found = placement_of(route, snapshot)
     if found.fit not in MOVABLE:
-        raise MigrationRefused(found.reason, found.message)
+        raise MigrationRefused(found.reason, found.message, step=snapshot.step)
     return found
 
 

@@ -38,6 +38,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "TRANSITION_REFUSED": "`statewright advance ID` lists what is possible, `statewright explain ID` says why",
     "STALE_LEASE": "the task has another holder or is done; `statewright tasks poll` takes the next one",
     "WORKFLOW_PAUSED": "`statewright workflows resume KEY` lets it go on",
+    "LIVE_ENROLLMENTS": "let them end, or cancel them all with `statewright delete KEY --force`",
     "SATURATED": "nothing was stored: send it again in a moment",
     "NOT_SUPPORTED_YET": "this server does not have it; see the documentation for what it has",
     "UNAVAILABLE": "is it running, and is --database-url right? then try again",

@@ -20,8 +20,8 @@ from service.storage.workflows import (
     catalog_stamp,
     get_version,
 )
-from statemachine.definition import compile_workflow
-from statemachine.errors import NotFound
+from statemachine.definition import Loaded, load_workflow
+from statemachine.errors import DefinitionError, NotFound
 from statemachine.workflow import Workflow
 
 CONTACT_CHANGES: Final = (
@@ -109,7 +109,14 @@ class Catalog:
 
 
 def compile_stored(stored: StoredVersion) -> Workflow:
-    return compile_workflow(
+    workflow = load_stored(stored).workflow
+    assert workflow is not None
+    return workflow
+
+
+def load_stored(stored: StoredVersion) -> Loaded:
+    """With its canonical form. Raises DefinitionError when the language has lost what the version needs."""
+    loaded = load_workflow(
         stored.source,
         format=stored.format,
         key=stored.workflow,
@@ -117,6 +124,9 @@ def compile_stored(stored: StoredVersion) -> Workflow:
         lenient=stored.lenient,
         version=stored.version,
     )
+    if loaded.workflow is None:
+        raise DefinitionError(loaded.problems)
+    return loaded
 
 
 def listens_of(workflow: Workflow) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from service.engine.clock import Clock
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text
 from service.storage.enrollments import wake_workflow
+from service.storage.live_runs import count_live
 from service.storage.tasks import queue_depths
 from service.storage.workflows import (
     StoredVersion,
@@ -28,7 +29,7 @@ from service.storage.workflows import (
     versions_with_source,
 )
 from statemachine.definition import Loaded, load_workflow
-from statemachine.errors import DefinitionError, NotFound, StaleRevision
+from statemachine.errors import DefinitionError, LiveEnrollments, NotFound, StaleRevision
 from statemachine.problem import Problem
 from statemachine.reader import Format
 from statemachine.step import EffectStep
@@ -74,14 +75,16 @@ def publish(
 ) -> Published:
     """Store and activate a prepared source. `served` are the queues that this server works on itself.
 
-    Raises StaleRevision; nothing is stored then.
+    Raises StaleRevision, or LiveEnrollments while runs of a deleted workflow are left; nothing is stored then.
     """
     workflow = loaded.workflow
     assert workflow is not None
     problems = (*loaded.problems, *_unserved(transaction, clock, request.tenant, workflow, served))
     lock_publishing(transaction, request.tenant, workflow.key)
-    stored = get_workflow(transaction, request.tenant, workflow.key)
-    _check_revision(stored, request.expected_revision)
+    stored = get_workflow(transaction, request.tenant, workflow.key, deleted=True)
+    _check_revision(None if stored is None or stored.gone else stored, request.expected_revision)
+    if stored is not None and stored.gone:
+        stored = _come_back(transaction, clock, stored)
     source_hash = _source_hash(request)
     for same in versions_with_source(transaction, request.tenant, workflow.key, source_hash):
         wanted = request.activate and workflow.active
@@ -114,6 +117,34 @@ def set_paused(
     if not paused:
         wake_workflow(transaction, tenant, key, instant_text(clock.read(transaction).workflow))
     return _changed(transaction, clock, stored, status=status)
+
+
+def delete(
+    transaction: Transaction, clock: Clock, tenant: str, key: str, *, force: bool, expected_revision: int | None
+) -> tuple[StoredWorkflow, int]:
+    """Take a workflow away; answers it and how many live enrollments are left to cancel.
+
+    Raises NotFound, StaleRevision, or LiveEnrollments without `force`.
+    """
+    stored = _locked(transaction, tenant, key, expected_revision)
+    live = count_live(transaction, tenant, key)
+    if live and not force:
+        raise _still_live(key, live, f"cancel them first, or delete {key!r} with force")
+    return _changed(transaction, clock, stored, status="deleting", active_version=None), live
+
+
+def _come_back(transaction: Transaction, clock: Clock, gone: StoredWorkflow) -> StoredWorkflow:
+    """A deleted workflow is published again: a new one, whose revisions and versions go on counting."""
+    live = count_live(transaction, gone.tenant, gone.key)
+    if live:
+        raise _still_live(gone.key, live, "they are being cancelled, for it was deleted; publish when they have ended")
+    created_at = clock.read(transaction).wall
+    return _changed(transaction, clock, gone, status="active", active_version=None, created_at=created_at)
+
+
+def _still_live(key: str, live: int, advice: str) -> LiveEnrollments:
+    some = "1 live enrollment" if live == 1 else f"{live:,} live enrollments"
+    return LiveEnrollments(f"workflow {key!r} has {some}: {advice}", workflow=key, count=str(live))
 
 
 def _unserved(

@@ -137,6 +137,8 @@ def write_row_error(row: HistoryRow, message: StepError) -> None:
 
 def status_after(row: HistoryRow) -> int:
     """The enrollment's status after a line of its history."""
+    if row.kind == "migrated":
+        return STATUSES[row.entry["metadata"]["status"]]
     return STATUSES[_STATUS_AFTER.get(row.kind, Status.RUNNING)]
 
 

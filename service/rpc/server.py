@@ -32,6 +32,7 @@ from service.rpc.rooms import Rooms
 from service.rpc.task_rpcs import TaskRpcs
 from service.rpc.task_stream import TaskStreamRpcs
 from service.rpc.trigger_rpcs import TriggerRpcs
+from service.rpc.version_rpcs import VersionRpcs
 from service.rpc.watch_rpcs import WatchRpcs
 from service.rpc.workflow_rpcs import WorkflowRpcs
 from statemachine.errors import Unavailable
@@ -144,7 +145,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         WatchRpcs,
         ExplainRpcs,
     ),
-    _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs),
+    _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, VersionRpcs),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs,),
     _service(outbox_service_pb2, "OutboxService"): (OutboxRpcs,),

@@ -28,6 +28,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "paused": WorkflowStatus.WORKFLOW_STATUS_PAUSED,
 }
 STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
+"""What lists can ask for; a deleted workflow is in no list."""
+_DELETED: Final = WorkflowStatus.WORKFLOW_STATUS_DELETED
 
 
 def write_workflow(stored: StoredWorkflow, counts: Counts | None, message: Workflow) -> None:
@@ -35,7 +37,7 @@ def write_workflow(stored: StoredWorkflow, counts: Counts | None, message: Workf
     message.name = stored.name
     message.description = stored.description
     message.active_version = stored.active_version or 0
-    message.status = STATUSES[stored.status]  # type: ignore[assignment]
+    message.status = STATUSES.get(stored.status, _DELETED)  # type: ignore[assignment]
     message.latest_version = stored.latest_version
     message.revision = stored.revision
     write_instant(stored.created_at, message.create_time)

@@ -17,7 +17,9 @@ from statemachine.snapshot import TERMINAL, Snapshot, Status
 _WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
 _COLUMNS: Final = f"{SNAPSHOT_COLUMNS}, e.waiting_for, t.max_attempts, t.queue, t.status"
 _FROM: Final = "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id"
-_PATH_KINDS: Final = "h.kind in ('step_started', 'waiting', 'step_completed', 'step_failed') and h.step is not null"
+_PATH_KINDS: Final = (
+    "h.kind in ('step_started', 'waiting', 'step_completed', 'step_failed', 'migrated') and h.step is not null"
+)
 
 
 @dataclass(frozen=True, slots=True)

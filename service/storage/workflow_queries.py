@@ -7,6 +7,7 @@ from typing import Any
 
 from service.storage.database import Transaction
 from service.storage.workflows import (
+    KEPT_SQL,
     VERSION_COLUMNS,
     WORKFLOW_COLUMNS,
     StoredVersion,
@@ -49,7 +50,7 @@ def list_workflows(
     limit: int,
 ) -> list[StoredWorkflow]:
     """Workflows by key, after one; `keys` leaves only those."""
-    conditions = ["w.tenant_id = :tenant", "w.key > :after"]
+    conditions = ["w.tenant_id = :tenant", "w.key > :after", f"w.{KEPT_SQL}"]
     parameters: dict[str, Any] = {"tenant": tenant, "after": after, "limit": limit}
     if statuses:
         conditions.append("w.status in (select status_word from {rows:statuses; status_word text})")

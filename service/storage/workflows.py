@@ -14,6 +14,8 @@ from statemachine.reader import Format
 
 @dataclass(frozen=True, slots=True)
 class StoredWorkflow:
+    """`status`: active, paused, deleting (gone, but live enrollments may be left) or deleted."""
+
     tenant: str
     key: str
     name: str
@@ -24,6 +26,10 @@ class StoredWorkflow:
     revision: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def gone(self) -> bool:
+        return self.status in ("deleting", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class StoredVersion:
     published_at: datetime
 
 
+KEPT_SQL: Final = "status not in ('deleting', 'deleted')"
+"""The condition of workflows that are not gone."""
 WORKFLOW_COLUMNS: Final = (
     "w.tenant_id, w.key, w.name, w.description, w.status, w.active_version, w.latest_version, w.revision, "
     "w.created_at, w.updated_at"
@@ -67,13 +75,32 @@ def lock_publishing(transaction: Transaction, tenant: str, key: str) -> None:
         transaction.row("select pg_advisory_xact_lock(hashtextextended(:name, 7))", name=f"{tenant}/{key}")
 
 
-def get_workflow(transaction: Transaction, tenant: str, key: str) -> StoredWorkflow | None:
+def get_workflow(transaction: Transaction, tenant: str, key: str, *, deleted: bool = False) -> StoredWorkflow | None:
+    """None for one that was deleted, unless `deleted` ones count too."""
+    kept = "" if deleted else f" and w.{KEPT_SQL}"
     row = transaction.row(
-        f"select {WORKFLOW_COLUMNS} from workflows as w where w.tenant_id = :tenant and w.key = :key",
+        f"select {WORKFLOW_COLUMNS} from workflows as w where w.tenant_id = :tenant and w.key = :key{kept}",
         tenant=tenant,
         key=key,
     )
     return workflow_of(row) if row else None
+
+
+def deleting_workflows(transaction: Transaction) -> list[StoredWorkflow]:
+    """Those whose live enrollments are still being cancelled."""
+    rows = transaction.rows(f"select {WORKFLOW_COLUMNS} from workflows as w where w.status = 'deleting'")
+    return [workflow_of(row) for row in rows]
+
+
+def set_deleted(transaction: Transaction, workflow: StoredWorkflow) -> int:
+    """The deletion is complete, unless something else has happened to the workflow since; 1 when it is."""
+    return transaction.write(
+        "update workflows set status = 'deleted' where tenant_id = :tenant and key = :key and revision = :revision "
+        "and status = 'deleting'",
+        tenant=workflow.tenant,
+        key=workflow.key,
+        revision=workflow.revision,
+    )
 
 
 def get_version(transaction: Transaction, tenant: str, key: str, version: int) -> StoredVersion | None:
@@ -99,7 +126,8 @@ def versions_with_source(transaction: Transaction, tenant: str, key: str, source
 
 
 def all_workflows(transaction: Transaction) -> Sequence[StoredWorkflow]:
-    return [workflow_of(row) for row in transaction.rows(f"select {WORKFLOW_COLUMNS} from workflows as w")]
+    rows = transaction.rows(f"select {WORKFLOW_COLUMNS} from workflows as w where w.{KEPT_SQL}")
+    return [workflow_of(row) for row in rows]
 
 
 def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
@@ -109,7 +137,7 @@ def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def catalog_stamp(transaction: Transaction) -> tuple[Any, ...]:
-    """Changes whenever a workflow is published, activated, paused or resumed, on any replica."""
+    """Changes whenever a workflow is published, activated, paused, resumed or deleted, on any replica."""
     row = transaction.row("select count(*), coalesce(sum(revision), 0) from workflows")
     assert row is not None
     return int(row[0]), int(row[1])
@@ -142,7 +170,7 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
         ":latest_version, :revision, :created_at, :updated_at) on conflict (tenant_id, key) do update set "
         "name = excluded.name, description = excluded.description, status = excluded.status, "
         "active_version = excluded.active_version, latest_version = excluded.latest_version, "
-        "revision = excluded.revision, updated_at = excluded.updated_at",
+        "revision = excluded.revision, created_at = excluded.created_at, updated_at = excluded.updated_at",
         tenant=workflow.tenant,
         key=workflow.key,
         name=workflow.name,

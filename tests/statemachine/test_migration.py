@@ -225,7 +225,7 @@ class TestData:
         simulation.migrate({"rest": "pause", "unrelated": "other"})
         entry = simulation.history[-1]
         assert (entry.kind, entry.step, entry.step_type) == ("migrated", "pause", "wait")
-        assert entry.metadata == {"from_version": 1, "to_version": 2, "from_step": "rest"}
+        assert entry.metadata == {"from_version": 1, "to_version": 2, "status": "waiting", "from_step": "rest"}
         assert entry.cause is not None
         assert entry.cause["cause"]["data"]["mapping"] == {"rest": "pause"}
 

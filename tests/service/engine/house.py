@@ -122,8 +122,8 @@ class House:
 
     # --- commands ---
 
-    async def publish(self, source: str, **options: Any) -> Published:
-        return await self.engine.publish(Publication("default", dedent(source), **options))
+    async def publish(self, source: str, *, of: Engine | None = None, **options: Any) -> Published:
+        return await (of or self.engine).publish(Publication("default", dedent(source), **options))
 
     async def ask(self, command: Command, *, of: Engine | None = None) -> Answer:
         answer = await (of or self.engine).ask(command)

@@ -84,15 +84,20 @@ async def test_another_replica_enrols_into_what_was_published_last(house: House)
 
 
 async def test_concurrent_publishes_of_one_workflow_get_numbers_without_a_gap(house: House) -> None:
-    await house.replica("r2")
-    published: list[Published] = await all_of(*(house.publish(_source(f"t{number}")) for number in range(8)))
+    other = await house.replica("r2")
+    published: list[Published] = await all_of(
+        *(house.publish(_source(f"t{number}"), of=other if number % 2 else None) for number in range(8))
+    )
     assert sorted(one.version.version for one in published) == list(range(1, 9))
     assert sorted(one.workflow.revision for one in published) == list(range(1, 9))
     assert house.rows("select latest_version, revision from workflows") == [(8, 8)]
 
 
 async def test_concurrent_publishes_of_one_source_make_one_version(house: House) -> None:
-    published: list[Published] = await all_of(*(house.publish(_source("same")) for _ in range(6)))
+    other = await house.replica("r2")
+    published: list[Published] = await all_of(
+        *(house.publish(_source("same"), of=other if number % 2 else None) for number in range(6))
+    )
     assert {one.version.version for one in published} == {1}
     assert [one.created for one in published].count(True) == 1
 

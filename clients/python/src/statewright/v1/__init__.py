@@ -8,12 +8,14 @@ from statewright.v1.admin_service_pb2_grpc import *
 from statewright.v1.contact_pb2 import *
 from statewright.v1.contact_service_pb2 import *
 from statewright.v1.contact_service_pb2_grpc import *
+from statewright.v1.difference_pb2 import *
 from statewright.v1.enrollment_pb2 import *
 from statewright.v1.enrollment_service_pb2 import *
 from statewright.v1.enrollment_service_pb2_grpc import *
 from statewright.v1.error_reason_pb2 import *
 from statewright.v1.event_pb2 import *
 from statewright.v1.history_pb2 import *
+from statewright.v1.migration_pb2 import *
 from statewright.v1.outbox_pb2 import *
 from statewright.v1.outbox_service_pb2 import *
 from statewright.v1.outbox_service_pb2_grpc import *

@@ -16,6 +16,7 @@ class WorkflowStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKFLOW_STATUS_UNSPECIFIED: _ClassVar[WorkflowStatus]
     WORKFLOW_STATUS_ACTIVE: _ClassVar[WorkflowStatus]
     WORKFLOW_STATUS_PAUSED: _ClassVar[WorkflowStatus]
+    WORKFLOW_STATUS_DELETED: _ClassVar[WorkflowStatus]
 
 class DefinitionFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -31,6 +32,7 @@ class RenderFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 WORKFLOW_STATUS_UNSPECIFIED: WorkflowStatus
 WORKFLOW_STATUS_ACTIVE: WorkflowStatus
 WORKFLOW_STATUS_PAUSED: WorkflowStatus
+WORKFLOW_STATUS_DELETED: WorkflowStatus
 DEFINITION_FORMAT_UNSPECIFIED: DefinitionFormat
 DEFINITION_FORMAT_YAML: DefinitionFormat
 DEFINITION_FORMAT_JSON: DefinitionFormat

@@ -1,4 +1,6 @@
+from statewright.v1 import difference_pb2 as _difference_pb2
 from statewright.v1 import enrollment_pb2 as _enrollment_pb2
+from statewright.v1 import migration_pb2 as _migration_pb2
 from statewright.v1 import problem_pb2 as _problem_pb2
 from statewright.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf.internal import containers as _containers
@@ -216,3 +218,140 @@ class RenderResponse(_message.Message):
     text: str
     format: _workflow_pb2.RenderFormat
     def __init__(self, text: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ...) -> None: ...
+
+class DiffRequest(_message.Message):
+    __slots__ = ("key", "from_version", "to_version")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    from_version: int
+    to_version: int
+    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ...) -> None: ...
+
+class DiffResponse(_message.Message):
+    __slots__ = ("from_version", "to_version", "differences")
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    from_version: int
+    to_version: int
+    differences: _containers.RepeatedCompositeFieldContainer[_difference_pb2.Difference]
+    def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., differences: _Optional[_Iterable[_Union[_difference_pb2.Difference, _Mapping]]] = ...) -> None: ...
+
+class PlanMigrationRequest(_message.Message):
+    __slots__ = ("key", "from_version", "to_version", "mapping", "timers")
+    class MappingEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MAPPING_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    from_version: int
+    to_version: int
+    mapping: _containers.ScalarMap[str, str]
+    timers: _migration_pb2.MigrationTimers
+    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ...) -> None: ...
+
+class PlanMigrationResponse(_message.Message):
+    __slots__ = ("from_version", "to_version", "groups", "total", "unchanged", "mapped", "needs_mapping", "impossible", "mapping")
+    class MappingEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_MAPPING_FIELD_NUMBER: _ClassVar[int]
+    IMPOSSIBLE_FIELD_NUMBER: _ClassVar[int]
+    MAPPING_FIELD_NUMBER: _ClassVar[int]
+    from_version: int
+    to_version: int
+    groups: _containers.RepeatedCompositeFieldContainer[_migration_pb2.MigrationGroup]
+    total: int
+    unchanged: int
+    mapped: int
+    needs_mapping: int
+    impossible: int
+    mapping: _containers.ScalarMap[str, str]
+    def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[_migration_pb2.MigrationGroup, _Mapping]]] = ..., total: _Optional[int] = ..., unchanged: _Optional[int] = ..., mapped: _Optional[int] = ..., needs_mapping: _Optional[int] = ..., impossible: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class ApplyMigrationRequest(_message.Message):
+    __slots__ = ("key", "from_version", "to_version", "mapping", "timers", "dry_run", "rate", "request_id")
+    class MappingEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MAPPING_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    from_version: int
+    to_version: int
+    mapping: _containers.ScalarMap[str, str]
+    timers: _migration_pb2.MigrationTimers
+    dry_run: bool
+    rate: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ..., dry_run: bool = ..., rate: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ApplyMigrationResponse(_message.Message):
+    __slots__ = ("request_id", "from_version", "to_version", "total", "migrated", "left", "groups", "done")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    MIGRATED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    from_version: int
+    to_version: int
+    total: int
+    migrated: int
+    left: int
+    groups: _containers.RepeatedCompositeFieldContainer[_migration_pb2.MigrationGroup]
+    done: bool
+    def __init__(self, request_id: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., total: _Optional[int] = ..., migrated: _Optional[int] = ..., left: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[_migration_pb2.MigrationGroup, _Mapping]]] = ..., done: bool = ...) -> None: ...
+
+class WorkflowServiceDeleteRequest(_message.Message):
+    __slots__ = ("key", "force", "expected_revision", "request_id")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    force: bool
+    expected_revision: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., force: bool = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class WorkflowServiceDeleteResponse(_message.Message):
+    __slots__ = ("workflow", "cancelled")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    cancelled: int
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., cancelled: _Optional[int] = ...) -> None: ...

@@ -89,6 +89,26 @@ class WorkflowServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.RenderRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RenderResponse.FromString,
                 _registered_method=True)
+        self.Diff = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Diff',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.DiffRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.DiffResponse.FromString,
+                _registered_method=True)
+        self.PlanMigration = channel.unary_unary(
+                '/statewright.v1.WorkflowService/PlanMigration',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationResponse.FromString,
+                _registered_method=True)
+        self.ApplyMigration = channel.unary_stream(
+                '/statewright.v1.WorkflowService/ApplyMigration',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationResponse.FromString,
+                _registered_method=True)
+        self.Delete = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Delete',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer(object):
@@ -109,10 +129,11 @@ class WorkflowServiceServicer(object):
 
     def Publish(self, request, context):
         """Stores a definition as a new version of its workflow, which it creates when new, and makes it the active one unless
-        told otherwise. Publishing the text of the latest version again stores nothing and answers that version. Runs stay
-        on their version. Atomic.
+        told otherwise. Publishing the text of a version again stores nothing and answers that version, active again. Runs
+        stay on their version. Atomic.
         Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with every problem); ABORTED (STALE_REVISION);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        ALREADY_EXISTS (REQUEST_ID_REUSED); FAILED_PRECONDITION (LIVE_ENROLLMENTS) while runs of a deleted workflow of
+        this key are still being cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,6 +206,47 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Diff(self, request, context):
+        """Says what changed from one version to another, as data and in words. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanMigration(self, request, context):
+        """Says, step by step, which live enrollments of a version would fit into another, and why the others would not. No
+        effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyMigration(self, request, context):
+        """Moves the live enrollments of a version to another, those that fit, and answers how far it is as it goes. Each
+        enrollment is moved by itself, at once, and recorded in its history (cause `op:migrate/<request_id>`), so that a
+        request moves none twice. Those that do not fit stay where they are, as do those that begin after the call.
+        When the stream ends before a message with `done`, the rest is left to the next call: repeat it with the same
+        `request_id` and body, at any replica, and it goes on.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Delete(self, request, context):
+        """Deletes a workflow: it takes no entries any more and is not listed. With `force` its live enrollments are cancelled
+        (exit reason `workflow_deleted`), in batches, each recorded; the answer comes when all are. The deletion itself is
+        atomic and comes first: whatever happens then, the server cancels the rest. Versions, enrollments and history stay
+        readable until their retention ends; a workflow published under the key later goes on counting versions.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
+        ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -237,6 +299,26 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.Render,
                     request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RenderRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_workflow__service__pb2.RenderResponse.SerializeToString,
+            ),
+            'Diff': grpc.unary_unary_rpc_method_handler(
+                    servicer.Diff,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.DiffRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.DiffResponse.SerializeToString,
+            ),
+            'PlanMigration': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanMigration,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationResponse.SerializeToString,
+            ),
+            'ApplyMigration': grpc.unary_stream_rpc_method_handler(
+                    servicer.ApplyMigration,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationResponse.SerializeToString,
+            ),
+            'Delete': grpc.unary_unary_rpc_method_handler(
+                    servicer.Delete,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -514,6 +596,114 @@ class WorkflowService(object):
             '/statewright.v1.WorkflowService/Render',
             statewright_dot_v1_dot_workflow__service__pb2.RenderRequest.SerializeToString,
             statewright_dot_v1_dot_workflow__service__pb2.RenderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Diff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Diff',
+            statewright_dot_v1_dot_workflow__service__pb2.DiffRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.DiffResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanMigration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/PlanMigration',
+            statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.PlanMigrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyMigration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/ApplyMigration',
+            statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.ApplyMigrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Delete(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Delete',
+            statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,10 +44,11 @@ class WorkflowServiceStub:
     """
     Publish: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.PublishRequest, _workflow_service_pb2.PublishResponse]
     """Stores a definition as a new version of its workflow, which it creates when new, and makes it the active one unless
-    told otherwise. Publishing the text of the latest version again stores nothing and answers that version. Runs stay
-    on their version. Atomic.
+    told otherwise. Publishing the text of a version again stores nothing and answers that version, active again. Runs
+    stay on their version. Atomic.
     Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with every problem); ABORTED (STALE_REVISION);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    ALREADY_EXISTS (REQUEST_ID_REUSED); FAILED_PRECONDITION (LIVE_ENROLLMENTS) while runs of a deleted workflow of
+    this key are still being cancelled.
     """
     Get: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceGetRequest, _workflow_service_pb2.WorkflowServiceGetResponse]
     """Reads a workflow and one of its versions. No effect.
@@ -84,6 +85,31 @@ class WorkflowServiceStub:
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
     INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
     """
+    Diff: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.DiffRequest, _workflow_service_pb2.DiffResponse]
+    """Says what changed from one version to another, as data and in words. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    PlanMigration: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.PlanMigrationRequest, _workflow_service_pb2.PlanMigrationResponse]
+    """Says, step by step, which live enrollments of a version would fit into another, and why the others would not. No
+    effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    ApplyMigration: _grpc.UnaryStreamMultiCallable[_workflow_service_pb2.ApplyMigrationRequest, _workflow_service_pb2.ApplyMigrationResponse]
+    """Moves the live enrollments of a version to another, those that fit, and answers how far it is as it goes. Each
+    enrollment is moved by itself, at once, and recorded in its history (cause `op:migrate/<request_id>`), so that a
+    request moves none twice. Those that do not fit stay where they are, as do those that begin after the call.
+    When the stream ends before a message with `done`, the rest is left to the next call: repeat it with the same
+    `request_id` and body, at any replica, and it goes on.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Delete: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceDeleteRequest, _workflow_service_pb2.WorkflowServiceDeleteResponse]
+    """Deletes a workflow: it takes no entries any more and is not listed. With `force` its live enrollments are cancelled
+    (exit reason `workflow_deleted`), in batches, each recorded; the answer comes when all are. The deletion itself is
+    atomic and comes first: whatever happens then, the server cancels the rest. Versions, enrollments and history stay
+    readable until their retention ends; a workflow published under the key later goes on counting versions.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
+    ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -101,10 +127,11 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """
     Publish: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.PublishRequest, _workflow_service_pb2.PublishResponse]  # type: ignore[assignment]
     """Stores a definition as a new version of its workflow, which it creates when new, and makes it the active one unless
-    told otherwise. Publishing the text of the latest version again stores nothing and answers that version. Runs stay
-    on their version. Atomic.
+    told otherwise. Publishing the text of a version again stores nothing and answers that version, active again. Runs
+    stay on their version. Atomic.
     Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with every problem); ABORTED (STALE_REVISION);
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    ALREADY_EXISTS (REQUEST_ID_REUSED); FAILED_PRECONDITION (LIVE_ENROLLMENTS) while runs of a deleted workflow of
+    this key are still being cancelled.
     """
     Get: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceGetRequest, _workflow_service_pb2.WorkflowServiceGetResponse]  # type: ignore[assignment]
     """Reads a workflow and one of its versions. No effect.
@@ -141,6 +168,31 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
     INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
     """
+    Diff: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.DiffRequest, _workflow_service_pb2.DiffResponse]  # type: ignore[assignment]
+    """Says what changed from one version to another, as data and in words. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    PlanMigration: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.PlanMigrationRequest, _workflow_service_pb2.PlanMigrationResponse]  # type: ignore[assignment]
+    """Says, step by step, which live enrollments of a version would fit into another, and why the others would not. No
+    effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    ApplyMigration: _aio.UnaryStreamMultiCallable[_workflow_service_pb2.ApplyMigrationRequest, _workflow_service_pb2.ApplyMigrationResponse]  # type: ignore[assignment]
+    """Moves the live enrollments of a version to another, those that fit, and answers how far it is as it goes. Each
+    enrollment is moved by itself, at once, and recorded in its history (cause `op:migrate/<request_id>`), so that a
+    request moves none twice. Those that do not fit stay where they are, as do those that begin after the call.
+    When the stream ends before a message with `done`, the rest is left to the next call: repeat it with the same
+    `request_id` and body, at any replica, and it goes on.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Delete: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceDeleteRequest, _workflow_service_pb2.WorkflowServiceDeleteResponse]  # type: ignore[assignment]
+    """Deletes a workflow: it takes no entries any more and is not listed. With `force` its live enrollments are cancelled
+    (exit reason `workflow_deleted`), in batches, each recorded; the answer comes when all are. The deletion itself is
+    atomic and comes first: whatever happens then, the server cancels the rest. Versions, enrollments and history stay
+    readable until their retention ends; a workflow published under the key later goes on counting versions.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
+    ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workflows and their versions.
@@ -167,10 +219,11 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.PublishResponse, _abc.Awaitable[_workflow_service_pb2.PublishResponse]]:
         """Stores a definition as a new version of its workflow, which it creates when new, and makes it the active one unless
-        told otherwise. Publishing the text of the latest version again stores nothing and answers that version. Runs stay
-        on their version. Atomic.
+        told otherwise. Publishing the text of a version again stores nothing and answers that version, active again. Runs
+        stay on their version. Atomic.
         Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with every problem); ABORTED (STALE_REVISION);
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        ALREADY_EXISTS (REQUEST_ID_REUSED); FAILED_PRECONDITION (LIVE_ENROLLMENTS) while runs of a deleted workflow of
+        this key are still being cancelled.
         """
 
     @_abc_1.abstractmethod
@@ -254,6 +307,55 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         """Draws a version, or a text that is not published. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
         INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
+        """
+
+    @_abc_1.abstractmethod
+    def Diff(
+        self,
+        request: _workflow_service_pb2.DiffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.DiffResponse, _abc.Awaitable[_workflow_service_pb2.DiffResponse]]:
+        """Says what changed from one version to another, as data and in words. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def PlanMigration(
+        self,
+        request: _workflow_service_pb2.PlanMigrationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.PlanMigrationResponse, _abc.Awaitable[_workflow_service_pb2.PlanMigrationResponse]]:
+        """Says, step by step, which live enrollments of a version would fit into another, and why the others would not. No
+        effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ApplyMigration(
+        self,
+        request: _workflow_service_pb2.ApplyMigrationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_workflow_service_pb2.ApplyMigrationResponse], _abc.AsyncIterator[_workflow_service_pb2.ApplyMigrationResponse]]:
+        """Moves the live enrollments of a version to another, those that fit, and answers how far it is as it goes. Each
+        enrollment is moved by itself, at once, and recorded in its history (cause `op:migrate/<request_id>`), so that a
+        request moves none twice. Those that do not fit stay where they are, as do those that begin after the call.
+        When the stream ends before a message with `done`, the rest is left to the next call: repeat it with the same
+        `request_id` and body, at any replica, and it goes on.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Delete(
+        self,
+        request: _workflow_service_pb2.WorkflowServiceDeleteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.WorkflowServiceDeleteResponse, _abc.Awaitable[_workflow_service_pb2.WorkflowServiceDeleteResponse]]:
+        """Deletes a workflow: it takes no entries any more and is not listed. With `force` its live enrollments are cancelled
+        (exit reason `workflow_deleted`), in batches, each recorded; the answer comes when all are. The deletion itself is
+        atomic and comes first: whatever happens then, the server cancels the rest. Versions, enrollments and history stay
+        readable until their retention ends; a workflow published under the key later goes on counting versions.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
+        ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,105 @@
+"""The live enrollments of a workflow: counted by place, and paged through by those who move or cancel all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from service.storage.database import Transaction
+from service.storage.tables import LIVE_SQL
+
+_LIVE: Final = f"e.tenant_id = :tenant and e.workflow = :workflow and e.{LIVE_SQL}"
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlace:
+    """Live enrollments of one version in one step. `entering`: they are between two batches, about to enter it."""
+
+    step: str
+    entering: bool
+    count: int
+    example: str
+
+
+def count_live(transaction: Transaction, tenant: str, workflow: str) -> int:
+    row = transaction.row(
+        f"select count(*) from enrollments as e where {_LIVE}", tenant=tenant, workflow=workflow
+    )  # fmt: skip
+    return int(row[0]) if row else 0
+
+
+def live_ids(transaction: Transaction, tenant: str, workflow: str, *, after: str, limit: int) -> list[str]:
+    """A page of ids, in order."""
+    rows = transaction.rows(
+        f"select e.id from enrollments as e where {_LIVE} and e.id > :after order by e.id limit :limit",
+        tenant=tenant,
+        workflow=workflow,
+        after=after,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
+
+
+def live_places(transaction: Transaction, tenant: str, workflow: str, version: int) -> list[LivePlace]:
+    """Where the live enrollments of a version stand."""
+    rows = transaction.rows(
+        "select e.step, case when e.status = 'running' then 1 else 0 end as entering, count(*), min(e.id) "
+        f"from enrollments as e where {_LIVE} and e.version = :version and e.step is not null group by 1, 2 "
+        "order by 1, 2",
+        tenant=tenant,
+        workflow=workflow,
+        version=version,
+    )
+    return [LivePlace(row[0], bool(row[1]), int(row[2]), row[3]) for row in rows]
+
+
+def last_live_id(transaction: Transaction, tenant: str, workflow: str, version: int) -> str:
+    """The latest live enrollment of a version; "" without one."""
+    row = transaction.row(
+        f"select max(e.id) from enrollments as e where {_LIVE} and e.version = :version",
+        tenant=tenant,
+        workflow=workflow,
+        version=version,
+    )
+    return (row[0] if row else None) or ""
+
+
+def ids_without(
+    transaction: Transaction,
+    tenant: str,
+    workflow: str,
+    version: int,
+    cause_id: str,
+    *,
+    after: str,
+    until: str,
+    limit: int,
+) -> list[str]:
+    """A page of live enrollments of a version, up to one, in whose history the cause does not stand yet."""
+    rows = transaction.rows(
+        f"select e.id from enrollments as e where {_LIVE} and e.version = :version and e.id > :after and "
+        "e.id <= :until and not exists (select 1 from history as h where h.tenant_id = e.tenant_id and "
+        "h.enrollment_id = e.id and h.cause_id = :cause) order by e.id limit :limit",
+        tenant=tenant,
+        workflow=workflow,
+        version=version,
+        cause=cause_id,
+        after=after,
+        until=until,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
+
+
+def count_with(transaction: Transaction, tenant: str, workflow: str, version: int, cause_id: str) -> int:
+    """The enrollments on a version, live or not, in whose history the cause stands."""
+    row = transaction.row(
+        "select count(*) from enrollments as e where e.tenant_id = :tenant and e.workflow = :workflow and "
+        "e.version = :version and exists (select 1 from history as h where h.tenant_id = e.tenant_id and "
+        "h.enrollment_id = e.id and h.cause_id = :cause)",
+        tenant=tenant,
+        workflow=workflow,
+        version=version,
+        cause=cause_id,
+    )
+    return int(row[0]) if row else 0
