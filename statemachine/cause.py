@@ -19,6 +19,7 @@ from typing import Any, Literal
 from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
 from statemachine.snapshot import Snapshot
+from statemachine.standstill import NO_STANDSTILL, Standstill
 
 Phase = Literal["entry", "exit", "wait", "restart"]
 Operation = Literal["advance", "pause", "resume", "cancel", "retry", "migrate"]
@@ -116,7 +117,8 @@ Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause
 class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
 
-    `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused.
+    `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
+    `standstill` what its pauses mean to deadlines.
     """
 
     now: datetime
@@ -125,6 +127,7 @@ class Surroundings:
     globals: Mapping[str, Any] = field(default_factory=dict)
     tenant_zone: str | None = None
     held: bool = False
+    standstill: Standstill = NO_STANDSTILL
 
 
 def chain_after(snapshot: Snapshot, cause: Cause) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
 from statemachine.machine import BEGIN, COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
-from statemachine.run import CONTINUE, Run
+from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
+from statemachine.standstill import CONTINUE
 from statemachine.step import EffectStep, End, EventCase, Outcome, PureStep, Rest
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step

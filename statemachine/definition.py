@@ -138,6 +138,7 @@ class _Loader:
         entry = entrance.entry(document.entry)
         exits = entrance.exits(document.exit, triggers)
         limits = entrance.limits(document.limits)
+        pause_timers = entrance.pause_timers(document.pause)
         variables = self._variables(document.variables)
         self._canonical.update(entrance.canonical, steps=made.canonical)
         self._check(made)
@@ -160,6 +161,7 @@ class _Loader:
             limits=limits,
             on_missing=document.on_missing,
             variables=variables,
+            pause_timers=pause_timers,
             reads=_all_reads(made.steps, triggers, exits, Reads(own)),
         )
 

@@ -137,6 +137,19 @@ class LimitsPart(Part):
     max_transitions: Count | None = about("A run that makes more transitions fails.", 200)
 
 
+class PausePart(Part):
+    """What becomes of timers and events while a run, or its workflow, is paused."""
+
+    timers: Literal["keep", "remaining", "catch_up"] = about(
+        "Deadlines stay, what was left of them runs on, or those that passed fire in order.",
+        "remaining",
+        default="keep",
+    )
+    events: Literal["buffer", "deliver", "drop"] = about(
+        "What could move a run is kept until it goes on.", "buffer", default="buffer"
+    )
+
+
 class ExitPart(Part):
     """A rule by which a run leaves early: `on` an event, or `on_mismatch`."""
 
@@ -197,7 +210,7 @@ class StepPart(Part):
 class DocumentPart(Part):
     """A workflow of Statewright."""
 
-    later: ClassVar[tuple[str, ...]] = ("pause", "sending", "on_failure", "nodes", "edges", "canvas_data")
+    later: ClassVar[tuple[str, ...]] = ("sending", "on_failure", "nodes", "edges", "canvas_data")
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
     key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
     name: str | None = about("What people call the workflow.", "New lead welcome")
@@ -212,6 +225,9 @@ class DocumentPart(Part):
     )
     entry: Annotated[Any, Shape("entry")] = about("Who may enter, and how often.", {"reentry": "never"})
     limits: Annotated[Any, Shape("limits")] = about("How long and how far a run may go.", {"max_duration": "30d"})
+    pause: Annotated[Any, Shape("pause")] = about(
+        "What becomes of timers and events while runs are paused.", {"timers": "remaining"}
+    )
     exit: Annotated[Any, Shape("exits")] = about(
         "What ends a run early, in every step: one rule or a list.", [{"on": "order_placed", "goal": "purchase"}]
     )

@@ -12,6 +12,7 @@ from statemachine.document import (
     EntryPart,
     ExitPart,
     LimitsPart,
+    PausePart,
     TriggerPart,
     read_part,
     respell_all,
@@ -75,6 +76,16 @@ class Entrance:
             return Limits()
         self.canonical["limits"] = part.model_dump(exclude_unset=True, mode="json")
         return Limits(part.max_duration, part.max_transitions)
+
+    def pause_timers(self, raw: Any) -> str:
+        part = None if raw is None else read_part(PausePart, raw, ("pause",), self._problems)
+        if part is None:
+            return "keep"
+        if part.events != "buffer":
+            message = f"`events: {part.events}` is not supported by this version yet"
+            self._problems.add("not_supported_yet", ("pause", "events"), message, "events: buffer")
+        self.canonical["pause"] = part.model_dump(exclude_unset=True, mode="json")
+        return part.timers
 
     def _raw_triggers(self, document: DocumentPart) -> Iterator[tuple[Path, Any]]:
         given = [key for key in ("trigger", "triggers", "trigger_type") if getattr(document, key) is not None]

@@ -23,6 +23,7 @@ from statemachine.event import Event, event_to_data
 from statemachine.patch import apply_patch, raised_of_new, remember_reply
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
+from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.values import text
 from statemachine.workflow import Trigger, Workflow
 
@@ -51,7 +52,8 @@ class Roster:
     """Everything known about one contact when an event (or an enrolment by API) comes in.
 
     `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
-    keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it.
+    keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
+    `standstills` for workflows that were ever paused.
     """
 
     contact: Contact | None
@@ -62,6 +64,7 @@ class Roster:
     past: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     tenant_zone: str | None = None
+    standstills: Mapping[str, Standstill] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,10 @@ class Receiving:
         reads = workflow.reads.events
         events = tuple(event for event in self.roster.events if event.type in reads) if reads else ()
         held = workflow.key in self.roster.paused
-        return Surroundings(self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held)
+        still = self.roster.standstills.get(workflow.key, NO_STANDSTILL)
+        return Surroundings(
+            self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held, standstill=still
+        )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> bool:
         """Whether the enrollment must not move now: it is paused, or its workflow is."""

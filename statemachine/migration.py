@@ -29,8 +29,9 @@ from statemachine.cause import OperatorCause, Surroundings
 from statemachine.course import RUN, WAIT
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
-from statemachine.run import CONTINUE, Run
+from statemachine.run import Run
 from statemachine.snapshot import Snapshot
+from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step, Workflow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from statemachine.cause import OperatorCause
@@ -19,13 +20,10 @@ from statemachine.course import (
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import release
-from statemachine.run import CONTINUE, Run
+from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
+from statemachine.standstill import CONTINUE, PAUSE_POLICIES, moved
 from statemachine.step import EffectStep
-
-PAUSE_POLICIES: Final = ("keep", "remaining", "catch_up")
-"""What becomes of deadlines while a run is paused: the same instants, what was left of them, or fired at resume in the
-order in which they and the events fell."""
 
 
 def on_operator(run: Run, cause: OperatorCause) -> bool:
@@ -59,13 +57,13 @@ def _require_room(run: Run, output: Mapping[str, Any] | None) -> None:
 def _pause(run: Run, data: Mapping[str, Any]) -> None:
     if run.status not in (Status.WAITING, Status.RUNNING):
         raise _refusal(run, "pause")
-    policy = str(data.get("timers") or "keep")
+    policy = str(data.get("timers") or run.workflow_version.pause_timers)
     if policy not in PAUSE_POLICIES:
         options = ", ".join(PAUSE_POLICIES)
         raise InvalidInput(f"there is no timer policy {policy!r}", [("timers", f"one of {options}")])
     _require_history(run, "pause")
     run.status = Status.PAUSED
-    run.paused_at = run.now
+    run.paused_at = _stood_since(run) if policy == "remaining" else run.now
     run.pause_timers = policy
     run.note("paused", step=run.step_id or None, metadata={"timers": policy})
 
@@ -75,13 +73,25 @@ def _resume(run: Run, data: Mapping[str, Any]) -> None:
         raise _refusal(run, "resume")
     _require_history(run, "resume")
     if run.pause_timers == "remaining" and run.paused_at is not None:
-        lost = run.now - run.paused_at
-        run.deadlines = {name: at + lost for name, at in run.deadlines.items()}
+        run.deadlines = moved(run.deadlines, _lost_s(run, run.paused_at))
     run.status = Status.RUNNING if CONTINUE in run.deadlines else Status.WAITING
+    run.make_up()
     run.paused_at = None
     run.note("resumed", step=run.step_id or None)
     if not run.surroundings.held:
         release(run, catch_up=run.pause_timers == "catch_up")
+
+
+def _stood_since(run: Run) -> datetime:
+    """Since when what is left of its timers is kept: the begin of its workflow's pause, if that keeps it already."""
+    standstill = run.surroundings.standstill
+    return standstill.since or run.now if standstill.timers == "remaining" else run.now
+
+
+def _lost_s(run: Run, paused_at: datetime) -> float:
+    """How long the run itself was paused, without what its workflow stood still anyway: that is made up for apart."""
+    stood_s = run.surroundings.standstill.passed_s(run.now) - run.standstill_s
+    return max(0.0, (run.now - paused_at).total_seconds() - stood_s)
 
 
 def _cancel(run: Run, data: Mapping[str, Any]) -> None:

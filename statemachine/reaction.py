@@ -37,8 +37,9 @@ from statemachine.event import Event
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.machine import ERROR
 from statemachine.retry import delay_s, may_retry
-from statemachine.run import CONTINUE, Run
+from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
+from statemachine.standstill import CONTINUE
 from statemachine.step import WaitingStep
 from statemachine.workflow import ExitRule
 
@@ -112,14 +113,24 @@ def on_timer(run: Run, cause: TimerCause) -> bool:
     if run.held:
         run.timers += 1
         run.note("resumed", step=run.step_id or None, metadata={"of": "workflow"})
-        release(run)
+        release(run, catch_up=run.surroundings.standstill.timers == "catch_up")
         if CONTINUE in run.deadlines:
             _go_on(run)
         return True
     if not _due(run, run.now):
-        return False
+        return _note_later(run)
     run.timers += 1
     _fire_timer(run)
+    return True
+
+
+def _note_later(run: Run) -> bool:
+    """The deadline is not due after all when its workflow stood still meanwhile."""
+    if not run.made_up:
+        return False
+    run.timers += 1
+    until = min(run.deadlines.values()).isoformat() if run.deadlines else None
+    run.note("resumed", step=run.step_id or None, metadata={"of": "workflow", "until": until})
     return True
 
 

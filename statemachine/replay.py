@@ -18,6 +18,7 @@ from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
 from statemachine.migration import migrate, route_of
 from statemachine.snapshot import Snapshot
+from statemachine.standstill import standstill_from_data
 from statemachine.workflow import Workflow
 
 
@@ -78,6 +79,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         globals=reads.get("globals", {}),
         tenant_zone=reads.get("tenant_zone"),
         held=reads.get("held", False),
+        standstill=standstill_from_data(reads.get("standstill")),
     )
 
 

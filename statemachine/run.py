@@ -20,11 +20,9 @@ from statemachine.event import Event, event_to_data
 from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, identity_of
+from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
 from statemachine.view import View
 from statemachine.workflow import Step, Workflow
-
-CONTINUE: Final = "continue"
-"""The name of the deadline of a run that goes on in the next batch."""
 
 TERMINAL_STATES: Final = {
     Status.COMPLETED: COMPLETED,
@@ -47,8 +45,8 @@ class Run:
         "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
         "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "goal", "held", "history",
         "last_error", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step", "resting",
-        "retried_steps", "retries", "revoked", "seed", "sequence", "state", "status", "step_id", "step_starts",
-        "surroundings", "task", "timers", "transitions", "variables", "variants", "version", "visit",
+        "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id",
+        "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants", "version", "visit",
         "workflow_version",
     )  # fmt: skip
 
@@ -67,6 +65,7 @@ class Run:
         self.seed = f"{snapshot.id}/{cause.id}"
         self.now = surroundings.now
         self._copy(snapshot)
+        self.make_up()
         self.state = _state_of(snapshot)
         self.step_id = snapshot.step or ""
         self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
@@ -110,6 +109,7 @@ class Run:
         self.last_error: LastError | None = snapshot.last_error
         self.exit_reason = snapshot.exit_reason
         self.goal = snapshot.goal
+        self.standstill_s = snapshot.standstill_s
 
     # --- what steps read (step.Context) ---
 
@@ -218,6 +218,20 @@ class Run:
         if error is None:
             return None
         return {"step": error.step, "code": error.code, "message": error.message, "at": error.at.isoformat()}
+
+    # --- deadlines ---
+
+    def make_up(self) -> None:
+        """Move the deadlines by what the workflow stood still since they were moved last; not while it is paused."""
+        missed_s = self.surroundings.standstill.total_s - self.standstill_s
+        if missed_s and self.status is not Status.PAUSED:
+            self.deadlines = moved(self.deadlines, missed_s)
+            self.standstill_s = self.surroundings.standstill.total_s
+
+    @property
+    def made_up(self) -> bool:
+        """Whether this cause found deadlines that had to be moved."""
+        return self.standstill_s != self._snapshot.standstill_s
 
     # --- what steps write ---
 
@@ -373,6 +387,7 @@ class Run:
             exit_reason=self.exit_reason,
             goal=self.goal,
             revision=before.revision + 1,
+            standstill_s=self.standstill_s,
         )
 
     def _fill_record(self) -> None:
@@ -401,6 +416,8 @@ class Run:
             reads["tenant_zone"] = surroundings.tenant_zone
         if surroundings.held:
             reads["held"] = True
+        if surroundings.standstill is not NO_STANDSTILL:
+            reads["standstill"] = standstill_to_data(surroundings.standstill)
         return reads
 
     def _was_read(self, event: Event) -> bool:

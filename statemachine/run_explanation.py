@@ -16,8 +16,9 @@ from statemachine.course import RUN, WAIT
 from statemachine.decide import allowed_transitions
 from statemachine.event_explanation import exit_trace
 from statemachine.machine import ERROR, EXITED, FAILED
-from statemachine.run import CONTINUE, Run
+from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
+from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import WaitingStep
 from statemachine.workflow import Workflow
 
@@ -76,6 +77,7 @@ def explain_run(
     quarantined_at: datetime | None = None,
 ) -> RunAccount:
     """`queue` is where its open task waits, if it has one; `quarantined_at` since when its timer is given up."""
+    snapshot = made_up(snapshot, surroundings.standstill)
     waiting_for = _waits(workflow, snapshot, queue)
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
     if quarantined_at is not None and snapshot.live:
@@ -85,7 +87,7 @@ def explain_run(
         reason,
         waiting_for,
         _since(snapshot),
-        None if quarantined_at is not None else snapshot.due_at,
+        None if quarantined_at is not None else snapshot.next_deadline,
         tuple(_moves(workflow, snapshot, surroundings)),
         tuple(_held(kept) for kept in snapshot.held),
     )

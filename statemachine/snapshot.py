@@ -28,6 +28,7 @@ class Status(StrEnum):
 
 TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.EXITED, Status.CANCELLED})
 LIVE: Final = frozenset(set(Status) - TERMINAL)
+_MOVING: Final = LIVE - {Status.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Snapshot:
     `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
     `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
-    it, so that no wait takes the same event twice.
+    it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
+    deadlines have been moved by.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Snapshot:
     exit_reason: str | None = None
     goal: str | None = None
     revision: int = 0
+    standstill_s: float = 0.0
 
     @property
     def live(self) -> bool:
@@ -105,10 +108,16 @@ class Snapshot:
 
     @property
     def due_at(self) -> datetime | None:
-        """When a timer must wake it; None while paused, at an end, or with nothing to wait for by time."""
-        if self.status in TERMINAL or self.status is Status.PAUSED:
-            return None
-        return min(self.deadlines.values()) if self.deadlines else None
+        """When a timer must wake it; None while paused, at an end, or with nothing to wait for by time.
+
+        What its workflow's pause made it keep is due at once: it takes effect as soon as the workflow goes on.
+        """
+        return self.transition_at if self.held and self.status in _MOVING else self.next_deadline
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        """The earliest of its own deadlines, unless it is paused or has ended."""
+        return min(self.deadlines.values()) if self.deadlines and self.status in _MOVING else None
 
 
 _INSTANTS: Final = ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at")

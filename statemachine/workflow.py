@@ -104,7 +104,7 @@ class Workflow:
     """`steps` is in the author's order; `machine` has a state per step and a transition per outcome.
 
     `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
-    reports. `version` is 0 until the server numbers it.
+    reports. `version` is 0 until the server numbers it. `pause_timers` is the policy of a pause that names none.
     """
 
     key: str
@@ -123,6 +123,7 @@ class Workflow:
     limits: Limits = Limits()
     on_missing: Literal["keep", "empty", "fail"] = "keep"
     variables: Value | None = None
+    pause_timers: str = "keep"
     reads: Reads = field(default_factory=Reads)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -10,6 +12,22 @@ from service.cli.assignments import struct_of
 from service.cli.enrollments import answer_enrollment
 from service.cli.options import assignments, guarded
 from service.cli.session import Session, Verb, pass_session
+from service.cli.workflows import pause_workflow, resume_workflow
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def one_or_workflow(function: F) -> F:
+    """Either the id of an enrollment, or `--workflow KEY`."""
+
+    @wraps(function)
+    def checked(*arguments: Any, enrollment_id: str | None, workflow: str, **given: Any) -> Any:
+        if bool(enrollment_id) == bool(workflow):
+            raise click.UsageError("give either the ID of an enrollment or --workflow KEY")
+        return function(*arguments, enrollment_id=enrollment_id or "", workflow=workflow, **given)
+
+    named = click.option("--workflow", default="", metavar="KEY", help="The whole workflow instead of one enrollment.")
+    return cast(F, click.argument("enrollment_id", metavar="[ID]", required=False)(named(checked)))
 
 
 @click.command(cls=Verb)
@@ -49,29 +67,33 @@ def _list_transitions(session: Session, enrollment_id: str) -> None:
 
 
 @click.command(cls=Verb)
-@click.argument("enrollment_id", metavar="ID")
+@one_or_workflow
 @click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="Default: as the definition says.")
 @guarded
 @pass_session
-def pause(session: Session, enrollment_id: str, timers: str | None, **guard: Any) -> None:
-    """Hold an enrollment."""
+def pause(session: Session, enrollment_id: str, workflow: str, timers: str | None, **guard: Any) -> None:
+    """Hold an enrollment, or a whole workflow: its entries and all its runs."""
     from statewright.v1 import EnrollmentServicePauseRequest
 
+    if workflow:
+        return pause_workflow(session, workflow, timers, **guard)
     policy: Any = f"PAUSE_TIMERS_{timers.upper()}" if timers else None
     request = EnrollmentServicePauseRequest(enrollment_id=enrollment_id, timers=policy, **guard)
-    answer_enrollment(session, session.call(session.client.enrollments.Pause, request).enrollment)
+    return answer_enrollment(session, session.call(session.client.enrollments.Pause, request).enrollment)
 
 
 @click.command(cls=Verb)
-@click.argument("enrollment_id", metavar="ID")
+@one_or_workflow
 @guarded
 @pass_session
-def resume(session: Session, enrollment_id: str, **guard: Any) -> None:
-    """Let a paused enrollment go on."""
+def resume(session: Session, enrollment_id: str, workflow: str, **guard: Any) -> None:
+    """Let a paused enrollment, or a paused workflow with all its runs, go on."""
     from statewright.v1 import EnrollmentServiceResumeRequest
 
+    if workflow:
+        return resume_workflow(session, workflow, **guard)
     request = EnrollmentServiceResumeRequest(enrollment_id=enrollment_id, **guard)
-    answer_enrollment(session, session.call(session.client.enrollments.Resume, request).enrollment)
+    return answer_enrollment(session, session.call(session.client.enrollments.Resume, request).enrollment)
 
 
 @click.command(cls=Verb)

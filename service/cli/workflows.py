@@ -140,6 +140,11 @@ def activate(session: Session, key: str, version: int, **guard: Any) -> None:
 @pass_session
 def pause(session: Session, key: str, timers: str | None, **guard: Any) -> None:
     """Block a workflow's entries and hold its runs."""
+    pause_workflow(session, key, timers, **guard)
+
+
+def pause_workflow(session: Session, key: str, timers: str | None, **guard: Any) -> None:
+    """Pause and show it."""
     from statewright.v1 import PauseTimers, WorkflowServicePauseRequest
 
     from service.cli.shapes import number_of
@@ -155,6 +160,11 @@ def pause(session: Session, key: str, timers: str | None, **guard: Any) -> None:
 @pass_session
 def resume(session: Session, key: str, **guard: Any) -> None:
     """Take entries again and let the runs go on."""
+    resume_workflow(session, key, **guard)
+
+
+def resume_workflow(session: Session, key: str, **guard: Any) -> None:
+    """Resume and show it."""
     from statewright.v1 import WorkflowServiceResumeRequest
 
     request = WorkflowServiceResumeRequest(key=key, **guard)

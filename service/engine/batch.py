@@ -53,8 +53,8 @@ from statemachine.event import Event
 from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, raised_of_new
-from statemachine.run import CONTINUE
 from statemachine.snapshot import Snapshot
+from statemachine.standstill import CONTINUE
 from statemachine.workflow import Workflow
 
 _CREATED: Final = EmittedEvent("contact_created", {})
@@ -326,12 +326,8 @@ class Batch:
         return decision
 
     def _surroundings(self, desk: Desk, workflow: Workflow) -> Surroundings:
-        return Surroundings(
-            now=self.ledger.times.workflow,
-            contact=desk.contact,
-            events=tuple(event for event in desk.events if event.type in workflow.reads.events),
-            held=workflow.key in self.ledger.directory.paused_in(desk.tenant),
-        )
+        now = self.ledger.times.workflow
+        return self.ledger.directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events)
 
     def _keep_decision(self, desk: Desk, workflow: Workflow, decision: Decision, cause: Cause) -> None:
         self._record(desk, workflow, decision, cause)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Transaction
@@ -20,8 +21,12 @@ from service.storage.workflows import (
     catalog_stamp,
     get_version,
 )
+from statemachine.cause import Surroundings
+from statemachine.contact import Contact
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
+from statemachine.event import Event
+from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.workflow import Workflow
 
 CONTACT_CHANGES: Final = (
@@ -30,16 +35,19 @@ CONTACT_CHANGES: Final = (
 """What a contact write raises; each may make an entry filter stop matching."""
 
 VersionKey = tuple[str, str, int]
+_NO_STANDSTILLS: Final[Mapping[str, Standstill]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it."""
+    """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
+    `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
     by_trigger: Mapping[tuple[str, str], tuple[Workflow, ...]] = field(default_factory=dict)
     paused: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    standstills: Mapping[str, Mapping[str, Standstill]] = field(default_factory=dict)
     listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
@@ -47,6 +55,21 @@ class Directory:
 
     def paused_in(self, tenant: str) -> frozenset[str]:
         return self.paused.get(tenant, frozenset())
+
+    def standstills_in(self, tenant: str) -> Mapping[str, Standstill]:
+        return self.standstills.get(tenant, _NO_STANDSTILLS)
+
+    def surroundings(
+        self, tenant: str, workflow: Workflow, now: datetime, contact: Contact | None, events: Iterable[Event]
+    ) -> Surroundings:
+        """What a decision about a run of this version may read."""
+        return Surroundings(
+            now,
+            contact,
+            tuple(event for event in events if event.type in workflow.reads.events),
+            held=workflow.key in self.paused_in(tenant),
+            standstill=self.standstills_in(tenant).get(workflow.key, NO_STANDSTILL),
+        )
 
     def listened(self, tenant: str, event_type: str) -> bool:
         """Whether any version, active or not, could take an event of this type."""
@@ -103,7 +126,8 @@ class Catalog:
             stamp,
             workflows,
             {name: tuple(found) for name, found in by_trigger.items()},
-            _grouped((row.tenant, row.key) for row in workflows.values() if row.status == "paused"),
+            _grouped((row.tenant, row.key) for row in workflows.values() if row.paused),
+            _standstills(workflows.values()),
             _grouped((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds),
         )
 
@@ -137,6 +161,14 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
         kinds.update(CONTACT_CHANGES)
     kinds.update(case.event for step in workflow.steps.values() for case in step.cases)
     return tuple(sorted(kinds))
+
+
+def _standstills(workflows: Iterable[StoredWorkflow]) -> dict[str, dict[str, Standstill]]:
+    found: dict[str, dict[str, Standstill]] = {}
+    for row in workflows:
+        if row.standstill != NO_STANDSTILL:
+            found.setdefault(row.tenant, {})[row.key] = row.standstill
+    return found
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:

@@ -52,6 +52,7 @@ class Desk:
             runs={name: pair for name, pair in self.runs.items() if pair[1].live},
             candidates=tuple(candidates),
             paused=directory.paused_in(self.tenant),
+            standstills=directory.standstills_in(self.tenant),
             past=self.past,
             events=events,
         )

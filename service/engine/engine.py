@@ -25,11 +25,12 @@ from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.local import LocalQueue
-from service.engine.publishing import Publication, Published, activate, prepare, publish, set_paused
+from service.engine.publishing import Publication, Published, activate, pause, prepare, publish, resume
 from service.storage.database import Database, Transaction
 from service.storage.dialect import instant_text
 from service.storage.enrollments import next_due
 from service.storage.events import left_pending
+from service.storage.parking import any_parked, unpark
 from service.storage.workflows import StoredWorkflow
 from statemachine.definition import Loaded
 from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
@@ -221,11 +222,14 @@ class Engine:
         """
         fired, lag_s = 0, 0.0
         busy = self._lanes[:1]
+        unparking = not self.draining and await self.read(any_parked)
         while busy and not self.draining:
+            unparking = unparking and bool(await self.write(unpark))
             results = await asyncio.gather(*(self._fire(lane) for lane in busy))
             fired += sum(result.fired for result in results)
             lag_s = max(lag_s, *(result.lag_s for result in results))
-            busy = self._lanes if any(result.claimed >= MAX_BATCH for result in results) else []
+            full = any(result.claimed >= MAX_BATCH for result in results)
+            busy = self._lanes if full else self._lanes[:1] if unparking else []
         if self._metrics is not None:
             self._metrics.fired(fired, lag_s)
         next_in_s = await self.read(self._next_due_in)
@@ -252,7 +256,7 @@ class Engine:
         return await future
 
     def _next_due_in(self, transaction: Transaction) -> float | None:
-        due_at = next_due(transaction, skip_paused=any(self.catalog.directory.paused.values()))
+        due_at = next_due(transaction)
         if due_at is None:
             return None
         return self.clock.wall_delay(due_at - self.clock.read(transaction).workflow).total_seconds()
@@ -279,23 +283,28 @@ class Engine:
             lambda transaction: activate(transaction, self.clock, tenant, key, version, expected_revision)
         )
 
-    async def pause_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
-        return await self._set_paused(tenant, key, expected_revision, paused=True)
-
-    async def resume_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
-        resumed = await self._set_paused(tenant, key, expected_revision, paused=False)
-        if self._on_due_earlier is not None:
-            self._on_due_earlier(0.0)
-        return resumed
-
-    async def _set_paused(
-        self, tenant: str, key: str, expected_revision: int | None, *, paused: bool
+    async def pause_workflow(
+        self, tenant: str, key: str, expected_revision: int | None = None, *, timers: str | None = None
     ) -> StoredWorkflow:
         return await self.write(
-            lambda transaction: set_paused(
-                transaction, self.clock, tenant, key, paused=paused, expected_revision=expected_revision
-            )
+            lambda transaction: self.pause_within(transaction, tenant, key, timers, expected_revision)
         )
+
+    def pause_within(
+        self, transaction: Transaction, tenant: str, key: str, timers: str | None, expected_revision: int | None
+    ) -> StoredWorkflow:
+        """Pause a workflow as a part of a transaction that writes more. `timers` None: as its definition says."""
+        return pause(transaction, self.clock, self.catalog, tenant, key, timers, expected_revision)
+
+    async def resume_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
+        resumed = await self.write(lambda transaction: resume(transaction, self.clock, tenant, key, expected_revision))
+        self.fire_soon()
+        return resumed
+
+    def fire_soon(self) -> None:
+        """Have timers looked at now; a workflow that goes on has some that waited."""
+        if self._on_due_earlier is not None:
+            self._on_due_earlier(0.0)
 
     async def version(self, tenant: str, key: str, version: int | None = None) -> Workflow:
         """A compiled version, by default the active one. Raises NotFound."""

@@ -1,8 +1,8 @@
 """Firing timers: claim what is due, decide, save — one transaction, set-based, on the database's clock.
 
 The claim locks enrollments with their contacts and skips what others hold, so any number of replicas may tick and a
-timer still fires once. A run whose decision fails backs off and, after five failures, is quarantined: visible, and out
-of everybody's way.
+timer still fires once. What falls due while its workflow is paused is parked (`storage/parking.py`). A run whose
+decision fails backs off and, after five failures, is quarantined: visible, and out of everybody's way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due
 from service.storage.events import look_back
-from statemachine.cause import Surroundings, TimerCause
+from statemachine.cause import TimerCause
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.event import Event
@@ -70,8 +70,7 @@ class Firing:
         directory = self._room.catalog.refresh(transaction)
         times = self._room.clock.read(transaction)
         self.ledger = Ledger(times, directory, self._room.replica_id, self._room.local_queues)
-        paused = any(directory.paused.values())
-        return claim_due(transaction, instant_text(times.workflow), self._most, alone=self._alone, skip_paused=paused)
+        return claim_due(transaction, instant_text(times.workflow), self._most, alone=self._alone)
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
         wanted: dict[tuple[str, str, str], datetime] = {}
@@ -114,13 +113,18 @@ class Firing:
 
     def _decide(self, stored: StoredEnrollment) -> bool:
         snapshot = stored.snapshot
+        if snapshot.workflow in self.ledger.directory.paused_in(stored.tenant):
+            self.ledger.park(stored)
+            return False
         workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
         key = (stored.tenant, snapshot.contact_id or "")
         contact, revision = self._contacts.get(key, (None, 0))
         cause = TimerCause(snapshot.visit, snapshot.timers)
-        events = tuple(self._events.get(key, ()))
-        decision = decide(workflow, snapshot, cause, Surroundings(self.ledger.times.workflow, contact, events))
+        events = self._events.get(key, ())
+        now = self.ledger.times.workflow
+        surroundings = self.ledger.directory.surroundings(stored.tenant, workflow, now, contact, events)
+        decision = decide(workflow, snapshot, cause, surroundings)
         if decision is None:
             self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
             return False

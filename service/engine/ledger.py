@@ -110,9 +110,15 @@ class Ledger:
                 "due_at": due_at,
                 "failures": failures,
                 "quarantined_at": self.times.wall if quarantine else None,
+                "parked_at": None,
             }
         )
         self._note_due(due_at)
+
+    def park(self, stored: StoredEnrollment) -> None:
+        """Set a due timer aside until its workflow goes on."""
+        self.postpone(stored, None, stored.failures, quarantine=False)
+        self._postponed[-1]["parked_at"] = stored.due_at
 
     def keep_contact(self, tenant: str, contact: Contact, revision_before: int) -> None:
         self._contacts[tenant, contact.id] = (contact, revision_before)

@@ -11,11 +11,9 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
-from service.engine.catalog import listens_of
+from service.engine.catalog import Catalog, listens_of
 from service.engine.clock import Clock
 from service.storage.database import Transaction
-from service.storage.dialect import instant_text
-from service.storage.enrollments import wake_workflow
 from service.storage.live_runs import count_live
 from service.storage.tasks import queue_depths
 from service.storage.workflows import (
@@ -106,17 +104,40 @@ def activate(
     return _changed(transaction, clock, stored, active_version=version)
 
 
-def set_paused(
-    transaction: Transaction, clock: Clock, tenant: str, key: str, *, paused: bool, expected_revision: int | None
+def pause(
+    transaction: Transaction,
+    clock: Clock,
+    catalog: Catalog,
+    tenant: str,
+    key: str,
+    timers: str | None,
+    expected_revision: int | None,
 ) -> StoredWorkflow:
-    """Pause (no entries, runs are held) or resume (held runs look at what they missed) a workflow."""
+    """Take nobody in and hold the runs. `timers` None means what the definition says.
+
+    Not one run is touched. Pausing a paused workflow changes its policy if another is named. Raises NotFound,
+    StaleRevision.
+    """
     stored = _locked(transaction, tenant, key, expected_revision)
-    status = "paused" if paused else "active"
-    if stored.status == status:
+    if stored.paused:
+        same = timers in (None, stored.pause_timers)
+        return stored if same else _changed(transaction, clock, stored, pause_timers=timers)
+    if timers is None:
+        version = stored.active_version or stored.latest_version
+        timers = catalog.version(transaction, tenant, key, version).pause_timers
+    now = clock.read(transaction).workflow
+    return _changed(transaction, clock, stored, status="paused", pause_timers=timers, paused_at=now)
+
+
+def resume(
+    transaction: Transaction, clock: Clock, tenant: str, key: str, expected_revision: int | None
+) -> StoredWorkflow:
+    """Take entries again; the runs go on from the next tick. Raises NotFound, StaleRevision."""
+    stored = _locked(transaction, tenant, key, expected_revision)
+    if not stored.paused:
         return stored
-    if not paused:
-        wake_workflow(transaction, tenant, key, instant_text(clock.read(transaction).workflow))
-    return _changed(transaction, clock, stored, status=status)
+    passed_s = stored.standstill.passed_s(clock.read(transaction).workflow)
+    return _changed(transaction, clock, stored, status="active", paused_at=None, standstill_s=passed_s)
 
 
 def delete(
@@ -130,7 +151,7 @@ def delete(
     live = count_live(transaction, tenant, key)
     if live and not force:
         raise _still_live(key, live, f"cancel them first, or delete {key!r} with force")
-    return _changed(transaction, clock, stored, status="deleting", active_version=None), live
+    return _changed(transaction, clock, stored, status="deleting", active_version=None, paused_at=None), live
 
 
 def _come_back(transaction: Transaction, clock: Clock, gone: StoredWorkflow) -> StoredWorkflow:
@@ -227,6 +248,9 @@ def _saved_workflow(
         revision=stored.revision + 1 if stored else 1,
         created_at=stored.created_at if stored else version.published_at,
         updated_at=version.published_at,
+        pause_timers=stored.pause_timers if stored else "keep",
+        paused_at=stored.paused_at if stored else None,
+        standstill_s=stored.standstill_s if stored else 0.0,
     )
 
 

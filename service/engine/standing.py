@@ -33,7 +33,8 @@ def read_roster(
     now: datetime,
 ) -> Roster:
     """What an event of this contact would find; an unknown contact is a new one."""
-    paused = catalog.refresh(transaction).paused_in(tenant)
+    directory = catalog.refresh(transaction)
+    paused = directory.paused_in(tenant)
     if contact_id is None:
         return Roster(None, candidates=candidates, paused=paused)
     stored = get_contact(transaction, tenant, contact_id)
@@ -50,6 +51,7 @@ def read_roster(
         runs=runs,
         candidates=candidates,
         paused=paused,
+        standstills=directory.standstills_in(tenant),
         past=_past(transaction, tenant, contact_id, candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
     )
@@ -59,12 +61,12 @@ def read_surroundings(
     transaction: Transaction, catalog: Catalog, tenant: str, workflow: Workflow, snapshot: Snapshot, now: datetime
 ) -> Surroundings:
     """What a decision about this run would read now."""
-    held = snapshot.workflow in catalog.refresh(transaction).paused_in(tenant)
+    directory = catalog.refresh(transaction)
     if snapshot.contact_id is None:
-        return Surroundings(now, held=held)
+        return directory.surroundings(tenant, workflow, now, None, ())
     stored = get_contact(transaction, tenant, snapshot.contact_id)
     events = _events(transaction, tenant, snapshot.contact_id, [(workflow, snapshot.started_at or now)], now)
-    return Surroundings(now, stored.contact if stored else None, events, held=held)
+    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events)
 
 
 def _past(

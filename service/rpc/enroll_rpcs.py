@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
 from statewright.v1 import (
@@ -21,13 +20,12 @@ from statewright.v1 import (
     EnrollmentServiceResumeResponse,
     EnrollRequest,
     EnrollResponse,
-    PauseTimers,
     RetryRequest,
     RetryResponse,
 )
 
 from service.engine.commands import DEFAULT_TENANT, EnrollAnswer, EnrollContact, Operate, OperateAnswer
-from service.rpc.enrollment_message import write_enrollment
+from service.rpc.enrollment_message import PAUSE_TIMERS, write_enrollment
 from service.rpc.errors import status_of
 from service.rpc.event_message import write_verdict
 from service.rpc.fields import Violations, check_batch, chosen, required_id
@@ -41,12 +39,6 @@ from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
 from statemachine.limits import MAX_EVENT_BYTES, MAX_OUTPUT_BYTES
 from statemachine.snapshot import Snapshot
 
-_TIMERS: Final[Mapping[int, str]] = {
-    PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
-    PauseTimers.PAUSE_TIMERS_KEEP: "keep",
-    PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
-    PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
-}
 R = TypeVar("R", bound=Message)
 
 
@@ -94,7 +86,7 @@ class EnrollRpcs:
         return await self._operate("advance", request, AdvanceResponse(), data)
 
     async def pause(self, request: EnrollmentServicePauseRequest) -> EnrollmentServicePauseResponse:
-        timers = chosen("timers", request.timers, _TIMERS)
+        timers = chosen("timers", request.timers, PAUSE_TIMERS)
         return await self._operate(
             "pause", request, EnrollmentServicePauseResponse(), {"timers": timers} if timers else {}
         )
@@ -136,7 +128,7 @@ class EnrollRpcs:
             return find_enrollment(transaction, DEFAULT_TENANT, snapshot.id), now
 
         record, now = await self._engine.read(work)
-        return replace(record, snapshot=snapshot, due_at=snapshot.due_at), now
+        return replace(record, snapshot=snapshot, due_at=snapshot.next_deadline), now
 
     async def _read_all(self, enrollment_ids: list[str]) -> tuple[dict[str, EnrollmentRecord], datetime]:
         def work(transaction: Transaction) -> tuple[dict[str, EnrollmentRecord], datetime]:

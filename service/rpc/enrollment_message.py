@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statewright.v1 import Enrollment, EnrollmentCounts, EnrollmentStatus, LogLevel, Move, StepError, Transition
+from statewright.v1 import (
+    Enrollment,
+    EnrollmentCounts,
+    EnrollmentStatus,
+    LogLevel,
+    Move,
+    PauseTimers,
+    StepError,
+    Transition,
+)
 from statewright.v1 import HistoryEntry as HistoryMessage
 
 from service.rpc.moment import write_instant, write_span
@@ -23,6 +32,12 @@ STATUSES: Final[Mapping[str, int]] = {
 STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
 LEVELS: Final[Mapping[str, int]] = {
     word: LogLevel.Value(f"LOG_LEVEL_{word.upper()}") for word in ("debug", "info", "warn", "error")
+}
+PAUSE_TIMERS: Final[Mapping[int, str]] = {
+    PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
+    PauseTimers.PAUSE_TIMERS_KEEP: "keep",
+    PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
+    PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
 }
 _TERMINALS: Final = {state: status for status, state in TERMINAL_STATES.items()}
 _STATUS_AFTER: Final[Mapping[str, Status]] = {
@@ -155,8 +170,8 @@ def _write_times(record: EnrollmentRecord, message: Enrollment, now: datetime) -
     write_instant(snapshot.started_at, message.start_time)
     write_instant(snapshot.transition_at, message.last_transition_time)
     write_instant(snapshot.ended_at, message.end_time)
-    if snapshot.due_at is not None:
-        write_instant(record.due_at or snapshot.due_at, message.due_time)
+    if snapshot.next_deadline is not None:
+        write_instant(record.due_at or snapshot.next_deadline, message.due_time)
     if snapshot.started_at is not None:
         write_span(max((snapshot.ended_at or now) - snapshot.started_at, timedelta(0)), message.duration)
 

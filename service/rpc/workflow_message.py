@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from statewright.v1 import DefinitionFormat, ProblemSeverity, Workflow, WorkflowStatus, WorkflowVersion
 
-from service.rpc.enrollment_message import write_counts
+from service.rpc.enrollment_message import PAUSE_TIMERS, write_counts
 from service.rpc.moment import write_instant
 from service.rpc.payload import write_struct
 from service.storage.enrollment_queries import Counts
@@ -27,6 +27,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "active": WorkflowStatus.WORKFLOW_STATUS_ACTIVE,
     "paused": WorkflowStatus.WORKFLOW_STATUS_PAUSED,
 }
+_PAUSE_TIMERS: Final = {word: number for number, word in PAUSE_TIMERS.items()}
 STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
 """What lists can ask for; a deleted workflow is in no list."""
 _DELETED: Final = WorkflowStatus.WORKFLOW_STATUS_DELETED
@@ -42,6 +43,9 @@ def write_workflow(stored: StoredWorkflow, counts: Counts | None, message: Workf
     message.revision = stored.revision
     write_instant(stored.created_at, message.create_time)
     write_instant(stored.updated_at, message.update_time)
+    if stored.paused:
+        write_instant(stored.paused_at, message.pause_time)
+        message.pause_timers = _PAUSE_TIMERS[stored.pause_timers]  # type: ignore[assignment]
     if counts is not None:
         message.counts.SetInParent()
         write_counts(counts, message.counts)

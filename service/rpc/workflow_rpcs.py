@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from statewright.v1 import (
@@ -12,7 +12,6 @@ from statewright.v1 import (
     ActivateResponse,
     ListVersionsRequest,
     ListVersionsResponse,
-    PauseTimers,
     PublishRequest,
     PublishResponse,
     ValidateRequest,
@@ -30,8 +29,8 @@ from statewright.v1 import (
 )
 
 from service.engine.commands import DEFAULT_TENANT
-from service.engine.publishing import Publication, activate, prepare, set_paused
-from service.rpc.errors import NotSupportedYet
+from service.engine.publishing import Publication, activate, prepare, resume
+from service.rpc.enrollment_message import PAUSE_TIMERS
 from service.rpc.fields import Violations, chosen, required_id
 from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.repeats import once, request_key
@@ -54,7 +53,6 @@ from statemachine.names import canonical_event
 from statemachine.source import read_source
 from statemachine.source_writer import write_source
 
-_KEEPING: Final = (PauseTimers.PAUSE_TIMERS_UNSPECIFIED, PauseTimers.PAUSE_TIMERS_KEEP)
 R = TypeVar("R", bound=Message)
 
 
@@ -180,14 +178,25 @@ class WorkflowRpcs:
         return await self._once("activate", request, ActivateResponse, work)
 
     async def pause(self, request: WorkflowServicePauseRequest) -> WorkflowServicePauseResponse:
-        if request.timers not in _KEEPING:
-            raise NotSupportedYet("pausing a workflow keeps its runs' deadlines", feature="timers of a paused workflow")
-        return await self._once("pause_workflow", request, WorkflowServicePauseResponse, self._pausing(request, True))
+        key = required_id("key", request.key)
+        timers = chosen("timers", request.timers, PAUSE_TIMERS) or None
+
+        def work(transaction: Transaction) -> WorkflowServicePauseResponse:
+            stored = self._engine.pause_within(transaction, DEFAULT_TENANT, key, timers, _expected(request))
+            return _answer(transaction, stored, WorkflowServicePauseResponse())
+
+        return await self._once("pause_workflow", request, WorkflowServicePauseResponse, work)
 
     async def resume(self, request: WorkflowServiceResumeRequest) -> WorkflowServiceResumeResponse:
-        return await self._once(
-            "resume_workflow", request, WorkflowServiceResumeResponse, self._pausing(request, False)
-        )
+        key = required_id("key", request.key)
+
+        def work(transaction: Transaction) -> WorkflowServiceResumeResponse:
+            stored = resume(transaction, self._engine.clock, DEFAULT_TENANT, key, _expected(request))
+            return _answer(transaction, stored, WorkflowServiceResumeResponse())
+
+        response = await self._once("resume_workflow", request, WorkflowServiceResumeResponse, work)
+        self._engine.fire_soon()
+        return response
 
     async def export(self, request: WorkflowServiceExportRequest) -> WorkflowServiceExportResponse:
         key = required_id("key", request.key)
@@ -226,23 +235,6 @@ class WorkflowRpcs:
             rehearsed.response.created = False
             return rehearsed.response
         raise AssertionError("a rehearsal always ends early")
-
-    def _pausing(self, request: Any, paused: bool) -> Callable[[Transaction], Any]:
-        key = required_id("key", request.key)
-        response = WorkflowServicePauseResponse() if paused else WorkflowServiceResumeResponse()
-
-        def work(transaction: Transaction) -> Any:
-            stored = set_paused(
-                transaction,
-                self._engine.clock,
-                DEFAULT_TENANT,
-                key,
-                paused=paused,
-                expected_revision=_expected(request),
-            )
-            return _answer(transaction, stored, response)
-
-        return work
 
     def _listeners(self, transaction: Transaction, trigger_type: str) -> Sequence[str]:
         directory = self._engine.catalog.refresh(transaction)

@@ -66,7 +66,7 @@ _RUNNING: Final = f"""{_LIVE} and e.status <> 'paused' and e.quarantined_at is n
 
 _STUCK_FROM: Final = f"""
 from enrollments e
-where {_RUNNING} and e.due_at is null and e.open_children = 0 and e.transition_at < :before
+where {_RUNNING} and e.due_at is null and e.parked_at is null and e.open_children = 0 and e.transition_at < :before
 and not (
     e.status = 'waiting' and e.waiting_for is not null and cast(e.waiting_for as text) not in ('[]', '{{}}', 'null')
 )

@@ -13,10 +13,14 @@ from service.storage.enrollments import SNAPSHOT_COLUMNS, stored_of
 from service.storage.tables import LIVE_SQL
 from statemachine.errors import NotFound
 from statemachine.snapshot import TERMINAL, Snapshot, Status
+from statemachine.standstill import Standstill, made_up
 
 _WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
-_COLUMNS: Final = f"{SNAPSHOT_COLUMNS}, e.waiting_for, t.max_attempts, t.queue, t.status"
-_FROM: Final = "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id"
+_COLUMNS: Final = f"{SNAPSHOT_COLUMNS}, e.waiting_for, t.max_attempts, t.queue, t.status, w.standstill_s"
+_FROM: Final = (
+    "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id "
+    "left join workflows as w on w.tenant_id = e.tenant_id and w.key = e.workflow"
+)
 _PATH_KINDS: Final = (
     "h.kind in ('step_started', 'waiting', 'step_completed', 'step_failed', 'migrated') and h.step is not null"
 )
@@ -24,9 +28,10 @@ _PATH_KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentRecord:
-    """An enrollment as people see it. `max_attempts`, `queue` and `task_status` are those of its open task.
+    """An enrollment as people see it, its deadlines moved by what its workflow stood still.
 
-    `path` is filled only where it is asked for; `last_step` is where it ended (or rests).
+    `max_attempts`, `queue` and `task_status` are those of its open task. `path` is filled only where it is asked for;
+    `last_step` is where it ended (or rests).
     """
 
     snapshot: Snapshot
@@ -174,12 +179,13 @@ def _records(transaction: Transaction, tenant: str, rows: Sequence[Any], *, path
 
 def _record(row: Any, path: tuple[str, ...], last_step: str) -> EnrollmentRecord:
     stored = stored_of(row[:_WIDTH])
-    snapshot = stored.snapshot
-    waiting_for, max_attempts, queue, task_status = row[_WIDTH:]
+    waiting_for, max_attempts, queue, task_status, standstill_s = row[_WIDTH:]
+    snapshot = made_up(stored.snapshot, Standstill(total_s=standstill_s or 0.0))
+    due_at = stored.due_at if snapshot is stored.snapshot and not snapshot.held else snapshot.next_deadline
     return EnrollmentRecord(
         snapshot,
         stored.task_id,
-        stored.due_at,
+        due_at,
         stored.quarantined_at,
         tuple(load(waiting_for) or ()),
         max_attempts or 0,

@@ -92,6 +92,7 @@ def snapshot_of(row: Row) -> Snapshot:
         row[16],
         get("goal"),
         row[9],
+        get("standstill_s", 0.0),
     )
 
 
@@ -144,6 +145,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["retried_steps"] = snapshot.retried_steps
     if snapshot.goal:
         state["goal"] = snapshot.goal
+    if snapshot.standstill_s:
+        state["standstill_s"] = snapshot.standstill_s
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -177,8 +180,10 @@ from {rows:rows; tenant_id text, id text, expected bigint, version int, status t
 where e.tenant_id = r.tenant_id and e.id = r.id and e.revision = r.expected"""
 
 POSTPONE: Final = """
-update enrollments as e set due_at = r.due_at, failures = r.failures, quarantined_at = r.quarantined_at
-from {rows:rows; tenant_id text, id text, due_at timestamptz, failures int, quarantined_at timestamptz}
+update enrollments as e set due_at = r.due_at, failures = r.failures, quarantined_at = r.quarantined_at,
+    parked_at = r.parked_at
+from {rows:rows; tenant_id text, id text, due_at timestamptz, failures int, quarantined_at timestamptz,
+    parked_at timestamptz}
 where e.tenant_id = r.tenant_id and e.id = r.id"""
 
 _BY_CONTACT: Final = f"""
@@ -231,40 +236,23 @@ select {SNAPSHOT_COLUMNS}, null, 0 from enrollments as e
 where e.due_at <= :now and e.due_at is not null and e.contact_id is null
 order by e.due_at limit :most {{for update of e skip locked}}"""
 
-_NOT_PAUSED: Final = "not exists (select 1 from workflows as w where w.tenant_id = e.tenant_id and w.key = e.workflow and w.status = 'paused')"  # noqa: E501
-
 
 def claim_due(
-    transaction: Transaction, now: Any, most: int, *, alone: bool, skip_paused: bool
+    transaction: Transaction, now: Any, most: int, *, alone: bool
 ) -> list[tuple[StoredEnrollment, str | None, int]]:
     """Lock up to `most` enrollments whose time has come, the earliest first, with their contacts.
 
-    `alone` claims those without a contact. Rows that others hold are skipped. `skip_paused` leaves the runs of paused
-    workflows where they are.
+    `alone` claims those without a contact. Rows that others hold are skipped.
     """
     sql = _DUE_ALONE if alone else _DUE
-    if skip_paused:
-        sql = sql.replace("where e.due_at", f"where {_NOT_PAUSED} and e.due_at", 1)
     return [(stored_of(row), row[_WIDTH], row[_WIDTH + 1]) for row in transaction.rows(sql, now=now, most=most)]
 
 
-def next_due(transaction: Transaction, *, skip_paused: bool) -> datetime | None:
+def next_due(transaction: Transaction) -> datetime | None:
     """The earliest due instant of all enrollments (workflow time)."""
-    pause = f" and {_NOT_PAUSED}" if skip_paused else ""
     row = transaction.row(
-        f"select min(d) from (select min(e.due_at) as d from enrollments as e where e.due_at is not null and "
-        f"e.contact_id is not null{pause} union all select min(e.due_at) from enrollments as e where e.due_at is not "
-        f"null and e.contact_id is null{pause}) as x"
+        "select min(d) from (select min(e.due_at) as d from enrollments as e where e.due_at is not null and "
+        "e.contact_id is not null union all select min(e.due_at) from enrollments as e where e.due_at is not "
+        "null and e.contact_id is null) as x"
     )
     return instant(row[0]) if row else None
-
-
-def wake_workflow(transaction: Transaction, tenant: str, workflow: str, now: str) -> int:
-    """Let every waiting run of a workflow look again at what happened while it was held."""
-    return transaction.write(
-        "update enrollments set due_at = :now where tenant_id = :tenant and workflow = :workflow "
-        "and status = 'waiting'",
-        tenant=tenant,
-        workflow=workflow,
-        now=now,
-    )

@@ -76,6 +76,9 @@ workflows: Final = Table(
     Column("revision", BigInteger, nullable=False),
     _instant("created_at", nullable=False),
     _instant("updated_at", nullable=False),
+    Column("pause_timers", String, nullable=False, server_default="keep"),
+    _instant("paused_at"),
+    Column("standstill_s", Float, nullable=False, server_default="0"),
 )
 
 workflow_versions: Final = Table(
@@ -122,6 +125,8 @@ enrollments: Final = Table(
     _instant("ended_at"),
     Column("failures", Integer, nullable=False, server_default="0"),
     _instant("quarantined_at"),
+    _instant("parked_at"),
+    Index("ix_enrollments_parked", "tenant_id", "workflow", "parked_at", **_where("parked_at is not null")),
     Index("ix_enrollments_due", "due_at", **_where("due_at is not null and contact_id is not null")),
     Index("ix_enrollments_due_alone", "due_at", **_where("due_at is not null and contact_id is null")),
     Index("ix_enrollments_live", "tenant_id", "contact_id", **_where(LIVE_SQL)),

@@ -10,11 +10,16 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import dump, instant, instant_text, load
 from statemachine.reader import Format
+from statemachine.standstill import Standstill
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWorkflow:
-    """`status`: active, paused, deleting (gone, but live enrollments may be left) or deleted."""
+    """`status`: active, paused, deleting (gone, but live enrollments may be left) or deleted.
+
+    `pause_timers` is the policy of the latest pause, `paused_at` its begin while it lasts, `standstill_s` how long it
+    stood still in all ended pauses whose policy is `remaining` (all in workflow time).
+    """
 
     tenant: str
     key: str
@@ -26,6 +31,17 @@ class StoredWorkflow:
     revision: int
     created_at: datetime
     updated_at: datetime
+    pause_timers: str = "keep"
+    paused_at: datetime | None = None
+    standstill_s: float = 0.0
+
+    @property
+    def paused(self) -> bool:
+        return self.status == "paused"
+
+    @property
+    def standstill(self) -> Standstill:
+        return Standstill(self.pause_timers, self.paused_at, self.standstill_s)
 
     @property
     def gone(self) -> bool:
@@ -53,7 +69,7 @@ KEPT_SQL: Final = "status not in ('deleting', 'deleted')"
 """The condition of workflows that are not gone."""
 WORKFLOW_COLUMNS: Final = (
     "w.tenant_id, w.key, w.name, w.description, w.status, w.active_version, w.latest_version, w.revision, "
-    "w.created_at, w.updated_at"
+    "w.created_at, w.updated_at, w.pause_timers, w.paused_at, w.standstill_s"
 )
 VERSION_COLUMNS: Final = (
     "v.tenant_id, v.workflow, v.version, v.format, v.source, v.source_hash, v.name, v.label, v.lenient, v.listens, "
@@ -62,7 +78,8 @@ VERSION_COLUMNS: Final = (
 
 
 def workflow_of(row: Row) -> StoredWorkflow:
-    return StoredWorkflow(*row[0:8], _at(row[8]), _at(row[9]))  # type: ignore[call-arg]
+    at = _at(row[8]), _at(row[9])
+    return StoredWorkflow(*row[0:8], *at, row[10], instant(row[11]), float(row[12]))  # type: ignore[call-arg]
 
 
 def version_of(row: Row) -> StoredVersion:
@@ -166,11 +183,13 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
     """Insert or replace the row; the caller holds the publishing lock."""
     transaction.write(
         "insert into workflows as w (tenant_id, key, name, description, status, active_version, latest_version, "
-        "revision, created_at, updated_at) values (:tenant, :key, :name, :description, :status, :active_version, "
-        ":latest_version, :revision, :created_at, :updated_at) on conflict (tenant_id, key) do update set "
+        "revision, created_at, updated_at, pause_timers, paused_at, standstill_s) values (:tenant, :key, :name, "
+        ":description, :status, :active_version, :latest_version, :revision, :created_at, :updated_at, :pause_timers, "
+        ":paused_at, :standstill_s) on conflict (tenant_id, key) do update set "
         "name = excluded.name, description = excluded.description, status = excluded.status, "
         "active_version = excluded.active_version, latest_version = excluded.latest_version, "
-        "revision = excluded.revision, created_at = excluded.created_at, updated_at = excluded.updated_at",
+        "revision = excluded.revision, created_at = excluded.created_at, updated_at = excluded.updated_at, "
+        "pause_timers = excluded.pause_timers, paused_at = excluded.paused_at, standstill_s = excluded.standstill_s",
         tenant=workflow.tenant,
         key=workflow.key,
         name=workflow.name,
@@ -181,6 +200,9 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
         revision=workflow.revision,
         created_at=instant_text(workflow.created_at),
         updated_at=instant_text(workflow.updated_at),
+        pause_timers=workflow.pause_timers,
+        paused_at=instant_text(workflow.paused_at) if workflow.paused_at else None,
+        standstill_s=workflow.standstill_s,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, RetryPart, TriggerPart
+from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, PausePart, RetryPart, TriggerPart
 from statemachine.limits import MAX_STEPS
 from statemachine.schema.conditions import condition_schemas
 from statemachine.schema.models import model_schema
@@ -19,6 +19,7 @@ _PARTS: Final[Mapping[str, type[Part]]] = {
     "trigger": TriggerPart,
     "entry": EntryPart,
     "limits": LimitsPart,
+    "pause": PausePart,
     "exit_rule": ExitPart,
     "retry": RetryPart,
 }
@@ -29,6 +30,7 @@ def definition_schema() -> Schema:
     whole, inner = model_schema(DocumentPart, DocumentPart.also)
     parts = {name: model_schema(part, part.also)[0] for name, part in _PARTS.items()}
     parts["exit_rule"] |= {"anyOf": [_has("on", {"type": "string"}), *_mismatch()]}
+    parts["pause"]["properties"]["events"] |= {"enum": ["buffer"]}  # the others are not supported yet
     lists = {
         "triggers": one_or_list(ref("trigger")),
         "exits": one_or_list(ref("exit_rule")),

@@ -34,6 +34,7 @@ from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
+from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.workflow import Workflow
 
 START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -100,6 +101,7 @@ class World:
         self.events: dict[str, list[Event]] = {}
         self.records: dict[str, Record] = {}
         self.paused: set[str] = set()
+        self.standstills: dict[str, Standstill] = {}
         self.past: dict[tuple[str | None, str, str], Past] = {}
         self.trace: list[Moment] = []
         self.transitions = 0
@@ -163,12 +165,17 @@ class World:
         result = (answer.outcome, answer.output, answer.variables, answer.failure)
         return self.cause(run_id, TaskCause(task_id, step, visit, attempt, *result)) is not None
 
-    def pause_workflow(self, key: str) -> None:
+    def pause_workflow(self, key: str, timers: str | None = None) -> None:
+        """Hold its runs. `timers` None means what its definition says."""
+        policy = timers or self.workflows[key].pause_timers
+        self.standstills[key] = Standstill(policy, self.now, self.standstills.get(key, NO_STANDSTILL).total_s)
         self.paused.add(key)
 
     def resume_workflow(self, key: str) -> None:
         """Waiting runs look again at what happened meanwhile."""
         self.paused.discard(key)
+        still = self.standstills.get(key, NO_STANDSTILL)
+        self.standstills[key] = Standstill(still.timers, total_s=still.passed_s(self.now))
         for name, record in list(self.records.items()):
             if record.workflow.key == key and record.snapshot.status is Status.WAITING:
                 self.fire(name)
@@ -249,6 +256,7 @@ class World:
             },
             events=tuple(events),
             tenant_zone=self.zone,
+            standstills=self.standstills,
         )
 
     def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:
@@ -277,6 +285,7 @@ class World:
             tuple(event for event in self._log_of(contact_id) if event.type in record.workflow.reads.events),
             tenant_zone=self.zone,
             held=record.workflow.key in self.paused,
+            standstill=self.standstills.get(record.workflow.key, NO_STANDSTILL),
         )
 
     # --- keeping ---

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, RetryPart, StepPart, TriggerPart
+from statemachine.document import (
+    DocumentPart,
+    EntryPart,
+    ExitPart,
+    LimitsPart,
+    Part,
+    PausePart,
+    RetryPart,
+    StepPart,
+    TriggerPart,
+)
 from statemachine.duration import UNITS
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
 from statemachine.problem import CODES
@@ -29,6 +39,7 @@ PARTS: Mapping[str, type[Part]] = {
     "Entry: who gets in": EntryPart,
     "Exit: who leaves early": ExitPart,
     "Limits": LimitsPart,
+    "Pause": PausePart,
     "Steps": StepPart,
     "Retry": RetryPart,
 }

@@ -111,6 +111,14 @@ def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     assert "Next:" in refused.stderr
 
 
+def test_a_whole_workflow_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
+    paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--json"))
+    assert (paused["key"], paused["status"], paused["pause_timers"]) == ("welcome", "paused", "remaining")
+    assert "welcome is active" in cli("resume", "--workflow", "welcome").stdout
+    assert cli("pause", enrolled, "--workflow", "welcome").returncode == 2
+    assert cli("resume").returncode == 2
+
+
 def test_workflows_are_listed_read_drawn_and_written_out(cli: Cli, enrolled: str) -> None:
     [workflow] = answer(cli("workflows", "list", "--json"))["workflows"]
     assert (workflow["key"], workflow["active_version"]) == ("welcome", 1)

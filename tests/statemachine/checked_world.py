@@ -157,8 +157,8 @@ class Simulation:
         route = Route(record.workflow, self.versions[record.workflow.key, to], mapping or {}, timers)
         return self.world.migrate(name, route)
 
-    def pause_workflow(self, key: str = "flow") -> None:
-        self.world.pause_workflow(key)
+    def pause_workflow(self, key: str = "flow", timers: str | None = None) -> None:
+        self.world.pause_workflow(key, timers)
 
     def resume_workflow(self, key: str = "flow") -> None:
         self.world.resume_workflow(key)

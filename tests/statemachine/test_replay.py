@@ -294,7 +294,7 @@ actions = st.lists(
             transition=st.sampled_from(("done", "left", "timeout", "error", "true")),
             data=st.sampled_from(({}, {"x": 1})),
         ),
-        _do("pause_workflow"),
+        _do("pause_workflow", timers=st.sampled_from(("keep", "remaining", "catch_up"))),
         _do("resume_workflow"),
         _do("change", stage=st.sampled_from(("lead", "lost", "2026-01-02")), score=st.integers(0, 5)),
         _do(

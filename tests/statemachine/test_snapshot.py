@@ -28,7 +28,7 @@ PLAIN = Snapshot("e1", "flow", 3)
 FULL = Snapshot(
     "e1", "flow", 3, "c1", "key", Status.PAUSED, "s", 4, 5, 6, 7, 8, "parent", 2, {"type": "go"}, {"v": 0}, {"s": None},
     {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT), AT, AT, AT, AT, AT, "remaining",
-    ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9,
+    ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
 )  # fmt: skip
 
 

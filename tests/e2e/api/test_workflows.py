@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -12,7 +13,9 @@ from statewright.client import AsyncClient
 from statewright.v1 import (
     ActivateRequest,
     DefinitionFormat,
+    EnrollmentServiceGetRequest,
     ListVersionsRequest,
+    PauseTimers,
     ProblemSeverity,
     PublishRequest,
     RenderFormat,
@@ -126,6 +129,41 @@ async def test_a_paused_workflow_blocks_entries_until_it_is_resumed(client: Asyn
     assert await rule("ann") == "workflow_paused"
     await client.workflows.Resume(WorkflowServiceResumeRequest(key="welcome"), timeout=10)
     assert await rule("ann") == ""
+
+
+async def test_a_pause_that_keeps_what_remains_makes_every_run_later_by_its_length(client: AsyncClient) -> None:
+    await publish(client)
+    run = await enrolled(client)
+    before = await due_time(client, run)
+    request = WorkflowServicePauseRequest(key="welcome", timers=PauseTimers.PAUSE_TIMERS_REMAINING)
+    paused = (await client.workflows.Pause(request, timeout=10)).workflow
+    assert paused.pause_timers == PauseTimers.PAUSE_TIMERS_REMAINING
+    resumed = (await client.workflows.Resume(WorkflowServiceResumeRequest(key="welcome"), timeout=10)).workflow
+    assert not resumed.HasField("pause_time")
+    stood = await due_time(client, run) - before
+    assert timedelta(0) < stood < datetime.now(UTC) - paused.pause_time.ToDatetime(UTC)
+
+
+@pytest.mark.parametrize("timers", [PauseTimers.PAUSE_TIMERS_KEEP, PauseTimers.PAUSE_TIMERS_CATCH_UP])
+async def test_a_pause_under_another_policy_leaves_every_due_time(client: AsyncClient, timers: Any) -> None:
+    await publish(client)
+    run = await enrolled(client)
+    before = await due_time(client, run)
+    await client.workflows.Pause(WorkflowServicePauseRequest(key="welcome", timers=timers), timeout=10)
+    await client.workflows.Resume(WorkflowServiceResumeRequest(key="welcome"), timeout=10)
+    assert await due_time(client, run) == before
+
+
+async def test_a_policy_that_there_is_not_is_refused(client: AsyncClient) -> None:
+    await publish(client)
+    request = WorkflowServicePauseRequest(key="welcome", timers=9)  # type: ignore[arg-type]
+    refused = await refusal(client.workflows.Pause(request, timeout=10))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def due_time(client: AsyncClient, run: str) -> datetime:
+    answer = await client.enrollments.Get(EnrollmentServiceGetRequest(enrollment_id=run), timeout=10)
+    return answer.enrollment.due_time.ToDatetime(UTC)
 
 
 async def test_a_stale_revision_is_aborted(client: AsyncClient) -> None:

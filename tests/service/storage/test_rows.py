@@ -55,6 +55,7 @@ FULL = Snapshot(
     exit_reason="why",
     goal="g",
     revision=1,
+    standstill_s=2.5,
 )
 
 

@@ -173,8 +173,9 @@ class WorkflowServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Pause(self, request, context):
-        """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs. Atomic. Pausing a paused
-        workflow changes nothing.
+        """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs, however many there are: no
+        timer fires, results and events that could move a run are kept. Atomic. Pausing a paused workflow changes its
+        `timers` when another policy is named, else nothing.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -182,7 +183,8 @@ class WorkflowServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Takes entries again and lets the runs go on. Atomic. Resuming an active workflow changes nothing.
+        """Takes entries again and lets the runs go on, what fell due first going first; they follow within seconds, a batch
+        at a time. Atomic as to entries. Resuming an active workflow changes nothing.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

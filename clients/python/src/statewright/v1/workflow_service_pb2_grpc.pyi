@@ -68,12 +68,14 @@ class WorkflowServiceStub:
     ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServicePauseRequest, _workflow_service_pb2.WorkflowServicePauseResponse]
-    """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs. Atomic. Pausing a paused
-    workflow changes nothing.
+    """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs, however many there are: no
+    timer fires, results and events that could move a run are kept. Atomic. Pausing a paused workflow changes its
+    `timers` when another policy is named, else nothing.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Resume: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceResumeRequest, _workflow_service_pb2.WorkflowServiceResumeResponse]
-    """Takes entries again and lets the runs go on. Atomic. Resuming an active workflow changes nothing.
+    """Takes entries again and lets the runs go on, what fell due first going first; they follow within seconds, a batch
+    at a time. Atomic as to entries. Resuming an active workflow changes nothing.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Export: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceExportRequest, _workflow_service_pb2.WorkflowServiceExportResponse]
@@ -151,12 +153,14 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Pause: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServicePauseRequest, _workflow_service_pb2.WorkflowServicePauseResponse]  # type: ignore[assignment]
-    """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs. Atomic. Pausing a paused
-    workflow changes nothing.
+    """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs, however many there are: no
+    timer fires, results and events that could move a run are kept. Atomic. Pausing a paused workflow changes its
+    `timers` when another policy is named, else nothing.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Resume: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceResumeRequest, _workflow_service_pb2.WorkflowServiceResumeResponse]  # type: ignore[assignment]
-    """Takes entries again and lets the runs go on. Atomic. Resuming an active workflow changes nothing.
+    """Takes entries again and lets the runs go on, what fell due first going first; they follow within seconds, a batch
+    at a time. Atomic as to entries. Resuming an active workflow changes nothing.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Export: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceExportRequest, _workflow_service_pb2.WorkflowServiceExportResponse]  # type: ignore[assignment]
@@ -273,8 +277,9 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.WorkflowServicePauseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.WorkflowServicePauseResponse, _abc.Awaitable[_workflow_service_pb2.WorkflowServicePauseResponse]]:
-        """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs. Atomic. Pausing a paused
-        workflow changes nothing.
+        """Blocks entries (verdict BLOCKED, rule `workflow_paused`) and holds the workflow's runs, however many there are: no
+        timer fires, results and events that could move a run are kept. Atomic. Pausing a paused workflow changes its
+        `timers` when another policy is named, else nothing.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
@@ -284,7 +289,8 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.WorkflowServiceResumeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.WorkflowServiceResumeResponse, _abc.Awaitable[_workflow_service_pb2.WorkflowServiceResumeResponse]]:
-        """Takes entries again and lets the runs go on. Atomic. Resuming an active workflow changes nothing.
+        """Takes entries again and lets the runs go on, what fell due first going first; they follow within seconds, a batch
+        at a time. Atomic as to entries. Resuming an active workflow changes nothing.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
