@@ -12,12 +12,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
+from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import NO_STANDSTILL, Standstill
 
@@ -25,7 +26,7 @@ Phase = Literal["entry", "exit", "wait", "restart"]
 Operation = Literal["advance", "pause", "resume", "cancel", "retry", "migrate"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventCause:
     """`entry` starts the run, `exit` tests the exit rules, `wait` tests the cases of the wait it rests in (a run that
     is held keeps the event for later), `restart` ends it because the same event enrols its contact anew.
@@ -42,7 +43,7 @@ class EventCause:
         return f"event:{self.event.source}/{self.event.id}#{self.phase}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimerCause:
     """The earliest deadline of the run has passed, or its workflow goes on after a pause."""
 
@@ -54,7 +55,7 @@ class TimerCause:
         return f"timer:{self.visit}/{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskFailure:
     """Why an attempt failed. `retry_after_s` is what the other side asked for (Retry-After)."""
 
@@ -64,7 +65,7 @@ class TaskFailure:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskCause:
     """The result of one attempt of the task ordered in (step, visit): a failure, or an outcome with its output."""
 
@@ -82,7 +83,7 @@ class TaskCause:
         return f"task:{self.task_id}/{self.attempt}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperatorCause:
     """A person or service says what to do.
 
@@ -99,7 +100,7 @@ class OperatorCause:
         return f"op:{self.operation}/{self.request_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContinueCause:
     """A run that made 1,000 transitions of one cause goes on in the next batch."""
 
@@ -113,7 +114,7 @@ class ContinueCause:
 Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from statemachine.record import record
 
 STANDARD_FIELDS: Final = (
     "first_name", "last_name", "name", "email", "phone", "company", "source", "timezone", "locale",
@@ -26,7 +28,7 @@ def reserved_field(name: str) -> bool:
     return name in _OWN_WORDS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contact:
     """`attributes` hold the standard fields that are set; everything else the owner of the contact named is custom."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from statemachine.contact import Contact
+from statemachine.record import record
 from statemachine.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HistoryEntry:
     """One line of an enrollment's history.
 
@@ -39,7 +40,7 @@ class HistoryEntry:
     cause: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskOrder:
     """An outside effect to carry out after the commit. The engine adds the id and the idempotency key.
 
@@ -58,7 +59,7 @@ class TaskOrder:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskRetry:
     """The open task of (step, visit) may be leased again from `available_at`."""
 
@@ -69,7 +70,7 @@ class TaskRetry:
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EmittedEvent:
     """An event that a step or a contact write raised, e.g. tag_added."""
 
@@ -77,7 +78,7 @@ class EmittedEvent:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """The next snapshot and everything that must become durable with it.
 

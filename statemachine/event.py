@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from statemachine.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Event:
     """`type` is canonical (see names.py); `chain` lists the workflows whose steps led to it, oldest first."""
 

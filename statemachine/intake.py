@@ -7,7 +7,7 @@ never satisfies that run's own waits. Pure: the engine loads a `Roster`, asks `r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.patch import apply_patch, raised_of_new, remember_reply
+from statemachine.record import record
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL, Standstill
@@ -35,7 +36,7 @@ BLOCKED: Final = "BLOCKED"
 NOT_MATCHED: Final = "NOT_MATCHED"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What an event did with regard to one workflow; `rule` says by which rule or condition where that matters."""
 
@@ -47,7 +48,7 @@ class Verdict:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Roster:
     """Everything known about one contact when an event (or an enrolment by API) comes in.
 
@@ -67,7 +68,7 @@ class Roster:
     standstills: Mapping[str, Standstill] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reception:
     """What the event did: the contact after its patch, the decisions in order, and a verdict per workflow concerned."""
 

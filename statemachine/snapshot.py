@@ -7,10 +7,12 @@ in columns of their own; this module does not know which.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from statemachine.record import record
 
 
 class Status(StrEnum):
@@ -31,7 +33,7 @@ LIVE: Final = frozenset(set(Status) - TERMINAL)
 _MOVING: Final = LIVE - {Status.PAUSED}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenTask:
     """The task the enrollment waits for. `attempt` counts from 1; `retry_at` is set between two attempts."""
 
@@ -41,7 +43,7 @@ class OpenTask:
     retry_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LastError:
     step: str
     code: str
@@ -49,7 +51,7 @@ class LastError:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """One enrollment.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from statemachine.contact import Contact
 from statemachine.event import Event
+from statemachine.record import record
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -29,7 +30,7 @@ END: Final = "end"
 """The reserved target that completes the run."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None."""
 
@@ -37,7 +38,7 @@ class Outcome:
     output: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rest:
     """Stay in this step until `deadline` (outcome `timer_outcome`), or until an event of a case since `anchor_at`."""
 
@@ -45,7 +46,7 @@ class Rest:
     anchor_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class End:
     """The run ends here: status `completed` or `exited` with a reason."""
 
@@ -56,7 +57,7 @@ class End:
 Result = Outcome | Rest | End
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventCase:
     """One way out of a wait: an event of canonical type `event` for which `when` holds leads to `outcome`."""
 
@@ -65,7 +66,7 @@ class EventCase:
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reads:
     """What a step may read, known when it is compiled, so that a batch can load it before deciding.
 

@@ -7,7 +7,7 @@ an event id) may be repeated: the same body gets the same answer, another body i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,13 @@ from statemachine.cause import Operation, TaskFailure
 from statemachine.contact import Contact
 from statemachine.event import Event
 from statemachine.intake import Verdict
+from statemachine.record import record
 from statemachine.snapshot import Snapshot
 
 DEFAULT_TENANT = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TriggerEvent:
     """An event from another service. An empty id is minted. `body_hash` tells a repeat from a reuse of the id."""
 
@@ -29,7 +30,7 @@ class TriggerEvent:
     body_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventAnswer:
     event_id: str
     duplicate: bool
@@ -37,7 +38,7 @@ class EventAnswer:
     accepted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DispatchEvent:
     """An event that steps or contact writes raised, stored as pending with row id `row_id`."""
 
@@ -46,7 +47,7 @@ class DispatchEvent:
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnrollContact:
     """Enrol a contact, or none, by API. `version` None means the active one; `dry_run` changes nothing."""
 
@@ -63,7 +64,7 @@ class EnrollContact:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnrollAnswer:
     """`snapshot` is None when entry rules refused (verdict BLOCKED)."""
 
@@ -71,7 +72,7 @@ class EnrollAnswer:
     snapshot: Snapshot | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operate:
     """advance {transition, data}, pause {timers}, resume, cancel {reason} or retry {input} one enrollment."""
 
@@ -84,12 +85,12 @@ class Operate:
     expected_revision: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperateAnswer:
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContinueRun:
     """A run that made its share of transitions for one cause goes on."""
 
@@ -98,7 +99,7 @@ class ContinueRun:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FinishTask:
     """The result of one attempt, told by the holder of lease `token`: a failure, or an outcome with its output."""
 
@@ -113,7 +114,7 @@ class FinishTask:
     body_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FinishAnswer:
     """`applied` is False when the enrollment had left the step meanwhile: recorded, but nothing moved."""
 
@@ -121,7 +122,7 @@ class FinishAnswer:
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeContact:
     """Create or patch a contact, and add or remove tags. `emit` False raises no events."""
 
@@ -137,7 +138,7 @@ class ChangeContact:
     body_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContactAnswer:
     contact: Contact
     created: bool

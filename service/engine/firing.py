@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +23,7 @@ from statemachine.cause import TimerCause
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.event import Event
+from statemachine.record import record
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ MAX_FAILURES: Final = 5
 _BACKOFF: Final = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fired:
     """`claimed` rows were due; `lag_s` is how late (workflow seconds) the latest of them was."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from service.storage.database import Transaction
 from service.storage.dialect import instant, load
 from statemachine.contact import Contact, contact_from_data
+from statemachine.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredContact:
     tenant: str
     contact: Contact

@@ -7,13 +7,13 @@ columns of their own, so that a transition that does not touch them does not wri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
+from statemachine.record import record
 from statemachine.snapshot import (
     Snapshot,
     Status,
@@ -31,7 +31,7 @@ SNAPSHOT_COLUMNS: Final = (
 _WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredEnrollment:
     """A snapshot with what only the store knows of it."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from statemachine.event import Event
+from statemachine.record import record
 
 EVENT_COLUMNS: Final = (
     "e.tenant_id, e.id, e.source, e.event_id, e.type, e.contact_id, e.conversation_id, e.key, e.data, e.occurred_at, "
@@ -60,7 +60,7 @@ from {rows:rows; tenant_id text, method text, request_id text, body_hash text, a
 where true"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat:
     """What is known of a key that was used before: the hash of its body and the stored answer."""
 

@@ -8,7 +8,6 @@ is due (`available_at`) is asked in workflow time, when a lease ends (`lease_unt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -16,11 +15,12 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, instant_text, load
 from statemachine.errors import NotFound, StaleLease
+from statemachine.record import record
 
 OPEN_STATUSES: Final = ("ready", "leased")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LeasedTask:
     """One row of the table, leased or not. `timeout_s` bounds one attempt in wall seconds.
 
@@ -65,7 +65,7 @@ _INSTANTS: Final = frozenset({"available_at", "lease_until", "created_at", "fini
 _JSON: Final = frozenset({"input", "last_error", "output"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskFilter:
     """Which tasks a list shows; a field left out lets everything through."""
 
@@ -77,7 +77,7 @@ class TaskFilter:
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueDepth:
     """How much is open in a queue. `oldest_at` is since when its oldest ready task may be taken (workflow time);
     `polled_at` when anybody last asked for its work (wall time)."""
