@@ -10,7 +10,6 @@ the command line and tests.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -33,6 +32,7 @@ from service.engine.clock import open_clock
 from service.engine.engine import Engine
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
+from service.garbage import Garbage
 from service.housekeeping import Housekeeping
 from service.http.server import HttpServer, build_http, open_listener
 from service.logs import set_up_logs
@@ -57,7 +57,6 @@ _log = logging.getLogger(__name__)
 def run(settings: Settings) -> int:
     """Run a server until it is told to stop; answers the exit code: 0 after a drain, 1 when it could not start."""
     set_up_logs(settings.log_level, settings.log_format)
-    _calm_collector()
     if settings.workers == 1:
         return asyncio.run(serve(settings))
     try:
@@ -67,18 +66,10 @@ def run(settings: Settings) -> int:
         return 1
 
 
-def _calm_collector() -> None:
-    """A batch makes tens of thousands of short-lived rows and no cycles: at the default threshold the collector would
-    walk them again and again, for a tenth of the CPU."""
-    gc.freeze()
-    gc.set_threshold(10_000, 5, 5)
-
-
 def _work(settings: Settings, serving: ProcessEvent) -> None:
     """The life of one worker. The terminal's Ctrl-C is the supervisor's to pass on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_up_logs(settings.log_level, settings.log_format)
-    _calm_collector()
     code = asyncio.run(serve(settings, serving.set))
     sys.exit(REFUSED if code else 0)
 
@@ -196,7 +187,8 @@ async def _build(settings: Settings, releases: AsyncExitStack) -> Server:
     rooms = Rooms(engine, task_queue, ServerFacts(version("statewright"), dev=settings.dev))
     rpc = build_server(rooms, str(settings.listen), reflection_on=settings.reflection, reuse_port=settings.workers > 1)
     http = HttpServer(_http_app(engine, metrics), listener) if listener else None
-    metronome = build_metronome(engine, task_queue, audit=Housekeeping(engine, settings.dedup_window).round)
+    housekeeping = Housekeeping(engine, settings.dedup_window)
+    metronome = build_metronome(engine, task_queue, audit=housekeeping.round, collect=Garbage().collect)
     return Server(
         settings=settings,
         database=database,

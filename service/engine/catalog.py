@@ -6,7 +6,6 @@ whether another replica published, activated or paused something, and the direct
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -82,7 +81,6 @@ class Catalog:
     def __init__(self) -> None:
         self._versions: dict[VersionKey, Workflow] = {}
         self._directory = Directory()
-        self._lock = threading.Lock()
 
     @property
     def directory(self) -> Directory:
@@ -91,10 +89,10 @@ class Catalog:
     def refresh(self, transaction: Transaction) -> Directory:
         """The directory as this transaction sees it; one cheap query when nothing changed."""
         stamp = catalog_stamp(transaction)
-        if stamp != self._directory.stamp:
-            with self._lock:
-                self._directory = self._read(transaction, stamp)
-        return self._directory
+        directory = self._directory
+        if stamp != directory.stamp:
+            directory = self._directory = self._read(transaction, stamp)
+        return directory
 
     def version(self, transaction: Transaction, tenant: str, key: str, version: int) -> Workflow:
         """One compiled version; raises NotFound."""

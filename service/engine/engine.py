@@ -20,7 +20,7 @@ from service.engine.batch import Result
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
 from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
-from service.engine.firing import Fired
+from service.engine.firing import NOTHING_FIRED, Fired
 from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
@@ -216,26 +216,20 @@ class Engine:
     # --- timers ---
 
     async def fire_due(self) -> DueReport:
-        """Fire due timers, batch by batch, until none is due; says when the next one is.
-
-        One lane begins; only when it finds a full batch do the others help.
-        """
-        fired, lag_s = 0, 0.0
-        busy = self._lanes[:1]
+        """Fire due timers, batch by batch, until none is due; says when the next one is."""
+        fired = NOTHING_FIRED
         unparking = not self.draining and await self.read(any_parked)
-        while busy and not self.draining:
+        while not self.draining:
             unparking = unparking and bool(await self.write(unpark))
-            results = await asyncio.gather(*(self._fire(lane) for lane in busy))
-            fired += sum(result.fired for result in results)
-            lag_s = max(lag_s, *(result.lag_s for result in results))
-            full = any(result.claimed >= MAX_BATCH for result in results)
-            busy = self._lanes if full else self._lanes[:1] if unparking else []
+            fired = fired.plus(await self._fire())
+            if not unparking:
+                break
         if self._metrics is not None:
-            self._metrics.fired(fired, lag_s)
+            self._metrics.fired(fired.fired, fired.lag_s)
         next_in_s = await self.read(self._next_due_in)
-        if not fired and next_in_s is not None:
+        if not fired.fired and next_in_s is not None:
             next_in_s = max(next_in_s, _HELD_ELSEWHERE_S)
-        return DueReport(fired, lag_s, next_in_s)
+        return DueReport(fired.fired, fired.lag_s, next_in_s)
 
     def on_due_earlier(self, callback: Callable[[float], None]) -> None:
         """`callback(seconds)` runs on the loop when a commit sets a timer due in that many wall seconds."""
@@ -250,9 +244,9 @@ class Engine:
         await self.ask_all(commands[: max(0, self._max_pending - self.pending)])
         return len(commands)
 
-    async def _fire(self, lane: Lane) -> Fired:
+    async def _fire(self) -> Fired:
         future: asyncio.Future[Fired] = self._loop.create_future()
-        lane.fire(FireTimers(lambda result: self._call(_resolve, future, result)))
+        FireTimers(self._lanes, lambda result: self._call(_resolve, future, result)).begin()
         return await future
 
     def _next_due_in(self, transaction: Transaction) -> float | None:

@@ -8,7 +8,7 @@ decision fails backs off and, after five failures, is quarantined: visible, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -39,14 +39,23 @@ class Fired:
     fired: int
     lag_s: float
 
+    def plus(self, other: Fired) -> Fired:
+        """Both together."""
+        return Fired(self.claimed + other.claimed, self.fired + other.fired, max(self.lag_s, other.lag_s))
+
+
+NOTHING_FIRED: Final = Fired(0, 0, 0.0)
+
 
 class Firing:
-    """One batch of due timers. `ledger` then says what must follow the commit."""
+    """One batch of due timers. `on_claimed` hears at once how many they are; `ledger` then says what must follow the
+    commit."""
 
-    def __init__(self, room: Room, most: int, *, alone: bool) -> None:
+    def __init__(self, room: Room, most: int, *, alone: bool, on_claimed: Callable[[int], None]) -> None:
         self._room = room
         self._most = most
         self._alone = alone
+        self._on_claimed = on_claimed
         self._contacts: dict[ContactKey, tuple[Contact, int]] = {}
         self._events: dict[ContactKey, list[Event]] = {}
         self.ledger: Ledger
@@ -54,6 +63,7 @@ class Firing:
     def run(self, transaction: Transaction) -> Fired:
         """Raises Conflict when nothing of the batch happened."""
         claimed = self._claim(transaction)
+        self._on_claimed(len(claimed))
         self._load(transaction, claimed)
         fired = sum(self._fire(stored) for stored, _, _ in claimed)
         self.ledger.save(transaction)

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from service.engine.batch import Batch, HeldElsewhere, Result
 from service.engine.commands import Command
-from service.engine.firing import Fired, Firing
+from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.storage.database import Conflict, Database
@@ -62,15 +62,55 @@ class Ticket:
     held_since: float | None = None
 
 
-@dataclass(slots=True)
 class FireTimers:
-    """Ask a lane to claim and fire one batch of due timers, then tell."""
+    """A call to fire due timers, batch after batch until one is not full.
 
-    answer: Callable[[Fired | Exception], None]
+    One lane begins; as soon as it has claimed a full batch it calls the others to help. The last to finish answers.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], answer: Callable[[Fired | Exception], None]) -> None:
+        self._first, *self._helpers = lanes
+        self._answer = answer
+        self._lock = threading.Lock()
+        self._at_work = 1
+        self._called = False
+        self._total = NOTHING_FIRED
+        self._error: Exception | None = None
+
+    def begin(self) -> None:
+        self._first.fire(self)
+
+    def claimed(self, count: int) -> None:
+        """A lane has claimed so many rows."""
+        if count < MAX_BATCH or self._called:
+            return
+        with self._lock:
+            if self._called:
+                return
+            self._called = True
+            self._at_work += len(self._helpers)
+        for lane in self._helpers:
+            lane.fire(self)
+
+    def fired(self, fired: Fired) -> None:
+        """A lane has fired a batch."""
+        with self._lock:
+            self._total = self._total.plus(fired)
+
+    def finished(self, error: Exception | None = None) -> None:
+        """A lane found nothing more to do, or failed."""
+        with self._lock:
+            self._at_work -= 1
+            self._error = error or self._error
+            last = not self._at_work
+        if last:
+            self._answer(self._error or self._total)
 
 
 class LaneOwner(Protocol):
-    """What a lane tells the engine."""
+    """What a lane tells the engine, and asks it."""
+
+    draining: bool
 
     def committed(self, ledger: Ledger) -> None:
         """A batch is durable; follow it up (raised events, continuing runs, tasks for local queues)."""
@@ -193,31 +233,32 @@ class Lane:
 
     # --- timers ---
 
-    def _fire_once(self, request: FireTimers) -> None:
+    def _fire_once(self, call: FireTimers) -> None:
         """One batch of timers; between two batches the commands that wait get their turn."""
+        error: Exception | None = None
+        full = False
         try:
-            fired = self._fire_batch(alone=False, most=MAX_BATCH)
-            if fired.claimed < MAX_BATCH:
-                fired = _sum(fired, self._fire_batch(alone=True, most=MAX_BATCH))
-        except Exception as error:
+            fired = self._fire_batch(call, alone=False)
+            full = fired.claimed >= MAX_BATCH
+            call.fired(fired if full else fired.plus(self._fire_batch(call, alone=True)))
+        except Exception as failure:
+            error = failure
+        if not full or error or self._owner.draining:
             self._firings.popleft()
-            request.answer(error)
-            return
-        self._firings.popleft()
-        request.answer(fired)
+            call.finished(error)
 
-    def _fire_batch(self, *, alone: bool, most: int) -> Fired:
+    def _fire_batch(self, call: FireTimers, *, alone: bool) -> Fired:
         try:
-            return self._fire_together(alone=alone, most=most)
+            return self._fire_together(call.claimed, alone=alone, most=MAX_BATCH)
         except Unavailable:
             raise
         except Exception as error:
             log.warning("a batch of timers failed and runs one by one: %s", error)
-            return self._fire_one_by_one(alone=alone, most=most)
+            return self._fire_one_by_one(alone=alone)
 
-    def _fire_together(self, *, alone: bool, most: int) -> Fired:
+    def _fire_together(self, claimed: Callable[[int], None], *, alone: bool, most: int) -> Fired:
         for reruns_left in range(_RERUNS, -1, -1):
-            firing = Firing(self._room, most, alone=alone)
+            firing = Firing(self._room, most, alone=alone, on_claimed=claimed)
             started = time.perf_counter()
             try:
                 with self._database.transaction() as transaction:
@@ -232,23 +273,23 @@ class Lane:
             return fired
         raise AssertionError("unreachable")
 
-    def _fire_one_by_one(self, *, alone: bool, most: int) -> Fired:
-        total = Fired(0, 0, 0.0)
-        for _ in range(most):
+    def _fire_one_by_one(self, *, alone: bool) -> Fired:
+        total = NOTHING_FIRED
+        for _ in range(MAX_BATCH):
             try:
-                fired = self._fire_together(alone=alone, most=1)
+                fired = self._fire_together(_unheard, alone=alone, most=1)
             except Unavailable:
                 raise
             except Exception:
                 log.exception("a timer cannot be saved; it backs off")
                 fired = self._back_off_first(alone=alone)
-            total = _sum(total, fired)
+            total = total.plus(fired)
             if not fired.claimed:
                 break
         return total
 
     def _back_off_first(self, *, alone: bool) -> Fired:
-        firing = Firing(self._room, 1, alone=alone)
+        firing = Firing(self._room, 1, alone=alone, on_claimed=_unheard)
         with self._database.transaction() as transaction:
             return firing.postpone_only(transaction)
 
@@ -260,8 +301,8 @@ def _patient(ticket: Ticket) -> bool:
     return now - ticket.held_since < _PATIENCE_S
 
 
-def _sum(one: Fired, other: Fired) -> Fired:
-    return Fired(one.claimed + other.claimed, one.fired + other.fired, max(one.lag_s, other.lag_s))
+def _unheard(_claimed: int) -> None:
+    """For claims that nobody needs to know of."""
 
 
 def _as_answer(error: Exception) -> Exception:

@@ -14,6 +14,7 @@ TIMERS: Final = "timers"
 LEASES: Final = "leases"
 PENDING: Final = "pending events"
 AUDIT: Final = "audit"
+GARBAGE: Final = "garbage"
 PARTITIONS: Final = "partitions"
 
 _SECOND: Final = 1.0
@@ -46,10 +47,14 @@ class Reclaiming(Protocol):
 
 
 def build_metronome(
-    engine: TimedEngine, tasks: Reclaiming, *, audit: Callable[[], Awaitable[object]] | None = None
+    engine: TimedEngine,
+    tasks: Reclaiming,
+    *,
+    audit: Callable[[], Awaitable[object]] | None = None,
+    collect: Callable[[], Awaitable[object]] | None = None,
 ) -> Metronome:
-    """The loops of a replica: due timers, expired leases and pending events every second, `audit` every minute, the
-    coming partitions every day. A commit that sets an earlier timer pulls the timers forward."""
+    """The loops of a replica: due timers, expired leases, pending events and `collect` every second, `audit` every
+    minute, the coming partitions every day. A commit that sets an earlier timer pulls the timers forward."""
 
     async def fire_due() -> float | None:
         return (await engine.fire_due()).next_in_s
@@ -65,6 +70,8 @@ def build_metronome(
     ]
     if audit is not None:
         loops.append(Loop(AUDIT, _AUDIT_EVERY_S, _without_wish(audit)))
+    if collect is not None:
+        loops.append(Loop(GARBAGE, _SECOND, _without_wish(collect)))
     metronome = Metronome(loops)
     engine.on_due_earlier(lambda in_s: metronome.wake(TIMERS, in_s))
     return metronome
