@@ -5,3 +5,244 @@ events.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+
+from service.engine.answers import method_of
+from service.engine.catalog import Catalog, Directory
+from service.engine.clock import Clock, Times
+from service.engine.commands import (
+    Command,
+    ContinueRun,
+    DispatchEvent,
+    EnrollContact,
+    FinishTask,
+    Operate,
+    TriggerEvent,
+)
+from service.engine.desk import Desk
+from service.engine.local import LocalQueue
+from service.storage.contacts import lock_contacts
+from service.storage.database import Transaction
+from service.storage.dialect import instant
+from service.storage.enrollments import load_past, load_runs
+from service.storage.events import Repeat, load_repeats, look_back
+from service.storage.task_batch import contacts_of_runs
+from service.storage.tasks import LeasedTask, tasks_by_id
+from statemachine.admission import Past
+from statemachine.contact import Contact
+from statemachine.errors import NotFound
+from statemachine.record import record
+from statemachine.workflow import Workflow
+
+ContactKey = tuple[str, str]
+
+
+@record
+class Room:
+    """What every batch of this replica works with."""
+
+    catalog: Catalog
+    clock: Clock
+    replica_id: str
+    local_queues: Mapping[str, LocalQueue] = field(default_factory=dict)
+
+
+class Stock:
+    """What was found for the commands. `keys` names each command's contact, `held` those that another replica locks."""
+
+    times: Times
+    directory: Directory
+
+    def __init__(self, room: Room, transaction: Transaction, commands: Sequence[Command]) -> None:
+        self._room = room
+        self.commands = commands
+        self.keys: list[ContactKey | None] = []
+        self.desks: dict[ContactKey, Desk] = {}
+        self.alone: dict[tuple[str, str], Desk] = {}
+        self.held: set[ContactKey] = set()
+        self.tasks: dict[tuple[str, str], LeasedTask] = {}
+        self.run_contacts: dict[tuple[str, str], str | None] = {}
+        self.repeats: dict[tuple[str, str, str, str], Repeat] = {}
+        self._load(transaction)
+
+    def _load(self, transaction: Transaction) -> None:
+        self._resolve(transaction)
+        self.keys = [self._contact_key(command) for command in self.commands]
+        keys = {key for key in self.keys if key is not None}
+        found, self.held = lock_contacts(transaction, keys) if keys else ({}, set())
+        self.times = self._room.clock.read(transaction)
+        self.directory = self._room.catalog.refresh(transaction)
+        for tenant, contact_id in keys - self.held:
+            stored = found.get((tenant, contact_id))
+            desk = Desk(tenant, stored.contact if stored else Contact(contact_id))
+            if stored is not None:
+                desk.revision, desk.created_at, desk.updated_at = (
+                    stored.contact.revision,
+                    stored.created_at,
+                    stored.updated_at,
+                )
+            self.desks[tenant, contact_id] = desk
+        self._load_versions(transaction)
+        self._load_repeats(transaction)
+        self._load_runs(transaction)
+        self._load_past(transaction)
+        self._load_events(transaction)
+
+    def _resolve(self, transaction: Transaction) -> None:
+        """Find the (immutable) contact of commands that know only a task or an enrollment."""
+        task_ids = [
+            {"tenant_id": command.tenant, "id": command.task_id}
+            for command in self.commands
+            if isinstance(command, FinishTask)
+        ]
+        run_ids = [
+            {"tenant_id": command.tenant, "id": command.enrollment_id}
+            for command in self.commands
+            if isinstance(command, Operate | ContinueRun)
+        ]
+        if task_ids:
+            self.tasks = tasks_by_id(transaction, task_ids)
+        if run_ids:
+            self.run_contacts = contacts_of_runs(transaction, run_ids)
+
+    def _contact_key(self, command: Command) -> ContactKey | None:
+        contact_id: str | None
+        if isinstance(command, TriggerEvent | DispatchEvent):
+            contact_id = command.event.contact_id
+        elif isinstance(command, FinishTask):
+            task = self.tasks.get((command.tenant, command.task_id))
+            contact_id = task.contact_id if task else None
+        elif isinstance(command, Operate | ContinueRun):
+            contact_id = self.run_contacts.get((command.tenant, command.enrollment_id))
+        else:
+            contact_id = command.contact_id
+        return (command.tenant, contact_id) if contact_id else None
+
+    def _load_repeats(self, transaction: Transaction) -> None:
+        keys: list[dict[str, Any]] = []
+        requests: list[dict[str, Any]] = []
+        pending: list[dict[str, Any]] = []
+        for command in self.commands:
+            if isinstance(command, TriggerEvent):
+                event = command.event
+                keys.append({"tenant_id": command.tenant, "source": event.source, "event_id": event.id})
+            elif isinstance(command, DispatchEvent):
+                at = command.event.accepted_at
+                pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
+            elif not isinstance(command, ContinueRun) and command.body_hash:
+                method = method_of(command)
+                requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
+        self.repeats = load_repeats(transaction, keys, requests, pending)
+
+    def _load_runs(self, transaction: Transaction) -> None:
+        contacts: dict[ContactKey, None] = {}
+        ids: dict[tuple[str, str], None] = {}
+        for command, key in zip(self.commands, self.keys, strict=True):
+            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
+                if key is not None and key in self.desks and self.desks[key].revision:
+                    contacts[key] = None
+            elif isinstance(command, Operate | ContinueRun):
+                ids[command.tenant, command.enrollment_id] = None
+            elif isinstance(command, FinishTask):
+                task = self.tasks.get((command.tenant, command.task_id))
+                if task is not None:
+                    ids[command.tenant, task.enrollment_id] = None
+        stored_runs = load_runs(
+            transaction,
+            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
+            [{"tenant_id": tenant, "id": name} for tenant, name in ids],
+        )
+        for stored in stored_runs:
+            snapshot = stored.snapshot
+            self.run_contacts[stored.tenant, snapshot.id] = snapshot.contact_id
+            workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
+            desk = self.desk_of_run(stored.tenant, snapshot.id)
+            if desk is not None and snapshot.id not in desk.runs:
+                desk.add_run(workflow, stored)
+
+    def desk_of_run(self, tenant: str, enrollment_id: str) -> Desk | None:
+        """The desk of the run's contact, or the run's own when it has none."""
+        contact_id = self.run_contacts.get((tenant, enrollment_id))
+        if contact_id is not None:
+            return self.desks.get((tenant, contact_id))
+        return self.alone.setdefault((tenant, enrollment_id), Desk(tenant, None))
+
+    def _load_past(self, transaction: Transaction) -> None:
+        wanted: dict[tuple[str, str, str], None] = {}
+        for command, key in zip(self.commands, self.keys, strict=True):
+            if key is None or key not in self.desks or not self.desks[key].revision:
+                continue
+            for workflow in self._candidates(command):
+                if _asks_for_past(workflow):
+                    wanted[(*key, workflow.key)] = None
+        if not wanted:
+            return
+        rows = load_past(transaction, [{"tenant_id": t, "contact_id": c, "workflow": w} for t, c, w in wanted])
+        for tenant, contact_id, workflow_key, entry_key, entries, started, ended in rows:
+            past = Past(entries, instant(started), instant(ended))
+            self.desks[tenant, contact_id].past[workflow_key, entry_key] = past
+
+    def _candidates(self, command: Command) -> Sequence[Workflow]:
+        if isinstance(command, TriggerEvent | DispatchEvent):
+            return self.directory.candidates(command.tenant, command.event.type)
+        if isinstance(command, EnrollContact):
+            workflow = self.enrolled_workflow(command)
+            return (workflow,) if workflow is not None else ()
+        return ()
+
+    def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
+        row = self.directory.workflows.get((command.tenant, command.workflow))
+        version = command.version or (row.active_version if row else None)
+        if row is None or version is None:
+            return None
+        return self._room.catalog.known(command.tenant, command.workflow, version)
+
+    def _load_versions(self, transaction: Transaction) -> None:
+        """Compile versions that an enrolment names and this replica has not run yet; unknown ones are refused later."""
+        for command in self.commands:
+            if isinstance(command, EnrollContact) and command.version:
+                with suppress(NotFound):
+                    self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
+
+    def _load_events(self, transaction: Transaction) -> None:
+        """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
+        wanted: dict[tuple[str, str, str], datetime] = {}
+        for command, key in zip(self.commands, self.keys, strict=True):
+            desk = self.desks.get(key) if key else None
+            if key is None or desk is None or not desk.revision:
+                continue
+            for workflow in self._candidates(command):
+                want_events(wanted, key, workflow, self.times.workflow, self.times.workflow)
+        for key, desk in self.desks.items():
+            for workflow, snapshot in desk.runs.values():
+                want_events(wanted, key, workflow, snapshot.started_at or self.times.workflow, self.times.workflow)
+        if not wanted:
+            return
+        rows = [
+            {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
+            for (tenant, contact, kind), since in sorted(wanted.items())
+        ]
+        for tenant, event in look_back(transaction, rows):
+            assert event.contact_id is not None
+            self.desks[tenant, event.contact_id].events.append(event)
+
+
+def _asks_for_past(workflow: Workflow) -> bool:
+    rules = workflow.entry
+    return rules.reentry == "never" or rules.cooldown is not None or rules.max_entries is not None
+
+
+def want_events(
+    wanted: dict[tuple[str, str, str], datetime], key: ContactKey, workflow: Workflow, began: datetime, now: datetime
+) -> None:
+    """Note which event types of a contact must be read, and since when."""
+    for kind, span in workflow.reads.events.items():
+        since = began if span is None else min(began, now - span)
+        name = (*key, kind)
+        if name not in wanted or since < wanted[name]:
+            wanted[name] = since
