@@ -31,14 +31,19 @@ ERROR: Final = "error"
 
 @dataclass(slots=True)
 class Assembly:
-    """What came of the step list. `known` are all ids, those of broken steps too; `reads` are (step, path, place)."""
+    """What came of the step list. `known` are all ids, those of broken steps too; `reads` are (step, read).
+
+    `whole` says that no step, and no way out of one, was refused.
+    """
 
     steps: dict[str, Step] = field(default_factory=dict)
     places: dict[str, Path] = field(default_factory=dict)
     known: dict[str, Path] = field(default_factory=dict)
     reads: list[tuple[str, Read]] = field(default_factory=list)
+    conditions: dict[Path, Condition] = field(default_factory=dict)
     canonical: list[dict[str, Any]] = field(default_factory=list)
     first: str = END
+    whole: bool = True
 
 
 def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, lenient: bool = False) -> Assembly:
@@ -59,6 +64,7 @@ def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, le
     builder = _Builder(made, retry, problems, lenient=lenient)
     for entry in entries:
         builder.build(entry)
+    made.whole = made.whole and len(made.steps) == len(entries)
     return made
 
 
@@ -93,6 +99,7 @@ class _Builder:
         runner = self._runner(step_type, config, build, place)
         when = build.compiler.condition((*entry.path, "when"), self._respelled(part.when, (*entry.path, "when")))
         self._made.reads.extend((entry.id, read) for read in build.compiler.reads)
+        self._made.conditions |= build.compiler.conditions
         if runner is not None:
             self._finish(entry, part, step_type, config, runner, when)
 
@@ -198,6 +205,7 @@ class _Builder:
         if outcome == ERROR:
             self._problems.add("conflicting_keys", place, "`on_error` already says where an error leads")
             return
+        self._made.whole = False
         options = ", ".join((*outcomes, ERROR))
         message = f"the step {entry.id!r} has no outcome {outcome!r}; it has {options}"
         self._problems.add("unknown_outcome", place, message, self._problems.guess(outcome, outcomes))
@@ -209,6 +217,7 @@ class _Builder:
         if self._lenient:
             self._problems.add("unknown_step", place, f"{message}: the run completes here", severity="warning")
         else:
+            self._made.whole = False
             self._problems.add("unknown_step", place, message, self._problems.guess(target, (*self._made.known, END)))
         return END
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from statemachine.checks.logic import guarded_paths
 from statemachine.condition import Condition, parse_condition
 from statemachine.expression import Expression, ExpressionError, compile_expression
 from statemachine.operand import FieldNames
 from statemachine.problem import Path, Problems
 from statemachine.template import TemplateError, Value, compile_value
 
-Read = tuple[tuple[str | int, ...], Path]
-"""A path that a template, condition or expression reads, and where it stands."""
+
+class Read(NamedTuple):
+    """A path that a template, condition or expression reads, and where it stands in the document.
+
+    `guarded`: the author is aware that there may be nothing (a default, an `if`, `has`, `exists`).
+    """
+
+    path: tuple[str | int, ...]
+    place: Path
+    guarded: bool = False
 
 
 class Compiler:
-    """Compiles the small languages inside a document, reports their mistakes, and remembers which paths they read."""
+    """Compiles the small languages inside a document, reports their mistakes, and remembers what they read and ask."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.reads: list[Read] = []
+        self.conditions: dict[Path, Condition] = {}
 
     def value(self, path: Path, raw: Any) -> Value:
         """A value with templates; mistakes are reported and leave an empty value."""
@@ -30,10 +40,10 @@ class Compiler:
             if not self._blame(path, raw):
                 self.problems.add("bad_template", path, str(error))
             return compile_value(None)
-        if isinstance(raw, Mapping | list) and any(read[0] == "steps" for read in value.paths):
+        if isinstance(raw, Mapping | list):
             self._remember_each(path, raw)
         else:
-            self._remember(value.paths, path)
+            self._remember(value.paths, path, value.guarded)
         return value
 
     def _blame(self, path: Path, raw: Any) -> bool:
@@ -49,7 +59,8 @@ class Compiler:
 
     def _remember_each(self, path: Path, raw: Any) -> None:
         for place, text in _texts(path, raw):
-            self._remember(compile_value(text).paths, place)
+            value = compile_value(text)
+            self._remember(value.paths, place, value.guarded)
 
     def condition(self, path: Path, raw: Any, names: FieldNames = "contact") -> Condition | None:
         """A condition in any of its forms; None when it is missing, or wrong and reported."""
@@ -61,7 +72,8 @@ class Compiler:
             return None
         condition = parse_condition(raw, report, names=names)
         if condition is not None:
-            self._remember(condition.paths, path)
+            self.conditions[path] = condition
+            self._remember(condition.paths, path, guarded_paths(condition))
         return condition
 
     def expression(self, path: Path, text: str) -> Expression | None:
@@ -70,17 +82,21 @@ class Compiler:
         except ExpressionError as error:
             self.problems.add("bad_expression", path, str(error))
             return None
-        self._remember(expression.paths, path)
+        self._remember(expression.paths, path, expression.guarded)
         return expression
 
-    def _remember(self, paths: Any, place: Path) -> None:
-        self.reads.extend((path, place) for path in sorted(paths, key=repr))
+    def _remember(self, paths: Iterable[Path], place: Path, guarded: Iterable[Path]) -> None:
+        """A guard of one path is one of all that lead through it, and of all that it leads through."""
+        for path in sorted(paths, key=repr):
+            cautious = any(path[: len(other)] == other[: len(path)] for other in guarded)
+            self.reads.append(Read(path, place, cautious))
 
 
 def _texts(path: Path, raw: Any) -> Iterator[tuple[Path, str]]:
     """The texts within a value that may be templates, each with its place."""
     if isinstance(raw, str):
-        yield path, raw
+        if "{{" in raw or "{%" in raw:
+            yield path, raw
     elif isinstance(raw, Mapping | list):
         items = raw.items() if isinstance(raw, Mapping) else enumerate(raw)
         for key, item in items:

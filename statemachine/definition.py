@@ -11,21 +11,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from statemachine.assembly import Assembly, assemble, read_retry
+from statemachine.checks.draft import Draft
+from statemachine.checks.inspection import inspect
 from statemachine.compiler import Compiler
 from statemachine.document import DocumentPart, is_canvas, is_name, kind_of, read_part, respell_all
 from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
-from statemachine.flow import check_flow, check_outputs, check_rings
 from statemachine.machine import WorkflowMachine
 from statemachine.names import slug
-from statemachine.problem import Path, Problem, Problems
+from statemachine.problem import Problem, Problems
 from statemachine.scope import contact_fields
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
 from statemachine.testing.case import Case
 from statemachine.testing.reading import read_tests
-from statemachine.workflow import ExitRule, RetryPolicy, Step, Trigger, Workflow
+from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +137,16 @@ class _Loader:
         entrance = Entrance(self._compiler, self._problems)
         triggers = entrance.triggers(document)
         entry = entrance.entry(document.entry)
-        exits = entrance.exits(document.exit, triggers)
+        exits = entrance.exits(document.exit)
         limits = entrance.limits(document.limits)
         pause_timers = entrance.pause_timers(document.pause)
         variables = self._variables(document.variables)
         self._canonical.update(entrance.canonical, steps=made.canonical)
-        self._check(made)
+        declared = frozenset(document.variables) if isinstance(document.variables, Mapping) else frozenset()
+        self._check(made, entrance, limits, declared)
         if self._problems.failed or made.first not in made.steps:
             return None
-        own = contact_fields(path for path, _ in self._compiler.reads)
+        own = contact_fields(read.path for read in self._compiler.reads)
         return Workflow(
             key=key,
             name=name,
@@ -175,23 +177,26 @@ class _Loader:
         self._canonical["variables"] = raw
         return self._compiler.value(("variables",), raw)
 
-    def _check(self, made: Assembly) -> None:
-        outputs: list[tuple[str, str, Path]] = []
-        everything = [*made.reads, *((None, read) for read in self._compiler.reads)]
-        for reader, (path, place) in everything:
-            if path[0] != "steps" or len(path) < 2:
-                continue
-            target = str(path[1])
-            if target not in made.known:
-                message = f"there is no step {target!r}"
-                self._problems.add("unknown_step", place, message, self._problems.guess(target, made.known))
-            elif reader is not None:
-                outputs.append((reader, target, place))
-        check_rings(made.steps, made.places, self._problems)
-        if made.steps and not self._problems.failed:
-            # these look at the whole flow: with a part of it missing they would complain of things that are right
-            check_flow(made.steps, made.first, made.places, self._problems)
-            check_outputs(made.steps, made.first, outputs, self._problems)
+    def _check(self, made: Assembly, entrance: Entrance, limits: Limits, declared: frozenset[str]) -> None:
+        reads = [*made.reads, *((None, read) for read in self._compiler.reads)]
+        for _, read in reads:
+            target = str(read.path[1]) if read.path[0] == "steps" and len(read.path) > 1 else None
+            if target is not None and target not in made.known:
+                hint = self._problems.guess(target, made.known)
+                self._problems.add("unknown_step", read.place, f"there is no step {target!r}", hint)
+        if made.steps:
+            draft = Draft(
+                steps=made.steps,
+                first=made.first,
+                places=made.places,
+                triggers=entrance.placed_triggers,
+                exits=entrance.placed_exits,
+                limits=limits,
+                declared=declared,
+                reads=reads,
+                conditions=made.conditions | self._compiler.conditions,
+            )
+            inspect(draft, self._problems, whole=made.whole)
 
 
 def _plain(document: DocumentPart) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Entrance:
         self._compiler = compiler
         self._problems = problems
         self.canonical: dict[str, Any] = {}
+        self.placed_triggers: list[tuple[Path, Trigger]] = []
+        self.placed_exits: list[tuple[Path, ExitRule]] = []
 
     def triggers(self, document: DocumentPart) -> tuple[Trigger, ...]:
         found: dict[str, list[Trigger]] = {}
@@ -42,7 +44,9 @@ class Entrance:
             trigger_id = part.id or f"trigger_{number}"
             if trigger_id in found:
                 self._problems.add("duplicate_id", (*path, "id"), f"there are two triggers with the id {trigger_id!r}")
-            found.setdefault(trigger_id, []).extend(self._trigger(part, trigger_id, path))
+            made = tuple(self._trigger(part, trigger_id, path))
+            found.setdefault(trigger_id, []).extend(made)
+            self.placed_triggers.extend((path, trigger) for trigger in made)
             written.append({**raw, "id": trigger_id})
         if written:
             self.canonical["triggers"] = respell_all(written, ("triggers",), Problems(), ("config", "value", "right"))
@@ -56,19 +60,15 @@ class Entrance:
         key = None if part.key is None else self._compiler.value(("entry", "key"), part.key)
         return EntryRules(part.reentry, part.cooldown, part.max_entries, part.priority, key)
 
-    def exits(self, raw: Any, triggers: tuple[Trigger, ...]) -> tuple[ExitRule, ...]:
-        rules: list[ExitRule] = []
+    def exits(self, raw: Any) -> tuple[ExitRule, ...]:
         for path, item in _items(raw, ("exit",)):
             part = read_part(ExitPart, item, path, self._problems)
             if part is None:
                 continue
-            rules.extend(self._exit(part, path))
-            if part.on_mismatch and not any(trigger.conditions for trigger in triggers):
-                message = "no trigger has conditions, so there is no entry filter that could stop matching"
-                self._problems.add("exit_never_fires", path, message)
+            self.placed_exits.extend((path, rule) for rule in self._exit(part, path))
         if raw is not None:
             self.canonical["exit"] = respell_all(raw, ("exit",), Problems())
-        return tuple(rules)
+        return tuple(rule for _, rule in self.placed_exits)
 
     def limits(self, raw: Any) -> Limits:
         part = None if raw is None else read_part(LimitsPart, raw, ("limits",), self._problems)

@@ -43,7 +43,10 @@ _GROWING: Final = re.compile(r"\.(?:replace|join|split)\(")
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `paths` are all names it may read; bare ones resolve as `names` says."""
+    """A compiled expression. `paths` are all names it may read; bare ones resolve as `names` says.
+
+    `guarded` are those that it asks about by `has`.
+    """
 
     text: str
     paths: frozenset[Path]
@@ -72,6 +75,10 @@ class Expression:
             return _leaving(result.plain_value())
         except RuntimeError as error:
             raise ExpressionError(self._reason(str(error))) from error
+
+    @property
+    def guarded(self) -> frozenset[Path]:
+        return frozenset(path for path, kind in self.slots.values() if kind == "has")
 
     @property
     def reads(self) -> Reads:

@@ -81,6 +81,16 @@ def slug(name: str) -> str:
     return _NOT_SLUG.sub("-", name.lower()).strip("-")[:100].strip("-")
 
 
+def one_slip(word: str, other: str) -> bool:
+    """Whether one letter too few, too many, wrong, or two in the wrong order make the difference. A plural is none."""
+    if word in (f"{other}s", other) or f"{word}s" == other or abs(len(word) - len(other)) > 1:
+        return False
+    same = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    left, right = word[same:], other[same:]
+    swapped = len(left) == len(right) > 1 and left[:2] == right[1::-1] and left[2:] == right[2:]
+    return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean 'delay'?`, or nothing when no option is near."""
     by_lower = {option.lower(): option for option in options}

@@ -26,6 +26,7 @@ class Operand:
     read: Callable[[Scope], Any] = field(repr=False, compare=False)
     paths: frozenset[Path] = frozenset()
     constant: bool = False
+    guarded: frozenset[Path] = frozenset()
 
 
 def constant_operand(value: Any) -> Operand:
@@ -55,7 +56,7 @@ def value_operand(raw: Any) -> Operand:
         return constant_operand(raw)
     if value.path is not None:
         return Operand(_shown(raw), _reader(value.path), value.paths)
-    return Operand(_shown(raw), value.resolve, value.paths)
+    return Operand(_shown(raw), value.resolve, value.paths, guarded=value.guarded)
 
 
 def side_operand(raw: Any) -> Operand:

@@ -144,18 +144,55 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "A ring of steps has effects but no wait: it may run away.", "Put a wait into the ring."
         ),
         "unreachable_step": _warning("No way leads to the step.", "Lead a step to it, or take it away."),
+        "dead_end": _warning(
+            "A ring of steps has no way out, and neither an exit rule nor a limit ends the run.",
+            "Lead a step out of the ring, or say what ends the run under `exit` or `limits`.",
+        ),
+        "wait_never_ends": _warning(
+            "The wait can never end as it is written: no event of it counts, or the run fails before its time.",
+            "Mend its conditions, make it shorter, or let the run last longer.",
+        ),
+        "never_holds": _warning(
+            "A condition can never hold, or an earlier one always does, so that a part is never tried.",
+            "Mend the condition, or take away what is never tried.",
+        ),
         "wait_without_timeout": _warning(
             "The step waits for an event, and nothing ends the wait if it never comes.", "Add a `timeout`."
         ),
         "exit_never_fires": _warning("The exit rule can never apply.", "Mend its condition, or take the rule away."),
+        "trigger_never_fires": _warning(
+            "The trigger can never enrol anybody.", "Mend its conditions, or take the trigger away."
+        ),
         "weights_not_100": _warning(
             "The weights look like percentages but do not add up to 100.", "Make them add up to 100."
         ),
     },
     "What is read": {
         "output_may_be_missing": _warning(
-            "The output of a step is read where that step may not have run.",
+            "The output of a step is read where that step may have left none yet.",
             "Give a `default`, ask whether it exists, or read it only where the step has run.",
+        ),
+        "value_may_be_missing": _warning(
+            "A variable, the event or an error is read where there may be none.",
+            "Give a `default`, ask whether it exists, or read it only where it has a value.",
+        ),
+        "used_too_early": _warning(
+            "Something that only a run has is read before the run begins.", "Read `trigger` or `contact` instead."
+        ),
+        "unknown_variable": _warning(
+            "A variable is read that nothing in the workflow sets.",
+            "Correct its name; declare it under `variables` if a worker sets it.",
+        ),
+        "unknown_output": _warning(
+            "An output, or a part of one, is read that the step never has.", "Read a part that its output has."
+        ),
+        "unknown_name": _warning("A name has no such part, or leads nowhere.", "Read a part that it has."),
+        "misspelt_name": _warning(
+            "A name is nearly one of the language, and so means a field or an event of your own.",
+            "Correct it if the one of the language was meant.",
+        ),
+        "look_back_too_long": _warning(
+            "A condition asks about events older than any that are kept.", "Look back less far."
         ),
     },
     "The report": {

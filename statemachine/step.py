@@ -175,6 +175,9 @@ class StepType(ABC):
     free_form: ClassVar[tuple[str, ...]] = ()
     """Config keys whose content is the author's own data: its keys are never re-spelled (headers, values, …)."""
 
+    silent: ClassVar[bool] = False
+    """Whether the step never has an output."""
+
     reads: Reads = Reads()
     """Everything the step's templates, conditions and expressions read; set by __init__."""
 
@@ -189,6 +192,22 @@ class StepType(ABC):
     def cases(self) -> tuple[EventCase, ...]:
         """Events that end the step, in order; the first that matches wins. Only waits have any."""
         return ()
+
+    def may_end(self) -> bool:
+        """Whether the run may end in this step."""
+        return not self.outcomes()
+
+    def gives_output(self, outcome: str) -> bool:
+        """Whether the step leaves an output when it ends by this outcome. `error` never does."""
+        return not self.silent
+
+    def output_parts(self) -> frozenset[str] | None:
+        """The parts that its output can have; None when they are known only by running it."""
+        return None
+
+    def variables(self) -> frozenset[str]:
+        """The names of the run's variables that it sets by itself."""
+        return frozenset()
 
     def targets(self) -> Mapping[str, str]:
         """Outcome -> step id where the config itself names a target (goto, cases with `next`)."""
@@ -207,6 +226,10 @@ class WaitingStep(PureStep):
     def timer_outcome(self) -> str:
         """The outcome when its deadline passes."""
         return "done"
+
+    def least_rest(self) -> timedelta | None:
+        """How long it rests at least when no event ends it; None when a template decides, or nothing but an event."""
+        return None
 
 
 class EffectStep(StepType):

@@ -11,7 +11,7 @@ fails the step. A null is "" inside text and stays null as a whole value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -19,9 +19,15 @@ from typing import Any, Final, TextIO
 from zoneinfo import ZoneInfo
 
 from liquid import BoundTemplate, Environment, Mode, RenderContext, Undefined
+from liquid.ast import ConditionalBlockNode, Node
 from liquid.builtin.expressions import FilteredExpression
+from liquid.builtin.expressions import Path as LiquidPath
 from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.case_tag import CaseNode
+from liquid.builtin.tags.if_tag import IfNode
+from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.exceptions import FilterArgumentError, LiquidError, ResourceLimitError
+from liquid.expression import Expression
 from liquid.token import Token
 from liquid.undefined import UNDEFINED
 from liquid.utils import ReadOnlyChainMap
@@ -61,7 +67,8 @@ class TemplateError(ValueError):
 class Value:
     """A value that may hold templates. `paths` are all names it may read, known without running it.
 
-    `path` is set when the value is exactly one `{{path}}`: its result then has any type.
+    `path` is set when the value is exactly one `{{path}}`: its result then has any type. `guarded` are paths that are
+    asked for with care: they have a `default`, or an `if` looks at them first.
     """
 
     raw: Any
@@ -69,6 +76,7 @@ class Value:
     paths: frozenset[Path] = frozenset()
     path: Path | None = None
     render: Render | None = field(default=None, repr=False, compare=False)
+    guarded: frozenset[Path] = frozenset()
 
     def resolve(self, scope: Scope) -> Any:
         """The value now. Raises StepFailed: `missing_value` under `on_missing: fail`, `template_failed` from Liquid."""
@@ -221,7 +229,31 @@ def _compile_liquid(raw: str) -> Value:
     def render(scope: Scope) -> str:
         return _render_liquid(template, scope)
 
-    return Value(raw, not paths and not analysis.filters and not analysis.tags, paths, None, render)
+    constant = not paths and not analysis.filters and not analysis.tags
+    return Value(raw, constant, paths, None, render, _guarded(template) & paths)
+
+
+def _guarded(template: BoundTemplate) -> frozenset[Path]:
+    """The paths that some statement gives a default, or that decide whether something is shown."""
+    context = _Context(template)
+    found: set[Path] = set()
+    waiting: list[Node] = list(template.nodes)
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children(context, include_partials=False))
+        for expression in node.expressions() if isinstance(node, (_Piece, *_DECIDING)) else ():
+            if not isinstance(node, _Piece) or (
+                isinstance(expression, FilteredExpression) and _has_default(expression)
+            ):
+                found.update(_paths_in(expression))
+    return frozenset(found)
+
+
+def _paths_in(expression: Expression) -> Iterator[Path]:
+    if isinstance(expression, LiquidPath):
+        yield _static_path(expression.path)
+    for child in expression.children():
+        yield from _paths_in(child)
 
 
 def _parse_liquid(raw: str) -> BoundTemplate:
@@ -395,3 +427,4 @@ def _make_environment() -> Environment:
 
 
 _LIQUID: Final = _make_environment()
+_DECIDING: Final = (IfNode, UnlessNode, CaseNode, ConditionalBlockNode)

@@ -34,6 +34,7 @@ class TagConfig(StepConfig):
 
 class _TagStep(PureStep):
     Config = TagConfig
+    silent = True
 
     def __init__(self, config: TagConfig, build: Build) -> None:
         parts = Parts(build)
@@ -105,6 +106,7 @@ def _remove_from_lists(context: Context, names: list[str]) -> None:
 
 class _ListStep(PureStep):
     Config: ClassVar[type[StepConfig]] = ListConfig
+    silent = True
     _change: Callable[[Context, list[str]], None]
 
     def __init__(self, config: ListConfig, build: Build) -> None:
@@ -166,6 +168,7 @@ class UpdateField(PureStep):
     name = "update_field"
     aliases: ClassVar[tuple[str, ...]] = ("field_update", "update_contact")
     Config = UpdateFieldConfig
+    silent = True
     free_form: ClassVar[tuple[str, ...]] = ("value",)
 
     def __init__(self, config: UpdateFieldConfig, build: Build) -> None:
@@ -200,6 +203,7 @@ class UpdateScore(PureStep):
     name = "update_score"
     aliases: ClassVar[tuple[str, ...]] = ("score",)
     Config = UpdateScoreConfig
+    silent = True
 
     def __init__(self, config: UpdateScoreConfig, build: Build) -> None:
         parts = Parts(build)

@@ -20,6 +20,7 @@ class Goto(PureStep):
 
     name = "goto"
     Config = GotoConfig
+    silent = True
 
     def __init__(self, config: GotoConfig, build: Build) -> None:
         self._to = config.to
@@ -40,6 +41,7 @@ class Exit(PureStep):
 
     name = "exit"
     Config = ExitConfig
+    silent = True
 
     def __init__(self, config: ExitConfig, build: Build) -> None:
         parts = Parts(build)
@@ -62,6 +64,7 @@ class Complete(PureStep):
 
     name = "end"
     Config = EndConfig
+    silent = True
 
     def __init__(self, config: EndConfig, build: Build) -> None:
         pass
@@ -84,6 +87,7 @@ class Pass(PureStep):
     name = "pass"
     aliases: ClassVar[tuple[str, ...]] = ("noop", "note")
     Config = PassConfig
+    silent = True
 
     def __init__(self, config: PassConfig, build: Build) -> None:
         pass

@@ -64,6 +64,9 @@ class HttpRequest(EffectStep):
         self._success = [list(pair) for pair in _ranges(config.success_status, build)]
         self.reads = parts.reads
 
+    def output_parts(self) -> frozenset[str] | None:
+        return frozenset({"status", "headers", "data"})
+
     def order(self, context: Context) -> TaskOrder:
         order = TaskOrder(context.step_id, context.visit, "http_request", self.queue, self._input(context))
         return order if self._timeout_s is None else replace(order, timeout_s=self._timeout_s)

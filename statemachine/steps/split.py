@@ -71,6 +71,12 @@ class Split(PureStep):
     def outcomes(self) -> tuple[str, ...]:
         return tuple(label for label in self._labels if label != HOLDOUT or not self._holds_out)
 
+    def may_end(self) -> bool:
+        return self._holds_out
+
+    def output_parts(self) -> frozenset[str] | None:
+        return frozenset({"variant"})
+
     def run(self, context: Context) -> Result:
         label = self._choose(context)
         context.assign_variant(context.step_id, label)

@@ -36,6 +36,7 @@ class SetVariable(PureStep):
 
     name = "set_variable"
     Config = SetVariableConfig
+    silent = True
     free_form: ClassVar[tuple[str, ...]] = ("value", "values")
 
     def __init__(self, config: SetVariableConfig, build: Build) -> None:
@@ -47,6 +48,9 @@ class SetVariable(PureStep):
             if path is not None:
                 self._values.append((path, value))
         self.reads = parts.reads
+
+    def variables(self) -> frozenset[str]:
+        return frozenset(path[0] for path, _ in self._values)
 
     def run(self, context: Context) -> Result:
         scope = context.scope
@@ -117,6 +121,9 @@ class Transform(PureStep):
             build.problem("missing_key", (), "a transform needs `expression` or `mapping: {name: expression}`")
         self._made = _compile((given[0],), getattr(config, given[0]), parts) if given else None
         self.reads = parts.reads
+
+    def output_parts(self) -> frozenset[str] | None:
+        return frozenset(self._made) if isinstance(self._made, dict) else None
 
     def run(self, context: Context) -> Result:
         try:

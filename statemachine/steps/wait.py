@@ -78,6 +78,7 @@ class Wait(WaitingStep):
         refuse_later(config, build)
         self._cases = _event_cases(config, parts, build)
         self._deadline = _timer(config, parts, build)
+        self._least = _least_rest(config)
         self._since = config.since
         _check(config, build)
         self.reads = parts.reads | Reads(events={case.event: None for case in self._cases})
@@ -93,6 +94,14 @@ class Wait(WaitingStep):
 
     def timer_outcome(self) -> str:
         return TIMEOUT if self._cases else DONE
+
+    def gives_output(self, outcome: str) -> bool:
+        """An event's data; after the timer there is nothing."""
+        timed = self._deadline is not None and outcome == self.timer_outcome()
+        return not timed and any(case.outcome == outcome for case in self._cases)
+
+    def least_rest(self) -> timedelta | None:
+        return self._least
 
     def run(self, context: Context) -> Result:
         deadline = self._deadline(context) if self._deadline is not None else None
@@ -201,6 +210,17 @@ def _timer(config: WaitConfig, parts: Parts, build: Build) -> Reckon | None:
             span = _span((path,), raw, unit, parts, build)
             return lambda context: context.now + span(context)
     return None
+
+
+def _least_rest(config: WaitConfig) -> timedelta | None:
+    """A constant span is kept to each time; a constant time is past from some day on."""
+    if config.until is not None:
+        return None if isinstance(config.until, str) and "{{" in config.until else timedelta(0)
+    raw = next((raw for raw in (config.for_, config.duration, config.timeout) if raw is not None), None)
+    try:
+        return None if raw is None else parse_duration(raw, None if raw is config.timeout else config.unit)
+    except ValueError:
+        return None
 
 
 def _span(path: Path, raw: Any, unit: str | None, parts: Parts, build: Build) -> Callable[[Context], timedelta]:

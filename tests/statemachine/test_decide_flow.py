@@ -118,7 +118,8 @@ class TestSkipping:
             simulation.operate("advance", transition="$skip")
 
     def test_what_follows_a_conditional_exit_is_reachable(self) -> None:
-        document = '{"key": "x", "steps": [{"id": "a", "type": "exit", "when": "1 > 2"}, {"id": "b", "type": "pass"}]}'
+        leave = '{"id": "a", "type": "exit", "when": "contact.score > 2"}'
+        document = f'{{"key": "x", "steps": [{leave}, {{"id": "b", "type": "pass"}}]}}'
         assert load_workflow(document).problems == ()
 
 

@@ -271,7 +271,9 @@ steps:
 
     def test_a_ring_with_a_wait_is_none(self) -> None:
         rest = {"id": "b", "type": "delay", "config": {"duration": 1, "unit": "days"}}
-        assert workflow_of(with_steps(tag("a"), {**rest, "next": "a"})).warnings == ()
+        enough = {"id": "c", "type": "condition", "config": {"field": "x", "operator": "exists"}}
+        leave = {**enough, "branches": {"true": "end", "false": "a"}}
+        assert workflow_of(with_steps(tag("a"), rest, leave)).warnings == ()
 
     def test_an_output_that_every_way_passes_is_no_warning(self) -> None:
         ask = {"id": "a", "type": "send_sms", "config": {"body": "Hi"}}

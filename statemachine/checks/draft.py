@@ -1,0 +1,49 @@
+"""A workflow on its way to being published, as the checks see it: compiled parts, and where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from statemachine.checks.graph import Edge, Ways, edges_of, ways
+from statemachine.compiler import Read
+from statemachine.condition import Condition
+from statemachine.problem import Path, Problems
+from statemachine.workflow import ExitRule, Limits, Step, Trigger
+
+
+@dataclass(frozen=True)
+class Draft:
+    """`places` say where steps stand; `triggers` and `exits` come with their places. `reads` are (step, read), the step
+    None outside of any. `conditions` are all conditions by place, and `declared` the variables that exist at entry."""
+
+    steps: Mapping[str, Step]
+    first: str
+    places: Mapping[str, Path]
+    triggers: Sequence[tuple[Path, Trigger]]
+    exits: Sequence[tuple[Path, ExitRule]]
+    limits: Limits
+    declared: frozenset[str]
+    reads: Sequence[tuple[str | None, Read]]
+    conditions: Mapping[Path, Condition]
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every way from step to step, and to the end."""
+        return edges_of(self.steps)
+
+    @cached_property
+    def ways(self) -> Ways:
+        """The same from step to step alone."""
+        return ways(self.steps, self.edges)
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """Every variable that the definition itself gives a value at some time."""
+        named = {step.output for step in self.steps.values() if step.output}
+        return self.declared.union(named, *(step.runner.variables() for step in self.steps.values()))
+
+
+Check = Callable[[Draft, Problems], None]
+"""Looks at one thing and reports what is wrong with it."""

@@ -1,0 +1,141 @@
+"""Names that lead nowhere: variables nobody sets, parts that do not exist, slips of the pen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from statemachine.checks.draft import Draft
+from statemachine.checks.logic import within
+from statemachine.checks.values import ERROR_ROOTS, VARIABLE_ROOTS, gives_output, variable_of
+from statemachine.compiler import Read
+from statemachine.contact import FIELD_ALIASES, STANDARD_FIELDS
+from statemachine.event_condition import Happened
+from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS, one_slip, snake_case
+from statemachine.path import Path, format_path
+from statemachine.problem import Path as Place
+from statemachine.problem import Problems
+from statemachine.scope import ROOTS
+
+_FIELDS: Final = (*STANDARD_FIELDS, *FIELD_ALIASES, "score", "tags", "lists", "custom_fields", "metadata")
+_EVENTS: Final = (*KNOWN_EVENTS, *EVENT_ALIASES)
+_RUN_PARTS: Final = ("id", "workflow", "workflow_id", "version", "contact_id", "key", "started_at")
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "enrollment": _RUN_PARTS,
+    "execution": (*_RUN_PARTS, "workflowId", "startedAt"),
+    "error": ("step", "code", "message", "at"),
+    "last_error": ("step", "code", "message", "at"),
+}
+_NOWHERE: Final = frozenset({"conversation", "global", "loop", "resources", "connection"})
+_BEFORE_THE_RUN: Final = frozenset({"trigger", "triggers", "entry", "variables"})
+_NOT_YET_THERE: Final = VARIABLE_ROOTS | ERROR_ROOTS | {"steps"}
+
+
+def check_early(draft: Draft, problems: Problems) -> None:
+    """Warn of triggers, entry keys and first values of variables that read what only a run has."""
+    for read in _reads(draft):
+        if read.place[0] in _BEFORE_THE_RUN and read.path[0] in _NOT_YET_THERE:
+            message = f"`{format_path(read.path)}` is read before the run begins: it never has a value here"
+            problems.add("used_too_early", read.place, message)
+
+
+def check_variables(draft: Draft, problems: Problems) -> None:
+    """Warn of variables that nothing in the definition gives a value."""
+    for read in _reads(draft):
+        name = variable_of(read.path)
+        if not name or name in draft.variables or read.place[0] in _BEFORE_THE_RUN:
+            continue
+        near = problems.guess(name, draft.variables)
+        if near or not read.guarded:
+            problems.add("unknown_variable", read.place, f"nothing in this workflow sets the variable {name!r}", near)
+
+
+def check_parts(draft: Draft, problems: Problems) -> None:
+    """Warn of parts that a root of names does not have."""
+    for read in _reads(draft):
+        root, *rest = read.path
+        part = str(rest[0]) if rest else ""
+        known = _PARTS.get(str(root))
+        if known and rest and part not in known:
+            message = f"`{root}` has no part {part!r}; it has {', '.join(known)}"
+            problems.add("unknown_name", read.place, message, problems.guess(part, known))
+        elif root in _NOWHERE and root not in draft.variables:
+            message = f"`{format_path(read.path)}` leads nowhere: this version gives `{root}` no value"
+            problems.add("unknown_name", read.place, message)
+
+
+def check_outputs(draft: Draft, problems: Problems) -> None:
+    """Warn of reads of an output, or of a part of one, that the step can never have."""
+    for read in _reads(draft):
+        if read.path[0] == "steps" and len(read.path) > 2 and str(read.path[1]) in draft.steps:
+            _check_output(draft, read, problems)
+
+
+def _check_output(draft: Draft, read: Read, problems: Problems) -> None:
+    step = draft.steps[str(read.path[1])]
+    if read.path[2] != "output":
+        hint = f"did you mean `{format_path((*read.path[:2], 'output', *read.path[2:]))}`?"
+        message = f"`{format_path(read.path)}` leads nowhere: of a step only `output` can be read"
+        return problems.add("unknown_name", read.place, message, hint)
+    if not gives_output(step):
+        message = f"the step {step.id!r} has no output: {step.type} steps give none"
+        return problems.add("unknown_output", read.place, message)
+    parts = step.runner.output_parts()
+    part = read.path[3] if len(read.path) > 3 else None
+    if parts is not None and isinstance(part, str) and part not in parts:
+        message = f"the output of {step.id!r} has no part {part!r}; it has {', '.join(sorted(parts))}"
+        return problems.add("unknown_output", read.place, message, problems.guess(part, parts))
+    return None
+
+
+def check_spelling(draft: Draft, problems: Problems) -> None:
+    """Warn of names that are nearly ones of the language, and so become custom fields or events of one's own."""
+    for read in _reads(draft):
+        name, options = _field_name(read.path, draft)
+        meant = _meant(name, options)
+        if meant:
+            message = f"{name!r} is read as a custom field of the contact"
+            problems.add("misspelt_name", read.place, message, f"did you mean {meant!r}?")
+    for place, event in _event_names(draft):
+        meant = _meant(snake_case(event), _EVENTS)
+        if meant:
+            message = f"{event!r} is an event of your own here"
+            problems.add("misspelt_name", place, message, f"did you mean {meant!r}?")
+
+
+def _field_name(path: Path, draft: Draft) -> tuple[str, Iterable[str]]:
+    """The contact field that a path reads, and what else could stand there; "" when it reads none."""
+    root, *rest = path
+    if root in ("contact", "customer"):
+        return (str(rest[0]) if rest else "", (*_FIELDS, "id", "revision"))
+    bare = root not in ROOTS and root not in draft.variables
+    return (str(root) if bare else "", (*_FIELDS, *draft.variables))
+
+
+def _meant(name: str, options: Iterable[str]) -> str:
+    known = frozenset(options)
+    if len(name) < 4 or name in known:
+        return ""
+    spelled = snake_case(name)
+    if spelled in known:
+        return spelled
+    return next((option for option in sorted(known) if one_slip(name, option)), "")
+
+
+def _event_names(draft: Draft) -> Iterator[tuple[Place, str]]:
+    for place, trigger in draft.triggers:
+        yield place, trigger.type
+    for place, rule in draft.exits:
+        if rule.on:
+            yield place, rule.on
+    for step in draft.steps.values():
+        for case in step.cases:
+            yield (*draft.places[step.id], "config"), case.event
+    for place, condition in draft.conditions.items():
+        for part in within(condition):
+            if isinstance(part, Happened):
+                yield from ((place, kind.type) for kind in part.kinds)
+
+
+def _reads(draft: Draft) -> Iterator[Read]:
+    return (read for _, read in draft.reads)

@@ -1,0 +1,235 @@
+"""What is read before it can have a value: dataflow over the graph of steps.
+
+A *fact* is something a step may read: the output of a step, a variable, the event being handled, an error. Ways out of
+steps make facts true (an outcome that leaves an output, an assignment, a failure) or false (a timer: no event is being
+handled any more). A fact holds in a step when it holds on every way there; where a step reads one that does not hold,
+the way without it is shown.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from statemachine.checks.draft import Draft
+from statemachine.checks.graph import Edge
+from statemachine.checks.logic import proved
+from statemachine.compiler import Read
+from statemachine.machine import ERROR, SKIP
+from statemachine.path import Path, format_path
+from statemachine.problem import Problems
+from statemachine.step import END, WaitingStep
+from statemachine.steps.branch import Branch
+from statemachine.workflow import Step
+
+VARIABLE_ROOTS: Final = frozenset({"variables", "vars", "workflow"})
+ERROR_ROOTS: Final = frozenset({"error", "last_error"})
+
+
+class Fact(NamedTuple):
+    """`kind` is steps, variables, event or error; `name` the step or the variable."""
+
+    kind: str
+    name: str = ""
+
+
+_EVENT: Final = Fact("event")
+_FAILED: Final = Fact("error")
+
+
+class _Change(NamedTuple):
+    """What a way does to the facts: a bit for each."""
+
+    made: int
+    lost: int
+
+
+def check_values(draft: Draft, problems: Problems) -> None:
+    """Warn of reads of what may have no value yet."""
+    asked = [(step_id, read, fact) for step_id, read, fact in _asked(draft) if _can_be(fact, draft)]
+    bits = {fact: 1 << number for number, fact in enumerate(dict.fromkeys(fact for _, _, fact in asked))}
+    changes = {edge: _change(draft.steps[edge.source], edge.outcome, bits) for edge in draft.edges}
+    begin = _bits(_at_entry(draft), bits)
+    known = _solve(draft, changes, begin)
+    for step_id, read, fact in asked:
+        if step_id in known and not known[step_id] & bits[fact] and fact not in _proved_by_when(draft, step_id, read):
+            way = _way_without(draft, changes, begin, step_id, bits[fact])
+            code = "output_may_be_missing" if fact.kind == "steps" else "value_may_be_missing"
+            problems.add(code, read.place, _message(fact, read, way), _HINTS[fact.kind])
+
+
+def fact_of(path: Path) -> Fact | None:
+    """The fact that a path needs; None when there is nothing to say about it."""
+    root = path[0]
+    if root == "event":
+        return _EVENT
+    if root in ERROR_ROOTS:
+        return _FAILED
+    if len(path) > 1 and root == "steps":
+        return Fact("steps", str(path[1]))
+    name = variable_of(path)
+    return Fact("variables", name) if name else None
+
+
+def variable_of(path: Path) -> str:
+    """The variable that a path names under one of the roots of variables, else ""."""
+    if path[0] not in VARIABLE_ROOTS or len(path) < 2:
+        return ""
+    return str(path[2] if path[1] == "workflow" and len(path) > 2 else path[1])
+
+
+def _asked(draft: Draft) -> Iterator[tuple[str, Read, Fact]]:
+    for step_id, read in draft.reads:
+        fact = fact_of(read.path)
+        if step_id is None or fact is None or read.guarded or step_id not in draft.steps:
+            continue
+        if fact is _EVENT and draft.steps[step_id].cases:
+            continue  # the conditions of a wait are asked while an event is handled
+        yield step_id, read, fact
+
+
+def _can_be(fact: Fact, draft: Draft) -> bool:
+    """Whether it can hold at all; what never can is told by its name (checks/names.py)."""
+    if fact.kind == "variables":
+        return fact.name in draft.variables
+    return fact.kind != "steps" or (fact.name in draft.steps and gives_output(draft.steps[fact.name]))
+
+
+def gives_output(step: Step) -> bool:
+    """Whether any outcome of a step leaves an output."""
+    return any(step.runner.gives_output(outcome) for outcome in step.targets)
+
+
+def _at_entry(draft: Draft) -> list[Fact]:
+    return [_EVENT, *(Fact("variables", name) for name in draft.declared)]
+
+
+def _change(step: Step, outcome: str, bits: Mapping[Fact, int]) -> _Change:
+    rests = step.runner.effect or isinstance(step.runner, WaitingStep)
+    by_event = rests and bool(step.cases) and step.runner.gives_output(outcome)
+    lost = _bits([_EVENT], bits) if rests and not by_event and outcome != SKIP else 0
+    return _Change(_bits(_made(step, outcome, by_event), bits), lost)
+
+
+def _made(step: Step, outcome: str, by_event: bool) -> Iterator[Fact]:
+    if step.when is not None:
+        yield from _facts(proved(step.when, outcome != SKIP))
+    if outcome == SKIP:
+        return
+    if outcome == ERROR:
+        yield _FAILED
+        return
+    if by_event:
+        yield _EVENT
+    if step.runner.gives_output(outcome):
+        yield Fact("steps", step.id)
+        if step.output:
+            yield Fact("variables", step.output)
+    yield from (Fact("variables", name) for name in step.runner.variables())
+    if isinstance(step.runner, Branch):
+        yield from _facts(_proved_by_branch(step.runner, outcome))
+
+
+def _proved_by_branch(runner: Branch, outcome: str) -> Iterable[Path]:
+    """Every condition before the one that held did not hold."""
+    found: set[Path] = set()
+    for name, condition in runner.conditions():
+        if name == outcome:
+            return found | proved(condition, True)
+        found |= proved(condition, False)
+    return found
+
+
+def _proved_by_when(draft: Draft, step_id: str, read: Read) -> frozenset[Fact]:
+    """What the step's own `when` makes sure of for everything else in it."""
+    when = draft.steps[step_id].when
+    own_place = (*draft.places[step_id], "when")
+    if when is None or read.place[: len(own_place)] == own_place:
+        return frozenset()
+    return frozenset(_facts(proved(when, True)))
+
+
+def _facts(paths: Iterable[Path]) -> Iterator[Fact]:
+    return (fact for fact in map(fact_of, paths) if fact is not None)
+
+
+def _bits(facts: Iterable[Fact], bits: Mapping[Fact, int]) -> int:
+    found = 0
+    for fact in facts:
+        found |= bits.get(fact, 0)
+    return found
+
+
+def _solve(draft: Draft, changes: Mapping[Edge, _Change], begin: int) -> dict[str, int]:
+    """The facts that hold in each step on every way there (steps that nothing leads to are left out)."""
+    leaving = _by_source(draft.edges)
+    known = {draft.first: begin}
+    waiting = deque([draft.first])
+    while waiting:
+        source = waiting.popleft()
+        for edge in leaving.get(source, ()):
+            change = changes[edge]
+            arriving = (known[source] & ~change.lost) | change.made
+            before = known.get(edge.target)
+            after = arriving if before is None else before & arriving
+            if edge.target != END and after != before:
+                known[edge.target] = after
+                waiting.append(edge.target)
+    return known
+
+
+def _way_without(draft: Draft, changes: Mapping[Edge, _Change], begin: int, goal: str, bit: int) -> list[str]:
+    """A shortest way to a step on which the fact does not hold there."""
+    leaving = _by_source(draft.edges)
+    start = (draft.first, bool(begin & bit))
+    came_from: dict[tuple[str, bool], tuple[str, bool] | None] = {start: None}
+    waiting = deque([start])
+    while waiting:
+        state = waiting.popleft()
+        if state == (goal, False):
+            return _way_back(state, came_from)
+        for edge in leaving.get(state[0], ()):
+            change = changes[edge]
+            following = (edge.target, bool(change.made & bit) or (state[1] and not change.lost & bit))
+            if following not in came_from:
+                came_from[following] = state
+                waiting.append(following)
+    return [goal]
+
+
+def _way_back(state: tuple[str, bool], came_from: Mapping[tuple[str, bool], tuple[str, bool] | None]) -> list[str]:
+    way = []
+    at: tuple[str, bool] | None = state
+    while at is not None:
+        way.append(at[0])
+        at = came_from[at]
+    return way[::-1]
+
+
+def _by_source(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = {}
+    for edge in edges:
+        found.setdefault(edge.source, []).append(edge)
+    return found
+
+
+_HINTS: Final = {
+    "steps": "",
+    "variables": "give it a first value under `variables`, or read it only where it has been set",
+    "event": "`trigger.…` is the event that enrolled, and `steps.<wait>.output` the one that ended a wait",
+    "error": "read it only in steps that `on_error` leads to",
+}
+_ABSENCES: Final = {
+    "steps": "no output of step {name!r} yet",
+    "variables": "no variable {name!r} yet",
+    "event": "no event being handled",
+    "error": "no error",
+}
+
+
+def _message(fact: Fact, read: Read, way: list[str]) -> str:
+    shown = " → ".join(way if len(way) <= 8 else [*way[:4], "…", *way[-3:]])
+    where = f"on the way {shown}" if len(way) > 1 else "when the run begins here"
+    absence = _ABSENCES[fact.kind].format(name=fact.name)
+    return f"`{format_path(read.path)}` may have no value: {where} there is {absence}"
