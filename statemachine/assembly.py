@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -64,8 +64,14 @@ def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, le
     builder = _Builder(made, retry, problems, lenient=lenient)
     for entry in entries:
         builder.build(entry)
-    made.whole = made.whole and len(made.steps) == len(entries)
+    missing = any(target != END and target not in made.steps for target in _all_targets(made))
+    made.whole = made.whole and len(made.steps) == len(entries) and not missing
     return made
+
+
+def _all_targets(made: Assembly) -> Iterator[str]:
+    for step in made.steps.values():
+        yield from (*step.targets.values(), step.following, step.on_error or END)
 
 
 def _claim_ids(entries: Sequence[Entry], made: Assembly, problems: Problems) -> None:

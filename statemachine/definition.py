@@ -19,7 +19,7 @@ from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
 from statemachine.machine import WorkflowMachine
 from statemachine.names import slug
-from statemachine.problem import Problem, Problems
+from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.scope import contact_fields
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
@@ -33,7 +33,8 @@ from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, 
 class Loaded:
     """`workflow` is None when a problem is an error. `canonical` is the document in the language's own spelling.
 
-    `tests` are the document's own tests, those without a mistake.
+    `tests` are the document's own tests, those without a mistake. `places` say where each step stands: its path as the
+    source spells it, and line and column.
     """
 
     workflow: Workflow | None
@@ -41,6 +42,7 @@ class Loaded:
     source_format: Format
     canonical: dict[str, Any] = field(default_factory=dict)
     tests: tuple[Case, ...] = ()
+    places: Mapping[str, tuple[str, Place | None]] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -68,10 +70,11 @@ def load_workflow(
     canonical: dict[str, Any] = {}
     loader = _Loader(problems, canonical, lenient=lenient)
     workflow = loader.load(source.data, key, name)
-    found = (*source.problems, *problems.sorted())
+    found = in_order((*source.problems, *problems.sorted()))
     if workflow is None or any(problem.severity == "error" for problem in found):
         return Loaded(None, found, source.format, canonical)
-    return Loaded(replace(workflow, version=version, warnings=found), found, source.format, canonical, loader.tests)
+    numbered = replace(workflow, version=version, warnings=found)
+    return Loaded(numbered, found, source.format, canonical, loader.tests, loader.places)
 
 
 def compile_workflow(
@@ -97,6 +100,7 @@ class _Loader:
         self._lenient = lenient
         self._compiler = Compiler(problems)
         self.tests: tuple[Case, ...] = ()
+        self.places: dict[str, tuple[str, Place | None]] = {}
 
     def load(self, data: Any, key: str | None, name: str | None) -> Workflow | None:
         if not isinstance(data, Mapping):
@@ -184,6 +188,7 @@ class _Loader:
             if target is not None and target not in made.known:
                 hint = self._problems.guess(target, made.known)
                 self._problems.add("unknown_step", read.place, f"there is no step {target!r}", hint)
+        self.places = {step_id: self._problems.locate(path) for step_id, path in made.places.items()}
         if made.steps:
             draft = Draft(
                 steps=made.steps,

@@ -13,7 +13,18 @@ from typing import Final
 from statemachine.names import did_you_mean
 from statemachine.problem_codes import CODES, Severity
 
-__all__ = ["CODES", "MAX_PROBLEMS", "Path", "Place", "Positions", "Problem", "Problems", "Severity", "format_path"]
+__all__ = [
+    "CODES",
+    "MAX_PROBLEMS",
+    "Path",
+    "Place",
+    "Positions",
+    "Problem",
+    "Problems",
+    "Severity",
+    "format_path",
+    "in_order",
+]
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -89,13 +100,17 @@ class Problems:
         """Report a problem, as grave as its code says unless `severity` is given."""
         severity = severity or CODES[code].severity
         found = self._found[severity]
-        source_path = self.source_path(path)
-        place = self._positions.find(source_path, key=code in _ABOUT_KEYS)
+        spelled, place = self.locate(path, key=code in _ABOUT_KEYS)
         if len(found) >= MAX_PROBLEMS:
             self._unshown[severity].append(place)
             return
-        line, column = place if place else (None, None)
-        found[Problem(code, severity, message, format_path(source_path), line, column, suggestion)] = None
+        line, column = place or (None, None)
+        found[Problem(code, severity, message, spelled, line, column, suggestion)] = None
+
+    def locate(self, path: Path, *, key: bool = False) -> tuple[str, Place | None]:
+        """How the source spells a path, and where it stands there."""
+        source_path = self.source_path(path)
+        return format_path(source_path), self._positions.find(source_path, key=key)
 
     def guess(self, word: str, options: Iterable[str]) -> str:
         """`did you mean …?`, or nothing. Guessing is slow, so that a long report goes without from some point on."""
@@ -123,13 +138,17 @@ class Problems:
 
     def sorted(self) -> tuple[Problem, ...]:
         """All of them, in the order of the text."""
-        found = [*self._found["error"], *self._found["warning"]]
-        found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+        found = list(in_order([*self._found["error"], *self._found["warning"]]))
         for severity, places in self._unshown.items():
             if places:
                 message = f"there are {len(places)} more {severity}s, from here on"
                 found.append(Problem("more_problems", severity, message, "", *(places[0] or (None, None))))
         return tuple(found)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems in the order of the text; those without a place come first, the count of the rest last."""
+    return tuple(sorted(problems, key=lambda one: (one.code == "more_problems", one.line or 0, one.column or 0)))
 
 
 def format_path(path: Path) -> str:

@@ -25,7 +25,7 @@ from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.local import LocalQueue
-from service.engine.publishing import Publication, Published, activate, pause, prepare, publish, resume
+from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
 from service.storage.database import Database, Transaction
 from service.storage.dialect import instant_text
 from service.storage.enrollments import next_due
@@ -35,6 +35,7 @@ from service.storage.workflows import StoredWorkflow
 from statemachine.definition import Loaded
 from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
 from statemachine.event import Event
+from statemachine.problem import Problem
 from statemachine.workflow import Workflow
 
 log = logging.getLogger(__name__)
@@ -269,6 +270,11 @@ class Engine:
     def publish_within(self, transaction: Transaction, request: Publication, loaded: Loaded) -> Published:
         """Publish as a part of a transaction that writes more."""
         return publish(transaction, self.clock, request, loaded, self._room.local_queues.keys())
+
+    async def problems_of(self, tenant: str, loaded: Loaded) -> tuple[Problem, ...]:
+        """What publishing would tell of a source that has been read."""
+        served = self._room.local_queues.keys()
+        return await self.read(lambda transaction: problems_of(transaction, self.clock, tenant, loaded, served))
 
     async def activate(
         self, tenant: str, key: str, version: int, expected_revision: int | None = None

@@ -28,7 +28,7 @@ from service.storage.workflows import (
 )
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, LiveEnrollments, NotFound, StaleRevision
-from statemachine.problem import Problem
+from statemachine.problem import Problem, in_order
 from statemachine.reader import Format
 from statemachine.step import EffectStep
 from statemachine.workflow import Workflow
@@ -68,6 +68,15 @@ def prepare(request: Publication) -> Loaded:
     return loaded
 
 
+def problems_of(
+    transaction: Transaction, clock: Clock, tenant: str, loaded: Loaded, served: Collection[str]
+) -> tuple[Problem, ...]:
+    """What is wrong with a source, and what is missing around it here and now."""
+    if loaded.workflow is None:
+        return loaded.problems
+    return in_order((*loaded.problems, *_unserved(transaction, clock, tenant, loaded, served)))
+
+
 def publish(
     transaction: Transaction, clock: Clock, request: Publication, loaded: Loaded, served: Collection[str]
 ) -> Published:
@@ -77,7 +86,7 @@ def publish(
     """
     workflow = loaded.workflow
     assert workflow is not None
-    problems = (*loaded.problems, *_unserved(transaction, clock, request.tenant, workflow, served))
+    problems = problems_of(transaction, clock, request.tenant, loaded, served)
     lock_publishing(transaction, request.tenant, workflow.key)
     stored = get_workflow(transaction, request.tenant, workflow.key, deleted=True)
     _check_revision(None if stored is None or stored.gone else stored, request.expected_revision)
@@ -169,11 +178,11 @@ def _still_live(key: str, live: int, advice: str) -> LiveEnrollments:
 
 
 def _unserved(
-    transaction: Transaction, clock: Clock, tenant: str, workflow: Workflow, served: Collection[str]
+    transaction: Transaction, clock: Clock, tenant: str, loaded: Loaded, served: Collection[str]
 ) -> Iterator[Problem]:
     """A warning for every queue whose tasks would wait, because no worker asked for them lately."""
     queues: dict[str, str] = {}
-    for step in workflow.steps.values():
+    for step in loaded.workflow.steps.values() if loaded.workflow else ():
         if isinstance(step.runner, EffectStep) and step.runner.queue not in served:
             queues.setdefault(step.runner.queue, step.id)
     if not queues:
@@ -184,10 +193,15 @@ def _unserved(
         polled_at = polled.get(queue)
         if polled_at is None or wall - polled_at > _SERVED_LATELY:
             seen = f"the last worker asked at {polled_at:%Y-%m-%d %H:%M} UTC" if polled_at else "no worker ever asked"
+            path, place = loaded.places.get(step_id, ("", None))
+            line, column = place or (None, None)
             yield Problem(
                 "no_worker",
                 "warning",
                 f"tasks of step {step_id!r} wait on queue {queue!r}, and {seen}",
+                path,
+                line,
+                column,
                 suggestion="start a worker for it, or a development server with --dev"
                 if queue == "messages"
                 else "start a worker for it",

@@ -78,7 +78,7 @@ class WorkflowRpcs:
             lenient=request.lenient,
         )
         response = ValidateResponse(valid=loaded.workflow is not None)
-        write_problems(loaded.problems, response.problems)
+        write_problems(await self._engine.problems_of(DEFAULT_TENANT, loaded), response.problems)
         return response
 
     async def publish(self, request: PublishRequest) -> PublishResponse:

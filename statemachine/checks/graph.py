@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from statemachine.machine import ERROR, SKIP
-from statemachine.step import END
 from statemachine.workflow import Step
 
 Ways = Mapping[str, tuple[str, ...]]
@@ -34,10 +33,10 @@ def edges_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
 
 
 def ways(steps: Iterable[str], edges: Iterable[Edge]) -> Ways:
-    """The graph without what leads to the end."""
+    """The graph without what leads to the end, or to a step that was refused."""
     found: dict[str, dict[str, None]] = {step_id: {} for step_id in steps}
     for edge in edges:
-        if edge.target != END:
+        if edge.target in found:
             found[edge.source][edge.target] = None
     return {step_id: tuple(targets) for step_id, targets in found.items()}
 

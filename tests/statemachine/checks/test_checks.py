@@ -335,6 +335,10 @@ def test_with_a_step_missing_nobody_guesses_about_the_flow() -> None:
     assert codes(text) == ["unknown_type"]
 
 
+def test_a_way_into_a_step_that_was_refused_breaks_nothing() -> None:
+    assert codes(steps("{id: a, type: pass}", "pause", "{id: c, type: pass}")) == ["not_an_object"]
+
+
 def test_five_hundred_steps_are_checked_within_a_second() -> None:
     import time
 

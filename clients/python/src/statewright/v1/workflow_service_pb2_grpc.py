@@ -120,7 +120,8 @@ class WorkflowServiceServicer(object):
     """
 
     def Validate(self, request, context):
-        """Checks a definition and answers every problem at once. No effect.
+        """Checks a definition and answers every problem at once: those that Publish would answer, warnings and queues without
+        a worker included. No effect.
         Errors: none of its own; a bad definition is an OK answer with `valid` false.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -39,7 +39,8 @@ class WorkflowServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkflowServiceAsyncStub: ...
     Validate: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateRequest, _workflow_service_pb2.ValidateResponse]
-    """Checks a definition and answers every problem at once. No effect.
+    """Checks a definition and answers every problem at once: those that Publish would answer, warnings and queues without
+    a worker included. No effect.
     Errors: none of its own; a bad definition is an OK answer with `valid` false.
     """
     Publish: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.PublishRequest, _workflow_service_pb2.PublishResponse]
@@ -124,7 +125,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Validate: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateRequest, _workflow_service_pb2.ValidateResponse]  # type: ignore[assignment]
-    """Checks a definition and answers every problem at once. No effect.
+    """Checks a definition and answers every problem at once: those that Publish would answer, warnings and queues without
+    a worker included. No effect.
     Errors: none of its own; a bad definition is an OK answer with `valid` false.
     """
     Publish: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.PublishRequest, _workflow_service_pb2.PublishResponse]  # type: ignore[assignment]
@@ -212,7 +214,8 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.ValidateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.ValidateResponse, _abc.Awaitable[_workflow_service_pb2.ValidateResponse]]:
-        """Checks a definition and answers every problem at once. No effect.
+        """Checks a definition and answers every problem at once: those that Publish would answer, warnings and queues without
+        a worker included. No effect.
         Errors: none of its own; a bad definition is an OK answer with `valid` false.
         """
 
