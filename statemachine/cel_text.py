@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from statemachine.path import PATH_PATTERN, Path, parse_path
+from statemachine.problem import Within, at_offset
 
 Kind = Literal["value", "has", "instant"]
 MAX_SLOTS: Final = 128
@@ -43,6 +44,10 @@ class ExpressionError(ValueError):
         super().__init__(message)
         self.message = message
         self.column = column
+
+    def within(self, text: str) -> Within | None:
+        """Where in the expression the mistake is."""
+        return at_offset(text, self.column - 1) if self.column else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from statemachine.checks.logic import guarded_paths
 from statemachine.condition import Condition, parse_condition
 from statemachine.expression import Expression, ExpressionError, compile_expression
 from statemachine.operand import FieldNames
-from statemachine.problem import Path, Problems
+from statemachine.path import format_path
+from statemachine.problem import Path, Problems, Within
 from statemachine.template import TemplateError, Value, compile_value
 
 
@@ -22,6 +23,11 @@ class Read(NamedTuple):
     path: tuple[str | int, ...]
     place: Path
     guarded: bool = False
+
+    @property
+    def within(self) -> Within:
+        """Where in the text the path stands, as authors mostly write it."""
+        return format_path(self.path), 0
 
 
 class Compiler:
@@ -38,7 +44,7 @@ class Compiler:
             value = compile_value(raw)
         except TemplateError as error:
             if not self._blame(path, raw):
-                self.problems.add("bad_template", path, str(error))
+                self.problems.add("bad_template", path, str(error), within=error.within(raw))
             return compile_value(None)
         if isinstance(raw, Mapping | list):
             self._remember_each(path, raw)
@@ -53,7 +59,7 @@ class Compiler:
             try:
                 compile_value(text)
             except TemplateError as error:
-                self.problems.add("bad_template", place, str(error))
+                self.problems.add("bad_template", place, str(error), within=error.within(text))
                 found = True
         return found
 
@@ -65,8 +71,8 @@ class Compiler:
     def condition(self, path: Path, raw: Any, names: FieldNames = "contact") -> Condition | None:
         """A condition in any of its forms; None when it is missing, or wrong and reported."""
 
-        def report(code: str, place: Path, message: str, suggestion: str = "") -> None:
-            self.problems.add(code, (*path, *place), message, suggestion)
+        def report(code: str, place: Path, message: str, suggestion: str, /, *, within: Within | None = None) -> None:
+            self.problems.add(code, (*path, *place), message, suggestion, within=within)
 
         if raw is None or raw == []:
             return None
@@ -80,7 +86,7 @@ class Compiler:
         try:
             expression = compile_expression(text)
         except ExpressionError as error:
-            self.problems.add("bad_expression", path, str(error))
+            self.problems.add("bad_expression", path, str(error), within=error.within(text))
             return None
         self._remember(expression.paths, path, expression.guarded)
         return expression

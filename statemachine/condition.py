@@ -30,6 +30,7 @@ from statemachine.operand import (
 )
 from statemachine.path import Path
 from statemachine.pattern import PatternError, compile_pattern
+from statemachine.problem import Within
 from statemachine.template import TemplateError
 from statemachine.time_condition import TIME_KEYS, parse_time_condition
 from statemachine.values import OPERATORS, Operator, find_operator, number, suggest_operator
@@ -65,9 +66,11 @@ class _Parser:
         self._names = names
         self.failed = False
 
-    def problem(self, code: str, path: Path, message: str, suggestion: str = "") -> None:
+    def problem(
+        self, code: str, path: Path, message: str, suggestion: str = "", *, within: Within | None = None
+    ) -> None:
         self.failed = True
-        self._report(code, path, message, suggestion)
+        self._report(code, path, message, suggestion, within=within)
 
     def parse(self, raw: Any, path: Path, depth: int) -> Condition | None:
         if depth > _MAX_DEPTH:
@@ -254,7 +257,7 @@ class _Parser:
         try:
             return make(raw)
         except TemplateError as error:
-            self.problem("bad_template", path, error.message)
+            self.problem("bad_template", path, error.message, within=error.within(raw))
             return None
 
     @staticmethod
@@ -271,8 +274,7 @@ class _Parser:
         try:
             return Holds(compile_expression(text, names="trigger" if self._names == "trigger" else "template"))
         except ExpressionError as error:
-            where = f" (column {error.column})" if error.column else ""
-            self.problem("bad_expression", path, f"{error.message}{where}")
+            self.problem("bad_expression", path, error.message, within=error.within(text))
             return None
 
     def _expression_object(self, raw: dict[str, Any], path: Path, depth: int) -> Condition | None:

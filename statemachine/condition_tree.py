@@ -7,22 +7,28 @@ Testing never raises: an expression that errs is false, a template without a val
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
 from statemachine.operand import Operand
 from statemachine.path import MISSING, Path, format_path
 from statemachine.pattern import PatternError
+from statemachine.problem import Within
 from statemachine.scope import Names, Scope, contact_fields
 from statemachine.step import Reads
 from statemachine.values import Operator
 
-Report = Callable[[str, Path, str, str], None]
-"""Told of each problem: code, path within the condition, message, suggestion."""
+
+class Report(Protocol):
+    """Told of each problem: code, path within the condition, message, suggestion, and where in the text there."""
+
+    def __call__(
+        self, code: str, path: Path, message: str, suggestion: str, /, *, within: Within | None = None
+    ) -> None: ...
 
 
 ALL_OF: Final = "all of"

@@ -108,7 +108,7 @@ def _within(raw: Any, path: Path, report: Report) -> Since:
             span = parse_duration(raw)
             return Since(lambda scope: scope.now - span, span)
     except TemplateError as error:
-        report("bad_template", path, error.message, "")
+        report("bad_template", path, error.message, "", within=error.within(raw))
         return _SINCE_ENROLLMENT
     except ValueError as error:
         report("bad_duration", path, str(error), "")
@@ -131,7 +131,7 @@ def _since(raw: Any, path: Path, report: Report) -> Since:
     try:
         value = compile_value(raw)
     except TemplateError as error:
-        report("bad_template", path, error.message, "")
+        report("bad_template", path, error.message, "", within=error.within(raw))
         return _SINCE_ENROLLMENT
     if not value.constant:
         return Since(lambda scope: _resolved_instant(value, scope), KEPT_EVENTS, value.paths)

@@ -6,8 +6,10 @@ Problems are collected, not raised, so that an author sees all of them at once. 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from statemachine.names import did_you_mean
@@ -22,6 +24,8 @@ __all__ = [
     "Problem",
     "Problems",
     "Severity",
+    "Within",
+    "at_offset",
     "format_path",
     "in_order",
 ]
@@ -69,12 +73,17 @@ class Problem:
         return f"{where}{path}{self.message}{hint} [{self.code}]"
 
 
-@dataclass(frozen=True, slots=True)
+Within = tuple[str, int]
+"""A place inside a value: a part of its text as the source has it, and the offset in it, from 0."""
+
+
+@dataclass(frozen=True)
 class Positions:
     """Where every node of a text stands: `values` by path, `keys` by the path of the entry that the key opens."""
 
     values: Mapping[Path, Place] = field(default_factory=dict)
     keys: Mapping[Path, Place] = field(default_factory=dict)
+    text: str = ""
 
     def find(self, path: Path, *, key: bool = False) -> Place | None:
         """The place of a node, else of the nearest node around it."""
@@ -84,6 +93,41 @@ class Positions:
             if place is not None:
                 return place
         return None
+
+    def find_within(self, path: Path, within: Within) -> Place | None:
+        """The place inside a value; None when the source writes it otherwise (escapes, folded lines)."""
+        place = self.values.get(path)
+        if place is None:
+            return None
+        fragment, offset = within
+        at = self.text.find(fragment, self._index(place), self._end(path, place))
+        if not fragment or at < 0:
+            return None
+        line = bisect_right(self._lines, at + offset)
+        return line, at + offset - self._lines[line - 1] + 1
+
+    def _index(self, place: Place) -> int:
+        line, column = place
+        return self._lines[min(line, len(self._lines)) - 1] + column - 1
+
+    def _end(self, path: Path, place: Place) -> int:
+        """Where the next node begins that is no part of this one."""
+        first = bisect_right(self._in_order, place, key=lambda node: node[0])
+        for number in range(first, len(self._in_order)):
+            following, other = self._in_order[number]
+            if other[: len(path)] != path:
+                return self._index(following)
+        return len(self.text)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    @cached_property
+    def _in_order(self) -> list[tuple[Place, Path]]:
+        """Keys and values by place."""
+        nodes = [(place, path) for places in (self.values, self.keys) for path, place in places.items()]
+        return sorted(nodes, key=lambda node: node[0])
 
 
 class Problems:
@@ -96,11 +140,21 @@ class Problems:
         self._unshown: dict[Severity, list[Place | None]] = {"error": [], "warning": []}
         self._guesses = 0
 
-    def add(self, code: str, path: Path, message: str, suggestion: str = "", severity: Severity | None = None) -> None:
-        """Report a problem, as grave as its code says unless `severity` is given."""
+    def add(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        suggestion: str = "",
+        severity: Severity | None = None,
+        within: Within | None = None,
+    ) -> None:
+        """Report a problem, as grave as its code says unless `severity` is given; `within` is where in the value."""
         severity = severity or CODES[code].severity
         found = self._found[severity]
         spelled, place = self.locate(path, key=code in _ABOUT_KEYS)
+        if within is not None:
+            place = self._positions.find_within(self.source_path(path), within) or place
         if len(found) >= MAX_PROBLEMS:
             self._unshown[severity].append(place)
             return
@@ -144,6 +198,15 @@ class Problems:
                 message = f"there are {len(places)} more {severity}s, from here on"
                 found.append(Problem("more_problems", severity, message, "", *(places[0] or (None, None))))
         return tuple(found)
+
+
+def at_offset(text: str, offset: int) -> Within:
+    """The place of one character of a text, by the line that it is in: indentation may differ in the source."""
+    start = text.rfind("\n", 0, offset) + 1
+    end = text.find("\n", offset)
+    line = text[start : end if end >= 0 else len(text)]
+    indent = len(line) - len(line.lstrip())
+    return line.strip(), max(0, offset - start - indent)
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

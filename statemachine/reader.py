@@ -87,7 +87,7 @@ class Reader:
         return text
 
     def source(self, data: Any, known: Format) -> Source:
-        return Source(data, known, Positions(self.values, self.keys), tuple(self._problems))
+        return Source(data, known, Positions(self.values, self.keys, self.text), tuple(self._problems))
 
 
 def whole_number(digits: str, base: int) -> int:

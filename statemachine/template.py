@@ -34,6 +34,7 @@ from liquid.utils import ReadOnlyChainMap
 
 from statemachine.errors import StepFailed
 from statemachine.path import PATH_PATTERN, Path, format_path, parse_path
+from statemachine.problem import Within, at_offset
 from statemachine.scope import MISSING, Scope, contact_fields
 from statemachine.step import Reads
 from statemachine.values import text
@@ -61,6 +62,10 @@ class TemplateError(ValueError):
         super().__init__(message)
         self.message = message
         self.column = column
+
+    def within(self, raw: Any) -> Within | None:
+        """Where in the template the mistake is."""
+        return at_offset(raw, self.column - 1) if isinstance(raw, str) and self.column else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +220,11 @@ def _missing(scope: Scope, written: str, path: Path) -> str:
 def _compile_liquid(raw: str) -> Value:
     template = _parse_liquid(raw)
     analysis = template.analyze(include_partials=False)
-    for name in analysis.filters:
+    for name, uses in analysis.filters.items():
         if name not in _LIQUID.filters:
             near = get_close_matches(name, _LIQUID.filters, 1)
-            raise TemplateError(f"unknown filter {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TemplateError(f"unknown filter {name!r}{hint}", uses[0].index + 1)
     paths = frozenset(
         _static_path(variable.segments)
         for name, variables in analysis.globals.items()
@@ -261,9 +267,14 @@ def _parse_liquid(raw: str) -> BoundTemplate:
         return _LIQUID.from_string(raw)
     except LiquidError as error:
         where = error.context()
-        raise TemplateError(str(error.message), where[1] + 1 if where and where[0] == 1 else None) from error
+        raise TemplateError(str(error.message), _offset(raw, *where[:2]) + 1 if where else None) from error
     except (RecursionError, ValueError) as error:
         raise TemplateError(f"the template cannot be read: {error}") from error
+
+
+def _offset(raw: str, line: int, column: int) -> int:
+    """The offset of a column (from 0) in a line (from 1)."""
+    return sum(len(each) for each in raw.splitlines(keepends=True)[: line - 1]) + column
 
 
 def _static_path(segments: Iterable[Any]) -> Path:

@@ -141,7 +141,7 @@ def _bound(raw: Any, path: Path, report: Report) -> Bound:
         value = compile_value(raw)
         return _template_bound(value) if isinstance(raw, str) and not value.constant else _constant_bound(raw)
     except TemplateError as error:
-        report("bad_template", path, error.message, "")
+        report("bad_template", path, error.message, "", within=error.within(raw))
     except ValueError as error:
         report("bad_time", path, str(error), "")
     return Bound(lambda scope, zone: scope.now)

@@ -36,7 +36,7 @@ def check_early(draft: Draft, problems: Problems) -> None:
     for read in _reads(draft):
         if read.place[0] in _BEFORE_THE_RUN and read.path[0] in _NOT_YET_THERE:
             message = f"`{format_path(read.path)}` is read before the run begins: it never has a value here"
-            problems.add("used_too_early", read.place, message)
+            problems.add("used_too_early", read.place, message, within=read.within)
 
 
 def check_variables(draft: Draft, problems: Problems) -> None:
@@ -47,7 +47,13 @@ def check_variables(draft: Draft, problems: Problems) -> None:
             continue
         near = problems.guess(name, draft.variables)
         if near or not read.guarded:
-            problems.add("unknown_variable", read.place, f"nothing in this workflow sets the variable {name!r}", near)
+            problems.add(
+                "unknown_variable",
+                read.place,
+                f"nothing in this workflow sets the variable {name!r}",
+                near,
+                within=read.within,
+            )
 
 
 def check_parts(draft: Draft, problems: Problems) -> None:
@@ -58,10 +64,10 @@ def check_parts(draft: Draft, problems: Problems) -> None:
         known = _PARTS.get(str(root))
         if known and rest and part not in known:
             message = f"`{root}` has no part {part!r}; it has {', '.join(known)}"
-            problems.add("unknown_name", read.place, message, problems.guess(part, known))
+            problems.add("unknown_name", read.place, message, problems.guess(part, known), within=read.within)
         elif root in _NOWHERE and root not in draft.variables:
             message = f"`{format_path(read.path)}` leads nowhere: this version gives `{root}` no value"
-            problems.add("unknown_name", read.place, message)
+            problems.add("unknown_name", read.place, message, within=read.within)
 
 
 def check_outputs(draft: Draft, problems: Problems) -> None:
@@ -76,15 +82,15 @@ def _check_output(draft: Draft, read: Read, problems: Problems) -> None:
     if read.path[2] != "output":
         hint = f"did you mean `{format_path((*read.path[:2], 'output', *read.path[2:]))}`?"
         message = f"`{format_path(read.path)}` leads nowhere: of a step only `output` can be read"
-        return problems.add("unknown_name", read.place, message, hint)
+        return problems.add("unknown_name", read.place, message, hint, within=read.within)
     if not gives_output(step):
         message = f"the step {step.id!r} has no output: {step.type} steps give none"
-        return problems.add("unknown_output", read.place, message)
+        return problems.add("unknown_output", read.place, message, within=read.within)
     parts = step.runner.output_parts()
     part = read.path[3] if len(read.path) > 3 else None
     if parts is not None and isinstance(part, str) and part not in parts:
         message = f"the output of {step.id!r} has no part {part!r}; it has {', '.join(sorted(parts))}"
-        return problems.add("unknown_output", read.place, message, problems.guess(part, parts))
+        return problems.add("unknown_output", read.place, message, problems.guess(part, parts), within=read.within)
     return None
 
 
@@ -95,7 +101,7 @@ def check_spelling(draft: Draft, problems: Problems) -> None:
         meant = _meant(name, options)
         if meant:
             message = f"{name!r} is read as a custom field of the contact"
-            problems.add("misspelt_name", read.place, message, f"did you mean {meant!r}?")
+            problems.add("misspelt_name", read.place, message, f"did you mean {meant!r}?", within=read.within)
     for place, event in _event_names(draft):
         meant = _meant(snake_case(event), _EVENTS)
         if meant:

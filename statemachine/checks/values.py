@@ -56,7 +56,7 @@ def check_values(draft: Draft, problems: Problems) -> None:
         if step_id in known and not known[step_id] & bits[fact] and fact not in _proved_by_when(draft, step_id, read):
             way = _way_without(draft, changes, begin, step_id, bits[fact])
             code = "output_may_be_missing" if fact.kind == "steps" else "value_may_be_missing"
-            problems.add(code, read.place, _message(fact, read, way), _HINTS[fact.kind])
+            problems.add(code, read.place, _message(fact, read, way), _HINTS[fact.kind], within=read.within)
 
 
 def fact_of(path: Path) -> Fact | None:

@@ -44,7 +44,7 @@ def scope(**changes: Any) -> Scope:
 
 def parse(raw: Any, names: Names = "contact") -> Condition:
     problems: list[tuple[Any, ...]] = []
-    condition = parse_condition(raw, lambda *problem: problems.append(problem), names=names)
+    condition = parse_condition(raw, lambda *problem, within=None: problems.append(problem), names=names)
     assert problems == []
     assert condition is not None
     return condition
@@ -52,7 +52,7 @@ def parse(raw: Any, names: Names = "contact") -> Condition:
 
 def problems_of(raw: Any) -> list[tuple[Any, ...]]:
     problems: list[tuple[Any, ...]] = []
-    assert parse_condition(raw, lambda *problem: problems.append(problem)) is None
+    assert parse_condition(raw, lambda *problem, within=None: problems.append(problem)) is None
     assert problems
     return problems
 

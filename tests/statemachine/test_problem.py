@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from statemachine.definition import load_workflow
 from statemachine.problem import CODES, MAX_PROBLEMS, Positions, Problem, Problems, format_path
 
 
@@ -74,3 +75,41 @@ def test_a_report_has_an_end_and_says_so() -> None:
     assert len(shown) == MAX_PROBLEMS + 2
     assert (shown[-1].code, shown[-1].severity) == ("more_problems", "error")
     assert "3 more errors" in shown[-1].message
+
+
+class TestPlacesInsideValues:
+    TEXT = (
+        "key: x\n"
+        "variables: {offer: 1}\n"
+        "steps:\n"
+        "  - id: a\n"
+        "    type: send_email\n"
+        "    config:\n"
+        "      subject: 'Now {{ variables.ofer | upcase }}'\n"
+        "      body: |\n"
+        "        Hello,\n"
+        "\n"
+        "          this is {{ vars.ofer }} {{ x | shout }}\n"
+        '  - {id: b, type: transform, config: {expression: "1 +\\t* 2"}}\n'
+        "  - {id: c, type: transform, config: {expression: '1 + * 2'}}\n"
+        "  - {id: d, type: pass, when: [{field: steps.a.id, operator: exists}]}\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("code", "place"),
+        [
+            ("unknown_variable", (7, 24)),
+            ("bad_template", (11, 42)),
+            ("bad_expression", (13, 56)),
+            ("unknown_name", (14, 40)),
+        ],
+    )
+    def test_a_problem_points_at_the_very_word(self, code: str, place: tuple[int, int]) -> None:
+        told = [problem for problem in load_workflow(self.TEXT).problems if problem.code == code]
+        assert place in [(problem.line, problem.column) for problem in told]
+
+    def test_where_the_source_writes_it_otherwise_the_value_is_pointed_at(self) -> None:
+        told = [
+            problem for problem in load_workflow(self.TEXT).problems if problem.path == "steps[1].config.expression"
+        ]
+        assert [(problem.line, problem.column) for problem in told] == [(12, 51)]

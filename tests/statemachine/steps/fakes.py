@@ -41,7 +41,7 @@ class Report:
             return compile_value("")
 
     def condition(self, path: Path, raw: Any) -> Condition | None:
-        def report(code: str, below: Path, message: str, suggestion: str = "") -> None:
+        def report(code: str, below: Path, message: str, suggestion: str, /, *, within: object = None) -> None:
             self.problem(code, (*path, *below), message, suggestion=suggestion)
 
         return parse_condition(raw, report, names="contact")
