@@ -213,8 +213,8 @@ def delete(session: Session, key: str, force: bool, request_id: str, **guard: An
     if session.json:
         print_json(plain(response))
         return
-    cancelled = f", {response.cancelled} enrollments cancelled" if response.cancelled else ""
-    note(f"{key} is deleted{cancelled}")
+    noun = "enrollment" if response.cancelled == 1 else "enrollments"
+    note(f"{key} is deleted" + (f", {response.cancelled} {noun} cancelled" if response.cancelled else ""))
 
 
 def _deleted(session: Session, request: Any, told: Callable[[int, int], None]) -> Any:

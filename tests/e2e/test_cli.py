@@ -131,6 +131,67 @@ def test_workflows_are_listed_read_drawn_and_written_out(cli: Cli, enrolled: str
     assert answer(cli("export", "welcome", "--json"))["source"] == Path(WELCOME).read_text()
 
 
+@pytest.fixture
+def second(tmp_path: Path) -> str:
+    """The welcome workflow with a step renamed and another tag."""
+    text = Path(WELCOME).read_text()
+    file = tmp_path / "second.yaml"
+    file.write_text(text.replace("wait_1_day", "rest_a_day").replace("cold_lead", "cold"))
+    return str(file)
+
+
+def test_enrollments_are_moved_to_a_version_that_was_compared_first(cli: Cli, enrolled: str, second: str) -> None:
+    answer(cli("pause", enrolled, "--json"))
+    step = answer(cli("get", enrolled, "--json"))["step"]
+    answer(cli("publish", second, "--key", "welcome", "--json"))
+    compared = answer(cli("diff", "welcome", "--json"))
+    assert (compared["from_version"], compared["to_version"]) == (1, 2)
+    told = cli("diff", "welcome", "1", "2").stdout
+    assert all(difference["text"] in told for difference in compared["differences"])
+    assert cli("diff", "welcome", "2", "2").stdout.splitlines()[1:] == ["  no difference"]
+
+    moving = ("migrate-runs", "welcome", "--from", "1", "--to", "2", "--map", "wait_1_day=rest_a_day")
+    plan = answer(cli(*moving, "--dry-run", "--json"))
+    assert [(group["step"], group["count"]) for group in plan["groups"]] == [(step, 1)]
+    assert "1 would go" in cli(*moving, "--dry-run").stdout
+    assert answer(cli("get", enrolled, "--json"))["version"] == 1
+
+    moved = answer(cli(*moving, "--rate", "500", "--request-id", "m1", "--json"))
+    assert (moved["request_id"], moved["migrated"], moved["left"], moved["done"]) == ("m1", 1, 0, True)
+    assert answer(cli("get", enrolled, "--json"))["version"] == 2
+    assert "1 of 1 moved to version 2" in cli(*moving, "--rate", "500", "--request-id", "m1").stdout
+    last = [json.loads(line) for line in cli("history", enrolled, "--json").stdout.splitlines()][-1]
+    assert (last["kind"], last["cause"]) == ("migrated", "op:migrate/m1")
+
+
+def test_enrollments_that_do_not_fit_stay_and_are_explained(cli: Cli, enrolled: str, tmp_path: Path) -> None:
+    answer(cli("pause", enrolled, "--json"))
+    step = answer(cli("get", enrolled, "--json"))["step"]
+    file = tmp_path / "other.yaml"
+    file.write_text("key: welcome\nname: Other\nsteps: [{id: only, type: wait, config: {for: 1d}}]")
+    answer(cli("publish", str(file), "--json"))
+    told = cli("migrate-runs", "welcome", "--from", "1").stdout
+    assert "0 of 1 moved to version 2, 1 stay" in told
+    assert f"step '{step}' is not in version 2" in told
+    refused = cli("migrate-runs", "welcome", "--from", "1", "--map", f"{step}=onyl")
+    assert (refused.returncode, f"mapping[{step}]" in refused.stderr) == (1, True)
+
+
+def test_a_workflow_is_deleted_when_its_enrollments_may_go(cli: Cli, enrolled: str) -> None:
+    refused = cli("delete", "welcome")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "1 live enrollment" in refused.stderr
+    assert "--force" in refused.stderr
+    assert answer(cli("delete", "welcome", "--force", "--request-id", "d1", "--json"))["cancelled"] == 1
+    assert (
+        cli("delete", "welcome", "--force", "--request-id", "d1").stdout
+        == "welcome is deleted, 1 enrollment cancelled\n"
+    )
+    assert answer(cli("get", enrolled, "--json"))["exit_reason"] == "workflow_deleted"
+    assert answer(cli("workflows", "list", "--json"))["workflows"] == []
+    assert answer(cli("publish", WELCOME, "--key", "welcome", "--json"))["version"] == 1
+
+
 def test_contacts_are_written_and_read(cli: Cli) -> None:
     created = answer(
         cli("contacts", "upsert", "bob", "--field", "email=bob@example.com", "--field", "seats:=3", "--json")
@@ -195,6 +256,12 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("render", "nothing"), 1, "workflows list"),
         (("export", "nothing"), 1, "workflows list"),
         (("workflows", "activate", "nothing", "1"), 1, "workflows list"),
+        (("diff", "nothing"), 1, "workflows list"),
+        (("diff", "nothing", "0"), 2, "FROM"),
+        (("migrate-runs", "nothing", "--from", "1", "--to", "2"), 1, "workflows list"),
+        (("migrate-runs", "nothing"), 2, "--from"),
+        (("migrate-runs", "nothing", "--from", "1", "--map", "a"), 2, "OLD=NEW"),
+        (("delete", "nothing"), 1, "workflows list"),
         (("contacts", "get", "nobody"), 1, "contacts list"),
         (("tasks", "get", "0190b0a0-0000-7000-8000-000000000000"), 1, "tasks list"),
         (("enroll", "nothing", "--contact", "ann"), 1, "workflows list"),

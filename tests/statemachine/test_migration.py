@@ -107,7 +107,8 @@ class TestTimers:
         simulation = _simulation(version(1, WAIT, TAG), version(2, named(WAIT, "rest", **{"for": span}), TAG))
         simulation.wait(days=1)
         simulation.migrate(timers="recompute")
-        assert simulation.run.status == "waiting"
+        assert (simulation.run.status, simulation.run.transition_at) == ("waiting", simulation.now)
+        assert simulation.history[-1].at == simulation.now
         simulation.wait(days=20)
         assert simulation.run.ended_at == START + timedelta(days=ends_at_day)
         simulation.audit()

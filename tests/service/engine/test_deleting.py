@@ -40,8 +40,9 @@ async def test_a_workflow_without_live_runs_is_gone_for_everybody(house: House) 
     await house.publish(SOURCE)
     await _delete(house)
     assert (await house.ask(event("go"), of=other)).verdicts == ()  # type: ignore[union-attr]
-    with pytest.raises(NotFound):
-        await house.enroll("w")
+    for version in (None, 1):
+        with pytest.raises(NotFound):
+            await house.enroll("w", version=version)
     with pytest.raises(NotFound):
         await house.engine.read(lambda transaction: find_workflow(transaction, "default", "w"))
     with pytest.raises(NotFound):

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from service.engine.commands import Operate
 from service.engine.migrating import Group, Migration, Pace, begin, carry_on, groups_left, plan
 from service.storage import enrollments
+from service.storage.dialect import load
 from statemachine.errors import Unavailable
-from statemachine.migration import Route
+from statemachine.migration import Route, migration_data
 from tests.service.engine.house import House, all_of, event
 
 OLD = """
@@ -129,6 +131,16 @@ async def test_runs_without_a_contact_and_paused_ones_go_too(house: House) -> No
     await house.operate(paused, "pause")
     assert (await _migrate(house, route)).migrated == 2
     assert sorted((run.version, run.status.value) for run in house.runs()) == [(2, "paused"), (2, "waiting")]
+
+
+async def test_a_run_that_is_moved_amid_a_batch_is_stored_by_the_rules_of_its_new_version(house: House) -> None:
+    route = await _route(house, new=OLD.replace("event: heard", "event: called"))
+    await _enter(house, 1)
+    run, one_lane = house.run(), await house.replica("r2", lanes=1)
+    await one_lane.version("default", "w", 2)
+    move = Operate("default", run.id, "migrate", "m1", data=migration_data(route))
+    await house.ask_all([Operate("default", run.id, "pause", "p1"), move], of=one_lane)
+    assert [load(row[0]) for row in house.rows("select waiting_for from enrollments")] == [["called"]]
 
 
 async def test_runs_of_a_paused_workflow_change_their_version_and_do_not_move(house: House) -> None:
