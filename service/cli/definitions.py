@@ -37,7 +37,7 @@ def publish(session: Session, file: str, **given: Any) -> None:
     import grpc
     from statewright.v1 import PublishRequest
 
-    source = _decoded(session, file)
+    source = decoded(session, file)
     given["validate_only"] = given.pop("dry_run")
     request = PublishRequest(source=source, **given)
     try:
@@ -47,7 +47,8 @@ def publish(session: Session, file: str, **given: Any) -> None:
     _report_published(session, file, source, response)
 
 
-def _decoded(session: Session, file: str) -> str:
+def decoded(session: Session, file: str) -> str:
+    """The text of a file. Raises Complaint when it is not UTF-8."""
     from service.cli.errors import Complaint
 
     try:
@@ -121,9 +122,9 @@ def render(session: Session, target: str, form: str, output: Path | None, **give
     from service.cli.shapes import number_of, word
 
     request = RenderRequest(format=number_of(RenderFormat.DESCRIPTOR, form), lenient=given["lenient"])
-    if _is_file(target):
+    if is_file(target):
         _only_with_key(given)
-        request.source = _decoded(session, target)
+        request.source = decoded(session, target)
     else:
         request.key, request.enrollment_id = target, given["enrollment"]
         request.with_counts = given["counts"] is not False
@@ -134,7 +135,8 @@ def render(session: Session, target: str, form: str, output: Path | None, **give
     _write(session, response.text, output, {"format": made, "text": response.text})
 
 
-def _is_file(target: str) -> bool:
+def is_file(target: str) -> bool:
+    """Whether FILE|KEY names a file. Raises BadParameter for what looks like one and is not there."""
     if target == STDIN or Path(target).is_file():
         return True
     if Path(target).suffix in (".yaml", ".yml", ".json") or "/" in target:

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "doctor": Entry("Start", "doctor:doctor", "Check a server, and say what to do."),
     "validate": Entry("Workflows", "validate:validate", "Check workflow files; needs no server."),
     "test": Entry("Workflows", "testing:test", "Run the tests of workflow files; needs no server."),
+    "simulate": Entry("Workflows", "simulation:simulate", "Play a workflow on a virtual clock: what would happen?"),
     "publish": Entry("Workflows", "definitions:publish", "Publish a workflow file as a new version."),
     "render": Entry("Workflows", "definitions:render", "Draw a workflow file or a published workflow."),
     "export": Entry("Workflows", "definitions:export", "Write a published version out."),

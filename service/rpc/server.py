@@ -29,6 +29,7 @@ from service.rpc.explain_rpcs import ExplainRpcs
 from service.rpc.outbox_rpcs import OutboxRpcs
 from service.rpc.render_rpcs import RenderRpcs
 from service.rpc.rooms import Rooms
+from service.rpc.simulate_rpcs import SimulateRpcs
 from service.rpc.task_rpcs import TaskRpcs
 from service.rpc.task_stream import TaskStreamRpcs
 from service.rpc.trigger_rpcs import TriggerRpcs
@@ -145,7 +146,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         WatchRpcs,
         ExplainRpcs,
     ),
-    _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, VersionRpcs),
+    _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, SimulateRpcs, VersionRpcs),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs,),
     _service(outbox_service_pb2, "OutboxService"): (OutboxRpcs,),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from statemachine.errors import TransitionRefused, WorkflowError
+from statemachine.errors import NotFound, TransitionRefused, WorkflowError
 from statemachine.event import Event
 from statemachine.names import canonical_event
 from statemachine.simulation.script import USUAL, Act, Result, Script, completed
@@ -132,6 +132,8 @@ class _Stage:
         if act.kind == "event":
             self.world.receive(self._event(act))
         elif act.kind == "enroll":
+            if act.workflow not in self.world.workflows:
+                raise NotFound("workflow", act.workflow)
             call = replace(self._event(act), type="api", source="api", data=act.data)
             self.world.enter(act.workflow, call, act.key)
         elif act.kind == "upsert":

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from statemachine.errors import LimitExceeded
 from statemachine.simulation.script import Script
 from statemachine.simulation.simulate import Simulated, simulate
+from statemachine.simulation.world import World
 from statemachine.testing.case import Case
 from statemachine.testing.check import check
 from statemachine.testing.coverage import Coverage, coverage
@@ -44,11 +46,25 @@ def run_tests(
     workflow: Workflow,
     cases: Iterable[Case],
     others: Mapping[str, Workflow] | None = None,
+    *,
+    max_transitions: int | None = None,
 ) -> Trials:
-    """Run every case. `others` are workflows by the names under which cases ask for them. Pure and deterministic."""
-    trials = tuple(run_test(workflow, case, others or {}) for case in cases)
-    worlds = [trial.simulated.world for trial in trials if trial.simulated is not None]
-    return Trials(workflow, trials, coverage(workflow, worlds))
+    """Run every case. `others` are workflows by the names under which cases ask for them. Pure and deterministic.
+
+    Raises LimitExceeded when all cases together make more than `max_transitions`.
+    """
+    trials: list[Trial] = []
+    worlds: list[World] = []
+    for case in cases:
+        trial = run_test(workflow, case, others or {})
+        trials.append(trial)
+        if trial.simulated is not None:
+            worlds.append(trial.simulated.world)
+        if max_transitions is not None and sum(world.transitions for world in worlds) > max_transitions:
+            text = f"the tests make more than {max_transitions:,} transitions; run them with `statewright test`"
+            raise LimitExceeded(text, [("tests", "fewer or shorter tests")], limit="transitions",
+                                maximum=str(max_transitions))  # fmt: skip
+    return Trials(workflow, tuple(trials), coverage(workflow, worlds))
 
 
 def run_test(workflow: Workflow, case: Case, others: Mapping[str, Workflow]) -> Trial:

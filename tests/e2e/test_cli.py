@@ -282,3 +282,14 @@ def test_bad_input_has_its_exit_code_and_a_message(
     result = _run(empty_server.address, tmp_path, *arguments)
     assert (result.returncode, result.stdout) == (code, "")
     assert told in result.stderr
+
+
+def test_a_published_workflow_is_simulated_with_a_stored_contact_and_nothing_happens(cli: Cli) -> None:
+    answer(cli("contacts", "upsert", "ann", "--field", "source=facebook_ad", "--field", "first_name=Ann", "--json"))
+    answer(cli("publish", WELCOME, "--key", "welcome", "--json"))
+    shape = answer(cli("simulate", "welcome", "--contact", "ann", "--event", "contact_created", "--json"))
+    [enrollment] = shape["enrollments"]
+    assert (enrollment["status"], enrollment["path"][-1]) == ("completed", "add_cold_tag")
+    assert [attempt["step"] for attempt in shape["attempts"]] == ["send_welcome_sms", "send_reminder_sms"]
+    assert answer(cli("list", "--json"))["enrollments"] == []
+    assert cli("simulate", "nowhere").returncode == 1

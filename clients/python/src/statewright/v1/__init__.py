@@ -21,6 +21,7 @@ from statewright.v1.outbox_service_pb2 import *
 from statewright.v1.outbox_service_pb2_grpc import *
 from statewright.v1.problem_pb2 import *
 from statewright.v1.server_info_pb2 import *
+from statewright.v1.simulation_pb2 import *
 from statewright.v1.task_pb2 import *
 from statewright.v1.task_service_pb2 import *
 from statewright.v1.task_service_pb2_grpc import *

@@ -22,14 +22,19 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from statewright.v1 import contact_pb2 as statewright_dot_v1_dot_contact__pb2
 from statewright.v1 import difference_pb2 as statewright_dot_v1_dot_difference__pb2
 from statewright.v1 import enrollment_pb2 as statewright_dot_v1_dot_enrollment__pb2
 from statewright.v1 import migration_pb2 as statewright_dot_v1_dot_migration__pb2
 from statewright.v1 import problem_pb2 as statewright_dot_v1_dot_problem__pb2
+from statewright.v1 import simulation_pb2 as statewright_dot_v1_dot_simulation__pb2
 from statewright.v1 import workflow_pb2 as statewright_dot_v1_dot_workflow__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%statewright/v1/workflow_service.proto\x12\x0estatewright.v1\x1a\x1fstatewright/v1/difference.proto\x1a\x1fstatewright/v1/enrollment.proto\x1a\x1estatewright/v1/migration.proto\x1a\x1cstatewright/v1/problem.proto\x1a\x1dstatewright/v1/workflow.proto\"\x7f\n\x0fValidateRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0f\n\x07lenient\x18\x03 \x01(\x08\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\"L\n\x10ValidateResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12)\n\x08problems\x18\x02 \x03(\x0b\x32\x17.statewright.v1.Problem\"\x83\x02\n\x0ePublishRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x15\n\x08\x61\x63tivate\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x12\x0f\n\x07lenient\x18\x07 \x01(\x08\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\t \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_activateB\x14\n\x12_expected_revision\"\xab\x01\n\x0fPublishResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.statewright.v1.WorkflowVersion\x12)\n\x08problems\x18\x03 \x03(\x0b\x32\x17.statewright.v1.Problem\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"J\n\x19WorkflowServiceGetRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_version\"z\n\x1aWorkflowServiceGetResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.statewright.v1.WorkflowVersion\"\x89\x01\n\x1aWorkflowServiceListRequest\x12.\n\x06status\x18\x01 \x03(\x0e\x32\x1e.statewright.v1.WorkflowStatus\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0ctrigger_type\x18\x04 \x01(\t\"c\n\x1bWorkflowServiceListResponse\x12+\n\tworkflows\x18\x01 \x03(\x0b\x32\x18.statewright.v1.Workflow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x13ListVersionsRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x14ListVersionsResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.statewright.v1.WorkflowVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x0f\x41\x63tivateRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\">\n\x10\x41\x63tivateResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"\xa1\x01\n\x1bWorkflowServicePauseRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x06timers\x18\x02 \x01(\x0e\x32\x1b.statewright.v1.PauseTimers\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"J\n\x1cWorkflowServicePauseResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"u\n\x1cWorkflowServiceResumeRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x14\n\x12_expected_revision\"K\n\x1dWorkflowServiceResumeResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"\x7f\n\x1cWorkflowServiceExportRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .statewright.v1.DefinitionFormatB\n\n\x08_version\"r\n\x1dWorkflowServiceExportResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0f\n\x07version\x18\x03 \x01(\x05\"\xc7\x01\n\rRenderRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x14\n\x07version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1c.statewright.v1.RenderFormat\x12\x13\n\x0bwith_counts\x18\x05 \x01(\x08\x12\x15\n\renrollment_id\x18\x06 \x01(\t\x12\x0f\n\x07lenient\x18\x07 \x01(\x08\x42\x08\n\x06targetB\n\n\x08_version\"L\n\x0eRenderResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1c.statewright.v1.RenderFormat\"n\n\x0b\x44iffRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x19\n\x0c\x66rom_version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x0f\n\r_from_versionB\r\n\x0b_to_version\"i\n\x0c\x44iffResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12/\n\x0b\x64ifferences\x18\x03 \x03(\x0b\x32\x1a.statewright.v1.Difference\"\x86\x02\n\x14PlanMigrationRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x42\n\x07mapping\x18\x04 \x03(\x0b\x32\x31.statewright.v1.PlanMigrationRequest.MappingEntry\x12/\n\x06timers\x18\x05 \x01(\x0e\x32\x1f.statewright.v1.MigrationTimers\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_version\"\xc3\x02\n\x15PlanMigrationResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12.\n\x06groups\x18\x03 \x03(\x0b\x32\x1e.statewright.v1.MigrationGroup\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0e\n\x06mapped\x18\x06 \x01(\x03\x12\x15\n\rneeds_mapping\x18\x07 \x01(\x03\x12\x12\n\nimpossible\x18\x08 \x01(\x03\x12\x43\n\x07mapping\x18\t \x03(\x0b\x32\x32.statewright.v1.PlanMigrationResponse.MappingEntry\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc9\x02\n\x15\x41pplyMigrationRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x43\n\x07mapping\x18\x04 \x03(\x0b\x32\x32.statewright.v1.ApplyMigrationRequest.MappingEntry\x12/\n\x06timers\x18\x05 \x01(\x0e\x32\x1f.statewright.v1.MigrationTimers\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\x11\n\x04rate\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_versionB\x07\n\x05_rate\"\xc3\x01\n\x16\x41pplyMigrationResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x12\n\nto_version\x18\x03 \x01(\x05\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x10\n\x08migrated\x18\x05 \x01(\x03\x12\x0c\n\x04left\x18\x06 \x01(\x03\x12.\n\x06groups\x18\x07 \x03(\x0b\x32\x1e.statewright.v1.MigrationGroup\x12\x0c\n\x04\x64one\x18\x08 \x01(\x08\"\x84\x01\n\x1cWorkflowServiceDeleteRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"^\n\x1dWorkflowServiceDeleteResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x11\n\tcancelled\x18\x02 \x01(\x03\x32\xfb\t\n\x0fWorkflowService\x12M\n\x08Validate\x12\x1f.statewright.v1.ValidateRequest\x1a .statewright.v1.ValidateResponse\x12J\n\x07Publish\x12\x1e.statewright.v1.PublishRequest\x1a\x1f.statewright.v1.PublishResponse\x12\\\n\x03Get\x12).statewright.v1.WorkflowServiceGetRequest\x1a*.statewright.v1.WorkflowServiceGetResponse\x12_\n\x04List\x12*.statewright.v1.WorkflowServiceListRequest\x1a+.statewright.v1.WorkflowServiceListResponse\x12Y\n\x0cListVersions\x12#.statewright.v1.ListVersionsRequest\x1a$.statewright.v1.ListVersionsResponse\x12M\n\x08\x41\x63tivate\x12\x1f.statewright.v1.ActivateRequest\x1a .statewright.v1.ActivateResponse\x12\x62\n\x05Pause\x12+.statewright.v1.WorkflowServicePauseRequest\x1a,.statewright.v1.WorkflowServicePauseResponse\x12\x65\n\x06Resume\x12,.statewright.v1.WorkflowServiceResumeRequest\x1a-.statewright.v1.WorkflowServiceResumeResponse\x12\x65\n\x06\x45xport\x12,.statewright.v1.WorkflowServiceExportRequest\x1a-.statewright.v1.WorkflowServiceExportResponse\x12G\n\x06Render\x12\x1d.statewright.v1.RenderRequest\x1a\x1e.statewright.v1.RenderResponse\x12\x41\n\x04\x44iff\x12\x1b.statewright.v1.DiffRequest\x1a\x1c.statewright.v1.DiffResponse\x12\\\n\rPlanMigration\x12$.statewright.v1.PlanMigrationRequest\x1a%.statewright.v1.PlanMigrationResponse\x12\x61\n\x0e\x41pplyMigration\x12%.statewright.v1.ApplyMigrationRequest\x1a&.statewright.v1.ApplyMigrationResponse0\x01\x12\x65\n\x06\x44\x65lete\x12,.statewright.v1.WorkflowServiceDeleteRequest\x1a-.statewright.v1.WorkflowServiceDeleteResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%statewright/v1/workflow_service.proto\x12\x0estatewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cstatewright/v1/contact.proto\x1a\x1fstatewright/v1/difference.proto\x1a\x1fstatewright/v1/enrollment.proto\x1a\x1estatewright/v1/migration.proto\x1a\x1cstatewright/v1/problem.proto\x1a\x1fstatewright/v1/simulation.proto\x1a\x1dstatewright/v1/workflow.proto\"\x7f\n\x0fValidateRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0f\n\x07lenient\x18\x03 \x01(\x08\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\"L\n\x10ValidateResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12)\n\x08problems\x18\x02 \x03(\x0b\x32\x17.statewright.v1.Problem\"\x83\x02\n\x0ePublishRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x15\n\x08\x61\x63tivate\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x12\x0f\n\x07lenient\x18\x07 \x01(\x08\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\t \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_activateB\x14\n\x12_expected_revision\"\xab\x01\n\x0fPublishResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.statewright.v1.WorkflowVersion\x12)\n\x08problems\x18\x03 \x03(\x0b\x32\x17.statewright.v1.Problem\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"J\n\x19WorkflowServiceGetRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_version\"z\n\x1aWorkflowServiceGetResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.statewright.v1.WorkflowVersion\"\x89\x01\n\x1aWorkflowServiceListRequest\x12.\n\x06status\x18\x01 \x03(\x0e\x32\x1e.statewright.v1.WorkflowStatus\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0ctrigger_type\x18\x04 \x01(\t\"c\n\x1bWorkflowServiceListResponse\x12+\n\tworkflows\x18\x01 \x03(\x0b\x32\x18.statewright.v1.Workflow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x13ListVersionsRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x14ListVersionsResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.statewright.v1.WorkflowVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x0f\x41\x63tivateRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\">\n\x10\x41\x63tivateResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"\xa1\x01\n\x1bWorkflowServicePauseRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x06timers\x18\x02 \x01(\x0e\x32\x1b.statewright.v1.PauseTimers\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"J\n\x1cWorkflowServicePauseResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"u\n\x1cWorkflowServiceResumeRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x14\n\x12_expected_revision\"K\n\x1dWorkflowServiceResumeResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\"\x7f\n\x1cWorkflowServiceExportRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .statewright.v1.DefinitionFormatB\n\n\x08_version\"r\n\x1dWorkflowServiceExportResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0f\n\x07version\x18\x03 \x01(\x05\"\xc7\x01\n\rRenderRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x14\n\x07version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1c.statewright.v1.RenderFormat\x12\x13\n\x0bwith_counts\x18\x05 \x01(\x08\x12\x15\n\renrollment_id\x18\x06 \x01(\t\x12\x0f\n\x07lenient\x18\x07 \x01(\x08\x42\x08\n\x06targetB\n\n\x08_version\"L\n\x0eRenderResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1c.statewright.v1.RenderFormat\"n\n\x0b\x44iffRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x19\n\x0c\x66rom_version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x0f\n\r_from_versionB\r\n\x0b_to_version\"i\n\x0c\x44iffResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12/\n\x0b\x64ifferences\x18\x03 \x03(\x0b\x32\x1a.statewright.v1.Difference\"\x86\x02\n\x14PlanMigrationRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x42\n\x07mapping\x18\x04 \x03(\x0b\x32\x31.statewright.v1.PlanMigrationRequest.MappingEntry\x12/\n\x06timers\x18\x05 \x01(\x0e\x32\x1f.statewright.v1.MigrationTimers\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_version\"\xc3\x02\n\x15PlanMigrationResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12.\n\x06groups\x18\x03 \x03(\x0b\x32\x1e.statewright.v1.MigrationGroup\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0e\n\x06mapped\x18\x06 \x01(\x03\x12\x15\n\rneeds_mapping\x18\x07 \x01(\x03\x12\x12\n\nimpossible\x18\x08 \x01(\x03\x12\x43\n\x07mapping\x18\t \x03(\x0b\x32\x32.statewright.v1.PlanMigrationResponse.MappingEntry\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc9\x02\n\x15\x41pplyMigrationRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x17\n\nto_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x43\n\x07mapping\x18\x04 \x03(\x0b\x32\x32.statewright.v1.ApplyMigrationRequest.MappingEntry\x12/\n\x06timers\x18\x05 \x01(\x0e\x32\x1f.statewright.v1.MigrationTimers\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\x11\n\x04rate\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_versionB\x07\n\x05_rate\"\xc3\x01\n\x16\x41pplyMigrationResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x12\n\nto_version\x18\x03 \x01(\x05\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x10\n\x08migrated\x18\x05 \x01(\x03\x12\x0c\n\x04left\x18\x06 \x01(\x03\x12.\n\x06groups\x18\x07 \x03(\x0b\x32\x1e.statewright.v1.MigrationGroup\x12\x0c\n\x04\x64one\x18\x08 \x01(\x08\"\x84\x01\n\x1cWorkflowServiceDeleteRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"^\n\x1dWorkflowServiceDeleteResponse\x12*\n\x08workflow\x18\x01 \x01(\x0b\x32\x18.statewright.v1.Workflow\x12\x11\n\tcancelled\x18\x02 \x01(\x03\"\xe3\x03\n\x0fSimulateRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x14\n\x07version\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x0f\n\x07lenient\x18\x04 \x01(\x08\x12\x11\n\twith_keys\x18\x05 \x03(\t\x12\x14\n\x0cwith_sources\x18\x06 \x03(\t\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\ncontact_id\x18\x08 \x01(\tH\x01\x12*\n\x07\x63ontact\x18\t \x01(\x0b\x32\x17.google.protobuf.StructH\x01\x12)\n\x08\x63ontacts\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x06\x65vents\x18\x0b \x03(\x0b\x32\x1d.statewright.v1.ScriptedEvent\x12(\n\x07results\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0cmax_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fmax_transitions\x18\x0e \x01(\x05\x42\x08\n\x06targetB\t\n\x07subjectB\n\n\x08_version\"\xc4\x02\n\x10SimulateResponse\x12\x31\n\x08timeline\x18\x01 \x03(\x0b\x32\x1f.statewright.v1.SimulatedMoment\x12/\n\x0b\x65nrollments\x18\x02 \x03(\x0b\x32\x1a.statewright.v1.Enrollment\x12)\n\x08\x63ontacts\x18\x03 \x03(\x0b\x32\x17.statewright.v1.Contact\x12\x32\n\x08\x61ttempts\x18\x04 \x03(\x0b\x32 .statewright.v1.SimulatedAttempt\x12*\n\x03\x65nd\x18\x05 \x01(\x0e\x32\x1d.statewright.v1.SimulationEnd\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btransitions\x18\x07 \x01(\x05\"\x81\x02\n\x0fRunTestsRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x14\n\x07version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0f\n\x07lenient\x18\x04 \x01(\x08\x12\r\n\x05tests\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x41\n\tworkflows\x18\x07 \x03(\x0b\x32..statewright.v1.RunTestsRequest.WorkflowsEntry\x1a\x30\n\x0eWorkflowsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06targetB\n\n\x08_version\"\xaa\x01\n\x10RunTestsResponse\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12+\n\x07results\x18\x02 \x03(\x0b\x32\x1a.statewright.v1.TestResult\x12.\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x1c.statewright.v1.TestCoverage\x12)\n\x08problems\x18\x04 \x03(\x0b\x32\x17.statewright.v1.Problem2\x99\x0b\n\x0fWorkflowService\x12M\n\x08Validate\x12\x1f.statewright.v1.ValidateRequest\x1a .statewright.v1.ValidateResponse\x12J\n\x07Publish\x12\x1e.statewright.v1.PublishRequest\x1a\x1f.statewright.v1.PublishResponse\x12\\\n\x03Get\x12).statewright.v1.WorkflowServiceGetRequest\x1a*.statewright.v1.WorkflowServiceGetResponse\x12_\n\x04List\x12*.statewright.v1.WorkflowServiceListRequest\x1a+.statewright.v1.WorkflowServiceListResponse\x12Y\n\x0cListVersions\x12#.statewright.v1.ListVersionsRequest\x1a$.statewright.v1.ListVersionsResponse\x12M\n\x08\x41\x63tivate\x12\x1f.statewright.v1.ActivateRequest\x1a .statewright.v1.ActivateResponse\x12\x62\n\x05Pause\x12+.statewright.v1.WorkflowServicePauseRequest\x1a,.statewright.v1.WorkflowServicePauseResponse\x12\x65\n\x06Resume\x12,.statewright.v1.WorkflowServiceResumeRequest\x1a-.statewright.v1.WorkflowServiceResumeResponse\x12\x65\n\x06\x45xport\x12,.statewright.v1.WorkflowServiceExportRequest\x1a-.statewright.v1.WorkflowServiceExportResponse\x12G\n\x06Render\x12\x1d.statewright.v1.RenderRequest\x1a\x1e.statewright.v1.RenderResponse\x12\x41\n\x04\x44iff\x12\x1b.statewright.v1.DiffRequest\x1a\x1c.statewright.v1.DiffResponse\x12\\\n\rPlanMigration\x12$.statewright.v1.PlanMigrationRequest\x1a%.statewright.v1.PlanMigrationResponse\x12\x61\n\x0e\x41pplyMigration\x12%.statewright.v1.ApplyMigrationRequest\x1a&.statewright.v1.ApplyMigrationResponse0\x01\x12\x65\n\x06\x44\x65lete\x12,.statewright.v1.WorkflowServiceDeleteRequest\x1a-.statewright.v1.WorkflowServiceDeleteResponse\x12M\n\x08Simulate\x12\x1f.statewright.v1.SimulateRequest\x1a .statewright.v1.SimulateResponse\x12M\n\x08RunTests\x12\x1f.statewright.v1.RunTestsRequest\x1a .statewright.v1.RunTestsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,68 +47,80 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANMIGRATIONRESPONSE_MAPPINGENTRY']._serialized_options = b'8\001'
   _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._loaded_options = None
   _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._serialized_options = b'8\001'
-  _globals['_VALIDATEREQUEST']._serialized_start=216
-  _globals['_VALIDATEREQUEST']._serialized_end=343
-  _globals['_VALIDATERESPONSE']._serialized_start=345
-  _globals['_VALIDATERESPONSE']._serialized_end=421
-  _globals['_PUBLISHREQUEST']._serialized_start=424
-  _globals['_PUBLISHREQUEST']._serialized_end=683
-  _globals['_PUBLISHRESPONSE']._serialized_start=686
-  _globals['_PUBLISHRESPONSE']._serialized_end=857
-  _globals['_WORKFLOWSERVICEGETREQUEST']._serialized_start=859
-  _globals['_WORKFLOWSERVICEGETREQUEST']._serialized_end=933
-  _globals['_WORKFLOWSERVICEGETRESPONSE']._serialized_start=935
-  _globals['_WORKFLOWSERVICEGETRESPONSE']._serialized_end=1057
-  _globals['_WORKFLOWSERVICELISTREQUEST']._serialized_start=1060
-  _globals['_WORKFLOWSERVICELISTREQUEST']._serialized_end=1197
-  _globals['_WORKFLOWSERVICELISTRESPONSE']._serialized_start=1199
-  _globals['_WORKFLOWSERVICELISTRESPONSE']._serialized_end=1298
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1300
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1373
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1375
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1473
-  _globals['_ACTIVATEREQUEST']._serialized_start=1475
-  _globals['_ACTIVATEREQUEST']._serialized_end=1596
-  _globals['_ACTIVATERESPONSE']._serialized_start=1598
-  _globals['_ACTIVATERESPONSE']._serialized_end=1660
-  _globals['_WORKFLOWSERVICEPAUSEREQUEST']._serialized_start=1663
-  _globals['_WORKFLOWSERVICEPAUSEREQUEST']._serialized_end=1824
-  _globals['_WORKFLOWSERVICEPAUSERESPONSE']._serialized_start=1826
-  _globals['_WORKFLOWSERVICEPAUSERESPONSE']._serialized_end=1900
-  _globals['_WORKFLOWSERVICERESUMEREQUEST']._serialized_start=1902
-  _globals['_WORKFLOWSERVICERESUMEREQUEST']._serialized_end=2019
-  _globals['_WORKFLOWSERVICERESUMERESPONSE']._serialized_start=2021
-  _globals['_WORKFLOWSERVICERESUMERESPONSE']._serialized_end=2096
-  _globals['_WORKFLOWSERVICEEXPORTREQUEST']._serialized_start=2098
-  _globals['_WORKFLOWSERVICEEXPORTREQUEST']._serialized_end=2225
-  _globals['_WORKFLOWSERVICEEXPORTRESPONSE']._serialized_start=2227
-  _globals['_WORKFLOWSERVICEEXPORTRESPONSE']._serialized_end=2341
-  _globals['_RENDERREQUEST']._serialized_start=2344
-  _globals['_RENDERREQUEST']._serialized_end=2543
-  _globals['_RENDERRESPONSE']._serialized_start=2545
-  _globals['_RENDERRESPONSE']._serialized_end=2621
-  _globals['_DIFFREQUEST']._serialized_start=2623
-  _globals['_DIFFREQUEST']._serialized_end=2733
-  _globals['_DIFFRESPONSE']._serialized_start=2735
-  _globals['_DIFFRESPONSE']._serialized_end=2840
-  _globals['_PLANMIGRATIONREQUEST']._serialized_start=2843
-  _globals['_PLANMIGRATIONREQUEST']._serialized_end=3105
-  _globals['_PLANMIGRATIONREQUEST_MAPPINGENTRY']._serialized_start=3044
-  _globals['_PLANMIGRATIONREQUEST_MAPPINGENTRY']._serialized_end=3090
-  _globals['_PLANMIGRATIONRESPONSE']._serialized_start=3108
-  _globals['_PLANMIGRATIONRESPONSE']._serialized_end=3431
-  _globals['_PLANMIGRATIONRESPONSE_MAPPINGENTRY']._serialized_start=3044
-  _globals['_PLANMIGRATIONRESPONSE_MAPPINGENTRY']._serialized_end=3090
-  _globals['_APPLYMIGRATIONREQUEST']._serialized_start=3434
-  _globals['_APPLYMIGRATIONREQUEST']._serialized_end=3763
-  _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._serialized_start=3044
-  _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._serialized_end=3090
-  _globals['_APPLYMIGRATIONRESPONSE']._serialized_start=3766
-  _globals['_APPLYMIGRATIONRESPONSE']._serialized_end=3961
-  _globals['_WORKFLOWSERVICEDELETEREQUEST']._serialized_start=3964
-  _globals['_WORKFLOWSERVICEDELETEREQUEST']._serialized_end=4096
-  _globals['_WORKFLOWSERVICEDELETERESPONSE']._serialized_start=4098
-  _globals['_WORKFLOWSERVICEDELETERESPONSE']._serialized_end=4192
-  _globals['_WORKFLOWSERVICE']._serialized_start=4195
-  _globals['_WORKFLOWSERVICE']._serialized_end=5470
+  _globals['_RUNTESTSREQUEST_WORKFLOWSENTRY']._loaded_options = None
+  _globals['_RUNTESTSREQUEST_WORKFLOWSENTRY']._serialized_options = b'8\001'
+  _globals['_VALIDATEREQUEST']._serialized_start=374
+  _globals['_VALIDATEREQUEST']._serialized_end=501
+  _globals['_VALIDATERESPONSE']._serialized_start=503
+  _globals['_VALIDATERESPONSE']._serialized_end=579
+  _globals['_PUBLISHREQUEST']._serialized_start=582
+  _globals['_PUBLISHREQUEST']._serialized_end=841
+  _globals['_PUBLISHRESPONSE']._serialized_start=844
+  _globals['_PUBLISHRESPONSE']._serialized_end=1015
+  _globals['_WORKFLOWSERVICEGETREQUEST']._serialized_start=1017
+  _globals['_WORKFLOWSERVICEGETREQUEST']._serialized_end=1091
+  _globals['_WORKFLOWSERVICEGETRESPONSE']._serialized_start=1093
+  _globals['_WORKFLOWSERVICEGETRESPONSE']._serialized_end=1215
+  _globals['_WORKFLOWSERVICELISTREQUEST']._serialized_start=1218
+  _globals['_WORKFLOWSERVICELISTREQUEST']._serialized_end=1355
+  _globals['_WORKFLOWSERVICELISTRESPONSE']._serialized_start=1357
+  _globals['_WORKFLOWSERVICELISTRESPONSE']._serialized_end=1456
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1458
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1531
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1533
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1631
+  _globals['_ACTIVATEREQUEST']._serialized_start=1633
+  _globals['_ACTIVATEREQUEST']._serialized_end=1754
+  _globals['_ACTIVATERESPONSE']._serialized_start=1756
+  _globals['_ACTIVATERESPONSE']._serialized_end=1818
+  _globals['_WORKFLOWSERVICEPAUSEREQUEST']._serialized_start=1821
+  _globals['_WORKFLOWSERVICEPAUSEREQUEST']._serialized_end=1982
+  _globals['_WORKFLOWSERVICEPAUSERESPONSE']._serialized_start=1984
+  _globals['_WORKFLOWSERVICEPAUSERESPONSE']._serialized_end=2058
+  _globals['_WORKFLOWSERVICERESUMEREQUEST']._serialized_start=2060
+  _globals['_WORKFLOWSERVICERESUMEREQUEST']._serialized_end=2177
+  _globals['_WORKFLOWSERVICERESUMERESPONSE']._serialized_start=2179
+  _globals['_WORKFLOWSERVICERESUMERESPONSE']._serialized_end=2254
+  _globals['_WORKFLOWSERVICEEXPORTREQUEST']._serialized_start=2256
+  _globals['_WORKFLOWSERVICEEXPORTREQUEST']._serialized_end=2383
+  _globals['_WORKFLOWSERVICEEXPORTRESPONSE']._serialized_start=2385
+  _globals['_WORKFLOWSERVICEEXPORTRESPONSE']._serialized_end=2499
+  _globals['_RENDERREQUEST']._serialized_start=2502
+  _globals['_RENDERREQUEST']._serialized_end=2701
+  _globals['_RENDERRESPONSE']._serialized_start=2703
+  _globals['_RENDERRESPONSE']._serialized_end=2779
+  _globals['_DIFFREQUEST']._serialized_start=2781
+  _globals['_DIFFREQUEST']._serialized_end=2891
+  _globals['_DIFFRESPONSE']._serialized_start=2893
+  _globals['_DIFFRESPONSE']._serialized_end=2998
+  _globals['_PLANMIGRATIONREQUEST']._serialized_start=3001
+  _globals['_PLANMIGRATIONREQUEST']._serialized_end=3263
+  _globals['_PLANMIGRATIONREQUEST_MAPPINGENTRY']._serialized_start=3202
+  _globals['_PLANMIGRATIONREQUEST_MAPPINGENTRY']._serialized_end=3248
+  _globals['_PLANMIGRATIONRESPONSE']._serialized_start=3266
+  _globals['_PLANMIGRATIONRESPONSE']._serialized_end=3589
+  _globals['_PLANMIGRATIONRESPONSE_MAPPINGENTRY']._serialized_start=3202
+  _globals['_PLANMIGRATIONRESPONSE_MAPPINGENTRY']._serialized_end=3248
+  _globals['_APPLYMIGRATIONREQUEST']._serialized_start=3592
+  _globals['_APPLYMIGRATIONREQUEST']._serialized_end=3921
+  _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._serialized_start=3202
+  _globals['_APPLYMIGRATIONREQUEST_MAPPINGENTRY']._serialized_end=3248
+  _globals['_APPLYMIGRATIONRESPONSE']._serialized_start=3924
+  _globals['_APPLYMIGRATIONRESPONSE']._serialized_end=4119
+  _globals['_WORKFLOWSERVICEDELETEREQUEST']._serialized_start=4122
+  _globals['_WORKFLOWSERVICEDELETEREQUEST']._serialized_end=4254
+  _globals['_WORKFLOWSERVICEDELETERESPONSE']._serialized_start=4256
+  _globals['_WORKFLOWSERVICEDELETERESPONSE']._serialized_end=4350
+  _globals['_SIMULATEREQUEST']._serialized_start=4353
+  _globals['_SIMULATEREQUEST']._serialized_end=4836
+  _globals['_SIMULATERESPONSE']._serialized_start=4839
+  _globals['_SIMULATERESPONSE']._serialized_end=5163
+  _globals['_RUNTESTSREQUEST']._serialized_start=5166
+  _globals['_RUNTESTSREQUEST']._serialized_end=5423
+  _globals['_RUNTESTSREQUEST_WORKFLOWSENTRY']._serialized_start=5353
+  _globals['_RUNTESTSREQUEST_WORKFLOWSENTRY']._serialized_end=5401
+  _globals['_RUNTESTSRESPONSE']._serialized_start=5426
+  _globals['_RUNTESTSRESPONSE']._serialized_end=5596
+  _globals['_WORKFLOWSERVICE']._serialized_start=5599
+  _globals['_WORKFLOWSERVICE']._serialized_end=7032
 # @@protoc_insertion_point(module_scope)

@@ -1,7 +1,14 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from statewright.v1 import contact_pb2 as _contact_pb2
 from statewright.v1 import difference_pb2 as _difference_pb2
 from statewright.v1 import enrollment_pb2 as _enrollment_pb2
 from statewright.v1 import migration_pb2 as _migration_pb2
 from statewright.v1 import problem_pb2 as _problem_pb2
+from statewright.v1 import simulation_pb2 as _simulation_pb2
 from statewright.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -355,3 +362,90 @@ class WorkflowServiceDeleteResponse(_message.Message):
     workflow: _workflow_pb2.Workflow
     cancelled: int
     def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., cancelled: _Optional[int] = ...) -> None: ...
+
+class SimulateRequest(_message.Message):
+    __slots__ = ("key", "source", "version", "lenient", "with_keys", "with_sources", "start_time", "contact_id", "contact", "contacts", "events", "results", "max_duration", "max_transitions")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LENIENT_FIELD_NUMBER: _ClassVar[int]
+    WITH_KEYS_FIELD_NUMBER: _ClassVar[int]
+    WITH_SOURCES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_FIELD_NUMBER: _ClassVar[int]
+    CONTACTS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    source: str
+    version: int
+    lenient: bool
+    with_keys: _containers.RepeatedScalarFieldContainer[str]
+    with_sources: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    contact_id: str
+    contact: _struct_pb2.Struct
+    contacts: _struct_pb2.Struct
+    events: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.ScriptedEvent]
+    results: _struct_pb2.Struct
+    max_duration: _duration_pb2.Duration
+    max_transitions: int
+    def __init__(self, key: _Optional[str] = ..., source: _Optional[str] = ..., version: _Optional[int] = ..., lenient: bool = ..., with_keys: _Optional[_Iterable[str]] = ..., with_sources: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., contact_id: _Optional[str] = ..., contact: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contacts: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., events: _Optional[_Iterable[_Union[_simulation_pb2.ScriptedEvent, _Mapping]]] = ..., results: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_transitions: _Optional[int] = ...) -> None: ...
+
+class SimulateResponse(_message.Message):
+    __slots__ = ("timeline", "enrollments", "contacts", "attempts", "end", "end_time", "transitions")
+    TIMELINE_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    CONTACTS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    timeline: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.SimulatedMoment]
+    enrollments: _containers.RepeatedCompositeFieldContainer[_enrollment_pb2.Enrollment]
+    contacts: _containers.RepeatedCompositeFieldContainer[_contact_pb2.Contact]
+    attempts: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.SimulatedAttempt]
+    end: _simulation_pb2.SimulationEnd
+    end_time: _timestamp_pb2.Timestamp
+    transitions: int
+    def __init__(self, timeline: _Optional[_Iterable[_Union[_simulation_pb2.SimulatedMoment, _Mapping]]] = ..., enrollments: _Optional[_Iterable[_Union[_enrollment_pb2.Enrollment, _Mapping]]] = ..., contacts: _Optional[_Iterable[_Union[_contact_pb2.Contact, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[_simulation_pb2.SimulatedAttempt, _Mapping]]] = ..., end: _Optional[_Union[_simulation_pb2.SimulationEnd, str]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., transitions: _Optional[int] = ...) -> None: ...
+
+class RunTestsRequest(_message.Message):
+    __slots__ = ("key", "source", "version", "lenient", "tests", "name", "workflows")
+    class WorkflowsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LENIENT_FIELD_NUMBER: _ClassVar[int]
+    TESTS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    source: str
+    version: int
+    lenient: bool
+    tests: str
+    name: str
+    workflows: _containers.ScalarMap[str, str]
+    def __init__(self, key: _Optional[str] = ..., source: _Optional[str] = ..., version: _Optional[int] = ..., lenient: bool = ..., tests: _Optional[str] = ..., name: _Optional[str] = ..., workflows: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class RunTestsResponse(_message.Message):
+    __slots__ = ("passed", "results", "coverage", "problems")
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    passed: bool
+    results: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.TestResult]
+    coverage: _simulation_pb2.TestCoverage
+    problems: _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]
+    def __init__(self, passed: bool = ..., results: _Optional[_Iterable[_Union[_simulation_pb2.TestResult, _Mapping]]] = ..., coverage: _Optional[_Union[_simulation_pb2.TestCoverage, _Mapping]] = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ...) -> None: ...

@@ -109,6 +109,16 @@ class WorkflowServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.FromString,
                 _registered_method=True)
+        self.Simulate = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Simulate',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.SimulateRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.SimulateResponse.FromString,
+                _registered_method=True)
+        self.RunTests = channel.unary_unary(
+                '/statewright.v1.WorkflowService/RunTests',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer(object):
@@ -250,6 +260,26 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Simulate(self, request, context):
+        """Plays a script of events, operations and results of tasks with a version, or a text that is not published: the code
+        that runs in production, on a virtual clock, in a world of its own. No effect: nothing is stored or sent. The same
+        request gives the same answer.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT
+        (INVALID_DEFINITION; LIMIT_EXCEEDED when the answer would be over 7 MiB).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunTests(self, request, context):
+        """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
+        of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -322,6 +352,16 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.Delete,
                     request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.SerializeToString,
+            ),
+            'Simulate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Simulate,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.SimulateRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.SimulateResponse.SerializeToString,
+            ),
+            'RunTests': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunTests,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -707,6 +747,60 @@ class WorkflowService(object):
             '/statewright.v1.WorkflowService/Delete',
             statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteRequest.SerializeToString,
             statewright_dot_v1_dot_workflow__service__pb2.WorkflowServiceDeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Simulate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Simulate',
+            statewright_dot_v1_dot_workflow__service__pb2.SimulateRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.SimulateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunTests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/RunTests',
+            statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.FromString,
             options,
             channel_credentials,
             insecure,

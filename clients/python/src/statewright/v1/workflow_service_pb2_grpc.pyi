@@ -113,6 +113,18 @@ class WorkflowServiceStub:
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    Simulate: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.SimulateRequest, _workflow_service_pb2.SimulateResponse]
+    """Plays a script of events, operations and results of tasks with a version, or a text that is not published: the code
+    that runs in production, on a virtual clock, in a world of its own. No effect: nothing is stored or sent. The same
+    request gives the same answer.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT
+    (INVALID_DEFINITION; LIMIT_EXCEEDED when the answer would be over 7 MiB).
+    """
+    RunTests: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.RunTestsRequest, _workflow_service_pb2.RunTestsResponse]
+    """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
+    of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
+    """
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -198,6 +210,18 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     readable until their retention ends; a workflow published under the key later goes on counting versions.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Simulate: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.SimulateRequest, _workflow_service_pb2.SimulateResponse]  # type: ignore[assignment]
+    """Plays a script of events, operations and results of tasks with a version, or a text that is not published: the code
+    that runs in production, on a virtual clock, in a world of its own. No effect: nothing is stored or sent. The same
+    request gives the same answer.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT
+    (INVALID_DEFINITION; LIMIT_EXCEEDED when the answer would be over 7 MiB).
+    """
+    RunTests: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.RunTestsRequest, _workflow_service_pb2.RunTestsResponse]  # type: ignore[assignment]
+    """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
+    of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
     """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -365,6 +389,30 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         readable until their retention ends; a workflow published under the key later goes on counting versions.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); FAILED_PRECONDITION (LIVE_ENROLLMENTS) without `force`;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Simulate(
+        self,
+        request: _workflow_service_pb2.SimulateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.SimulateResponse, _abc.Awaitable[_workflow_service_pb2.SimulateResponse]]:
+        """Plays a script of events, operations and results of tasks with a version, or a text that is not published: the code
+        that runs in production, on a virtual clock, in a world of its own. No effect: nothing is stored or sent. The same
+        request gives the same answer.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT
+        (INVALID_DEFINITION; LIMIT_EXCEEDED when the answer would be over 7 MiB).
+        """
+
+    @_abc_1.abstractmethod
+    def RunTests(
+        self,
+        request: _workflow_service_pb2.RunTestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.RunTestsResponse, _abc.Awaitable[_workflow_service_pb2.RunTestsResponse]]:
+        """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
+        of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
         """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,131 @@
+"""Scripts of Simulate as the proto has them: read by the same reader as those of workflow tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from statewright.v1 import PauseTimers, ScriptedEvent, ScriptedOperation, SimulateRequest
+
+from service.rpc.fields import Violations, chosen
+from service.rpc.moment import read_instant, read_span
+from service.rpc.payload import read_struct
+from statemachine.contact import Contact
+from statemachine.duration import MAX_DURATION
+from statemachine.errors import InvalidInput
+from statemachine.problem import Problems
+from statemachine.simulation.reading import Cast, ScriptReader
+from statemachine.simulation.script import MAX_TRANSITIONS, Script
+from statemachine.simulation.world import START
+from statemachine.testing.reading import subject_of
+from statemachine.workflow import Workflow
+
+MAX_TIMELINE_BYTES: Final = 3 * 1024 * 1024
+_OPERATIONS: Final = {
+    number: name.removeprefix("SCRIPTED_OPERATION_").lower() for name, number in ScriptedOperation.items() if number
+}
+_TIMERS: Final[Mapping[int, str]] = {
+    PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
+    PauseTimers.PAUSE_TIMERS_KEEP: "keep",
+    PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
+    PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
+}
+_TEXTS: Final = ("workflow", "id", "key", "source", "transition", "reason")
+_FIELDS: Final = {".contact": ".contact_id", ".op": ".operation"}
+"""The end of a path in the language → the field of the proto."""
+
+
+def read_script(
+    request: SimulateRequest, workflow: Workflow, others: Sequence[Workflow], stored: Contact | None
+) -> Script:
+    """`stored` is the contact that the request names, if it does. Raises InvalidInput naming every fault."""
+    _check(request)
+    problems = Problems()
+    reader = ScriptReader(subject_of(workflow), problems)
+    cast = _cast(request, reader, stored)
+    events = [_event(event, f"events[{index}]") for index, event in enumerate(request.events)]
+    acts = reader.acts(events, ("events",), cast)
+    results = reader.results(read_struct(request.results, "results"), ("results",))
+    _refuse(problems)
+    return Script(
+        workflows=(workflow, *others),
+        acts=acts,
+        contacts=cast.contacts,
+        results=results,
+        starts_at=read_instant(request.start_time, "start_time") if request.HasField("start_time") else START,
+        lasts=_longest(request),
+        max_transitions=request.max_transitions or MAX_TRANSITIONS,
+        max_bytes=MAX_TIMELINE_BYTES,
+    )
+
+
+def _check(request: SimulateRequest) -> None:
+    violations = Violations()
+    violations.number("max_transitions", request.max_transitions, 0, MAX_TRANSITIONS)
+    for index, event in enumerate(request.events):
+        for name in ("contact_id", *_TEXTS):
+            violations.name(f"events[{index}].{name}", getattr(event, name))
+    violations.check()
+
+
+def _longest(request: SimulateRequest) -> timedelta:
+    if not request.HasField("max_duration"):
+        return MAX_DURATION
+    return read_span(request.max_duration, "max_duration", least=timedelta(0), most=MAX_DURATION)
+
+
+def _cast(request: SimulateRequest, reader: ScriptReader, stored: Contact | None) -> Cast:
+    inline = request.WhichOneof("subject") == "contact"
+    contact = read_struct(request.contact, "contact") if inline else None
+    contacts = read_struct(request.contacts, "contacts") if request.HasField("contacts") else None
+    cast = reader.cast(contact, contacts, ())
+    return Cast((stored, *cast.contacts), stored.id) if stored is not None else cast
+
+
+def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
+    """The event as the language spells it."""
+    raw: dict[str, Any] = {}
+    if message.HasField("after"):
+        raw["after"] = read_span(message.after, f"{place}.after", least=timedelta(0), most=MAX_DURATION)
+    act = message.WhichOneof("act")
+    if act == "type":
+        raw["type"] = message.type
+    elif act == "operation":
+        raw["op"] = chosen(f"{place}.operation", message.operation, _OPERATIONS)
+    elif act == "upsert":
+        raw["upsert"] = read_struct(message.upsert, f"{place}.upsert")
+    raw.update({name: getattr(message, name) for name in _TEXTS if getattr(message, name)})
+    if message.contact_id:
+        raw["contact"] = message.contact_id
+    for name in ("data", "contact_patch"):
+        if message.HasField(name):
+            raw[name] = read_struct(getattr(message, name), f"{place}.{name}")
+    timers = chosen(f"{place}.timers", message.timers, _TIMERS)
+    return raw | ({"timers": timers} if timers else {})
+
+
+def _refuse(problems: Problems) -> None:
+    violations = [(_field(problem.path), problem.message) for problem in problems.sorted()]
+    if violations:
+        place, message = violations[0]
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        raise InvalidInput(f"{place}: {message}{more}", violations)
+
+
+def _field(path: str) -> str:
+    for ending, field in _FIELDS.items():
+        if path.startswith("events") and path.endswith(ending):
+            return path.removesuffix(ending) + field
+    return path
+
+
+def by_key(workflow: Workflow, others: Sequence[Workflow]) -> Mapping[str, Workflow]:
+    """All workflows of a simulation. Raises InvalidInput when two have the same key."""
+    found = {workflow.key: workflow}
+    for other in others:
+        if other.key in found:
+            wanted = "workflows with different keys"
+            raise InvalidInput(f"{other.key!r} is there twice", [("with_keys", wanted), ("with_sources", wanted)])
+        found[other.key] = other
+    return found

@@ -1,0 +1,179 @@
+"""WorkflowService.Simulate and RunTests: what would happen, without any of it happening.
+
+Both only read. The playing runs in a thread, one at a time: it is bounded by transitions, and must not take the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from google.protobuf.message import Message
+from statewright.v1 import RunTestsRequest, RunTestsResponse, SimulateRequest, SimulateResponse
+
+from service.engine.commands import DEFAULT_TENANT
+from service.rpc.fields import Violations, check_names
+from service.rpc.rooms import Rooms
+from service.rpc.script_message import by_key, read_script
+from service.rpc.simulated_message import write_simulated, write_trials
+from service.rpc.workflow_message import write_problems
+from service.storage.contact_queries import find_contact
+from service.storage.database import Transaction
+from service.storage.workflow_queries import find_version
+from statemachine.contact import Contact
+from statemachine.definition import Loaded, compile_workflow, load_workflow
+from statemachine.errors import DefinitionError, InvalidInput, LimitExceeded, NotFound
+from statemachine.problem import Problem
+from statemachine.simulation.simulate import simulate
+from statemachine.testing.case import Case
+from statemachine.testing.reading import load_tests
+from statemachine.testing.trial import run_tests
+from statemachine.workflow import Workflow
+
+MAX_OTHERS: Final = 20
+MAX_TEST_TRANSITIONS: Final = 50_000
+MAX_ANSWER_BYTES: Final = 7 * 1024 * 1024
+R = TypeVar("R", bound=Message)
+
+
+class SimulateRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._engine = rooms.engine
+        self._one_at_a_time = asyncio.Semaphore(1)
+
+    async def simulate(self, request: SimulateRequest) -> SimulateResponse:
+        _check_target(request, "contact_id")
+        _check_others({"with_keys": request.with_keys, "with_sources": request.with_sources})
+        check_names({f"with_keys[{index}]": key for index, key in enumerate(request.with_keys)})
+        published, stored = await self._engine.read(lambda transaction: self._subjects(transaction, request))
+        return await self._alone(lambda: simulate_with(request, published, stored))
+
+    async def run_tests(self, request: RunTestsRequest) -> RunTestsResponse:
+        _check_target(request, "name")
+        _check_others({"workflows": request.workflows})
+        stored = None
+        if request.WhichOneof("target") == "key":
+            stored = await self._engine.read(lambda transaction: self._source(transaction, request))
+        loaded = await asyncio.to_thread(_loaded, request, stored)
+        cases, problems = await asyncio.to_thread(_cases, request, loaded)
+        others = await self._others(request, cases)
+        return await self._alone(lambda: _tried(loaded, cases, others, problems))
+
+    async def _alone(self, work: Callable[[], R]) -> R:
+        async with self._one_at_a_time:
+            response = await asyncio.to_thread(work)
+        if response.ByteSize() > MAX_ANSWER_BYTES:
+            wanted = f"an answer of at most {MAX_ANSWER_BYTES:,} bytes"
+            raise LimitExceeded(f"the answer is too large: ask for {wanted}", [("events", wanted)], limit="answer",
+                                maximum=str(MAX_ANSWER_BYTES))  # fmt: skip
+        return response
+
+    def _subjects(self, transaction: Transaction, request: SimulateRequest) -> tuple[list[Workflow], Contact | None]:
+        """The published workflows that the request names, the one under simulation first, and its stored contact."""
+        published = []
+        if request.WhichOneof("target") == "key":
+            wanted = request.version if request.HasField("version") else None
+            published.append(self._published(transaction, request.key, wanted))
+        published += [self._published(transaction, key, None) for key in request.with_keys]
+        stored = request.WhichOneof("subject") == "contact_id"
+        contact = find_contact(transaction, DEFAULT_TENANT, request.contact_id).contact if stored else None
+        return published, contact
+
+    def _published(self, transaction: Transaction, key: str, version: int | None) -> Workflow:
+        _, stored = find_version(transaction, DEFAULT_TENANT, key, version)
+        return self._engine.catalog.version(transaction, DEFAULT_TENANT, key, stored.version)
+
+    def _source(self, transaction: Transaction, request: RunTestsRequest) -> Any:
+        wanted = request.version if request.HasField("version") else None
+        return find_version(transaction, DEFAULT_TENANT, request.key, wanted)[1]
+
+    async def _others(self, request: RunTestsRequest, cases: Iterable[Case]) -> dict[str, Workflow]:
+        """The workflows that the cases ask for: given in the request, or else published under that key."""
+        names = {name for case in cases for name in case.workflows}
+        given = {name: text for name, text in request.workflows.items() if name in names}
+        found = {name: await asyncio.to_thread(compile_workflow, text) for name, text in sorted(given.items())}
+
+        def published(transaction: Transaction) -> None:
+            for name in sorted(names - set(given)):
+                try:
+                    found[name] = self._published(transaction, name, None)
+                except NotFound:
+                    continue
+
+        await self._engine.read(published)
+        return found
+
+
+def simulate_with(request: SimulateRequest, published: list[Workflow], stored: Contact | None) -> SimulateResponse:
+    """Play a request whose published workflows and stored contact have been found.
+
+    Raises DefinitionError, InvalidInput.
+    """
+    workflows = list(published)
+    if request.WhichOneof("target") == "source":
+        workflows.insert(0, compile_workflow(request.source, lenient=request.lenient, version=1))
+    workflows += [compile_workflow(source, version=1) for source in request.with_sources]
+    workflow, *others = workflows
+    by_key(workflow, others)
+    response = SimulateResponse()
+    write_simulated(simulate(read_script(request, workflow, others, stored)), response)
+    return response
+
+
+def _check_target(request: SimulateRequest | RunTestsRequest, name: str) -> None:
+    violations = Violations()
+    violations.name("key", request.key)
+    violations.name(name, getattr(request, name))
+    violations.check()
+    if not (request.key or request.source):
+        raise InvalidInput("key or source is required", [("target", "key or source")])
+    if request.WhichOneof("target") == "source" and request.HasField("version"):
+        raise InvalidInput("version goes only with key", [("version", "only with key")])
+
+
+def _check_others(given: dict[str, Any]) -> None:
+    for name, values in given.items():
+        if len(values) > MAX_OTHERS:
+            wanted = f"at most {MAX_OTHERS} workflows"
+            raise InvalidInput(f"{name}: {wanted}", [(name, wanted)])
+
+
+def _loaded(request: RunTestsRequest, stored: Any) -> Loaded:
+    """The workflow with its own tests. Raises DefinitionError."""
+    if stored is None:
+        loaded = load_workflow(request.source, lenient=request.lenient, version=1)
+    else:
+        loaded = load_workflow(
+            stored.source,
+            format=stored.format,
+            key=stored.workflow,
+            name=stored.name,
+            lenient=stored.lenient,
+            version=stored.version,
+        )
+    if loaded.workflow is None:
+        raise DefinitionError(loaded.problems)
+    return loaded
+
+
+def _cases(request: RunTestsRequest, loaded: Loaded) -> tuple[list[Case], tuple[Problem, ...]]:
+    """The tests to run, and warnings. Raises DefinitionError for a test file with mistakes."""
+    cases, problems = loaded.tests, loaded.problems
+    if request.tests:
+        read = load_tests(request.tests, loaded.workflow)
+        if read.failed:
+            raise DefinitionError(read.problems)
+        cases, problems = read.cases, (*loaded.problems, *read.problems)
+    name = request.name.casefold()
+    return [case for case in cases if name in case.name.casefold()], problems
+
+
+def _tried(
+    loaded: Loaded, cases: list[Case], others: dict[str, Workflow], problems: tuple[Problem, ...]
+) -> RunTestsResponse:
+    assert loaded.workflow is not None
+    response = RunTestsResponse()
+    write_trials(run_tests(loaded.workflow, cases, others, max_transitions=MAX_TEST_TRANSITIONS), response)
+    write_problems(problems, response.problems)
+    return response
