@@ -1,6 +1,6 @@
 # Everything sets itself up: on a machine with Python >= 3.11, git and make, start with `make demo` or `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proto errors-page bench bench-long storm serve
+.PHONY: help setup demo test check proto errors-page pictures bench bench-long storm serve
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
@@ -41,6 +41,9 @@ proto: $(READY) ## the generated Python of protos/
 
 errors-page: $(READY) ## docs/errors.md from the table of codes
 	@$(BIN)/python -m tests.docs.errors_page
+
+pictures: $(READY) ## docs/pictures from the examples
+	@$(BIN)/python -m tests.docs.pictures
 
 bench: $(READY) ## speed beside raw SQL
 	@$(BIN)/python -m bench $(ARGS)

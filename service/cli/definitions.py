@@ -99,42 +99,6 @@ def _report_published(session: Session, file: str, source: str, response: Any) -
     note(f"{what} {version.workflow} version {version.number} ({active})")
 
 
-@click.command(cls=Verb)
-@click.argument("target", metavar="FILE|KEY")
-@click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
-@click.option(
-    "--counts/--no-counts",
-    default=None,
-    help="Write at each step how many enrollments rest there: the default for a KEY.",
-)
-@click.option("--version", type=click.IntRange(min=1), help="Default: the active one. Only with KEY.")
-@click.option("--enrollment", default="", metavar="ID", help="Highlight its path. Only with KEY.")
-@click.option("--lenient", is_flag=True, help="As in publish. Only with FILE.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to a file.")
-@pass_session
-def render(session: Session, target: str, form: str, output: Path | None, **given: Any) -> None:
-    """Draw a workflow file or a published workflow.
-
-    TARGET is a file when there is one of that name, else the key of a published workflow.
-    """
-    from statewright.v1 import RenderFormat, RenderRequest
-
-    from service.cli.shapes import number_of, word
-
-    request = RenderRequest(format=number_of(RenderFormat.DESCRIPTOR, form), lenient=given["lenient"])
-    if is_file(target):
-        _only_with_key(given)
-        request.source = decoded(session, target)
-    else:
-        request.key, request.enrollment_id = target, given["enrollment"]
-        request.with_counts = given["counts"] is not False
-        if given["version"]:
-            request.version = given["version"]
-    response = session.call(session.client.workflows.Render, request)
-    made = word(RenderFormat.DESCRIPTOR, response.format)
-    _write(session, response.text, output, {"format": made, "text": response.text})
-
-
 def is_file(target: str) -> bool:
     """Whether FILE|KEY names a file. Raises BadParameter for what looks like one and is not there."""
     if target == STDIN or Path(target).is_file():
@@ -144,13 +108,8 @@ def is_file(target: str) -> bool:
     return False
 
 
-def _only_with_key(given: dict[str, Any]) -> None:
-    for name in ("counts", "version", "enrollment"):
-        if given[name]:
-            raise click.UsageError(f"--{name} is about a published workflow; {name} has no meaning for a file")
-
-
-def _write(session: Session, text: str, output: Path | None, shape: dict[str, Any]) -> None:
+def write_text(session: Session, text: str, output: Path | None, shape: dict[str, Any]) -> None:
+    """A text that was made, to a file or to standard output; `shape` is what is told of it with --json."""
     from service.cli.output import note, print_json
 
     if output:
@@ -181,4 +140,4 @@ def export(session: Session, key: str, form: str | None, version: int | None, ou
     response = session.call(session.client.workflows.Export, request)
     made = word(DefinitionFormat.DESCRIPTOR, response.format)
     shape = {"workflow": key, "version": response.version, "format": made, "source": response.source}
-    _write(session, response.source, output, shape)
+    write_text(session, response.source, output, shape)

@@ -35,7 +35,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "test": Entry("Workflows", "testing:test", "Run the tests of workflow files; needs no server."),
     "simulate": Entry("Workflows", "simulation:simulate", "Play a workflow on a virtual clock: what would happen?"),
     "publish": Entry("Workflows", "definitions:publish", "Publish a workflow file as a new version."),
-    "render": Entry("Workflows", "definitions:render", "Draw a workflow file or a published workflow."),
+    "render": Entry("Workflows", "render:render", "Draw a workflow file or a published workflow."),
     "export": Entry("Workflows", "definitions:export", "Write a published version out."),
     "schema": Entry("Workflows", "schema:schema", "Print the JSON Schema of workflow files, for editors."),
     "workflows": Entry("Workflows", "workflows:workflows", "List, read and switch published workflows."),

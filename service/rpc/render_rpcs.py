@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import Final
 
 from statewright.v1 import RenderFormat, RenderRequest, RenderResponse
@@ -12,15 +11,19 @@ from service.engine.commands import DEFAULT_TENANT
 from service.rpc.fields import check_names, chosen
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
-from service.storage.enrollment_queries import EnrollmentFilter, count_enrollments, find_enrollment
+from service.storage.enrollment_queries import EnrollmentFilter, EnrollmentRecord, count_enrollments, find_enrollment
+from service.storage.history_queries import ways_taken
 from service.storage.workflow_queries import find_version
 from statemachine.definition import compile_workflow
-from statemachine.diagram import Highlight, draw_dot, draw_mermaid
-from statemachine.errors import InvalidInput, PreconditionFailed
+from statemachine.errors import InvalidInput
+from statemachine.machine import SKIP
+from statemachine.mermaid import draw_mermaid
+from statemachine.picture import Highlight, picture_of
+from statemachine.snapshot import Status
+from statemachine.svg import draw_svg
 from statemachine.workflow import Workflow
 
 _FORMATS: Final = {number: name for name, number in RenderFormat.items()}
-_DRAWING_S: Final = 10.0
 
 
 class RenderRpcs:
@@ -31,12 +34,11 @@ class RenderRpcs:
     async def render(self, request: RenderRequest) -> RenderResponse:
         chosen("format", request.format, _FORMATS)
         check_names({"key": request.key, "enrollment_id": request.enrollment_id})
-        workflow, counts, highlight = await self._subject(request)
+        picture = picture_of(*await self._subject(request))
         if request.format != RenderFormat.RENDER_FORMAT_SVG:
-            text = draw_mermaid(workflow, counts, highlight)
-            return RenderResponse(text=text, format=RenderFormat.RENDER_FORMAT_MERMAID)
+            return RenderResponse(text=draw_mermaid(picture), format=RenderFormat.RENDER_FORMAT_MERMAID)
         async with self._one_at_a_time:
-            text = await _svg(draw_dot(workflow, counts, highlight))
+            text = await asyncio.to_thread(draw_svg, picture)
         return RenderResponse(text=text, format=RenderFormat.RENDER_FORMAT_SVG)
 
     async def _subject(self, request: RenderRequest) -> tuple[Workflow, dict[str, int] | None, Highlight | None]:
@@ -58,7 +60,7 @@ class RenderRpcs:
             if record.snapshot.workflow != request.key:
                 wish = f"an enrollment of {request.key!r}"
                 raise InvalidInput(f"enrollment_id must be {wish}", [("enrollment_id", wish)])
-            highlight = Highlight(record.path, record.last_step)
+            highlight = _highlight(transaction, record)
             wanted = record.snapshot.version if wanted is None else wanted
         _, stored = find_version(transaction, DEFAULT_TENANT, request.key, wanted)
         workflow = self._engine.catalog.version(transaction, DEFAULT_TENANT, request.key, stored.version)
@@ -69,30 +71,17 @@ class RenderRpcs:
         return workflow, counts, highlight
 
 
+def _highlight(transaction: Transaction, record: EnrollmentRecord) -> Highlight:
+    """The way an enrollment took, from its history: by which outcome it left each step."""
+    ways = ways_taken(transaction, DEFAULT_TENANT, record.snapshot.id)
+    taken = frozenset((step, SKIP if kind == "step_skipped" else outcome) for step, kind, outcome in ways)
+    by_rule = record.snapshot.status is Status.EXITED and all(outcome != "exited" for _, outcome in taken)
+    return Highlight(record.path, record.last_step, taken, exited=by_rule)
+
+
 def _require_no_key_fields(request: RenderRequest) -> None:
     given = [name for name in ("with_counts", "enrollment_id") if getattr(request, name)]
     if request.HasField("version"):
         given.append("version")
     if given:
         raise InvalidInput(f"{given[0]} goes only with key", [(name, "only with key") for name in given])
-
-
-async def _svg(dot: str) -> str:
-    """What Graphviz makes of it. Raises PreconditionFailed where it is missing or takes too long."""
-    program = shutil.which("dot")
-    if program is None:
-        raise PreconditionFailed("SVG needs Graphviz at the server: install the package `graphviz`, or ask for MERMAID")
-    process = await asyncio.create_subprocess_exec(
-        program, "-Tsvg", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(_DRAWING_S):
-            drawn, _ = await process.communicate(dot.encode())
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise PreconditionFailed("the drawing took too long; ask for MERMAID") from None
-    if process.returncode:
-        raise PreconditionFailed("Graphviz could not draw this; ask for MERMAID")
-    return drawn.decode()

@@ -94,6 +94,18 @@ def last_sequence(transaction: Transaction, tenant: str, enrollment_id: str) -> 
     return 0 if row is None or row[0] is None else int(row[0]) + 1
 
 
+def ways_taken(transaction: Transaction, tenant: str, enrollment_id: str) -> frozenset[tuple[str, str, str]]:
+    """(step, kind, outcome) of every way by which an enrollment has left a step; the outcome is "" where it skipped."""
+    rows = transaction.rows(
+        "select distinct h.step, h.kind, coalesce(h.entry ->> 'outcome', '') from history as h "
+        "where h.tenant_id = :tenant and h.enrollment_id = :enrollment and h.step is not null "
+        "and h.kind in ('step_completed', 'step_failed', 'step_skipped')",
+        tenant=tenant,
+        enrollment=enrollment_id,
+    )
+    return frozenset((row[0], row[1], row[2]) for row in rows)
+
+
 def watch_enrollment(
     transaction: Transaction, tenant: str, enrollment_id: str, *, after: int, limit: int
 ) -> list[WatchRow]:

@@ -128,6 +128,7 @@ def test_workflows_are_listed_read_drawn_and_written_out(cli: Cli, enrolled: str
     assert answer(cli("workflows", "resume", "welcome", "--json"))["status"] == "active"
     assert "send_welcome_sms" in answer(cli("render", "welcome", "--counts", "--json"))["text"]
     assert cli("render", WELCOME).stdout.startswith(("flowchart", "graph", "---"))
+    assert "start ==>" in cli("render", "welcome", "--enrollment", enrolled).stdout
     assert answer(cli("export", "welcome", "--json"))["source"] == Path(WELCOME).read_text()
 
 
@@ -190,6 +191,17 @@ def test_a_workflow_is_deleted_when_its_enrollments_may_go(cli: Cli, enrolled: s
     assert answer(cli("get", enrolled, "--json"))["exit_reason"] == "workflow_deleted"
     assert answer(cli("workflows", "list", "--json"))["workflows"] == []
     assert answer(cli("publish", WELCOME, "--key", "welcome", "--json"))["version"] == 1
+
+
+def test_a_file_is_drawn_without_a_server(cli: Cli, server: Server, tmp_path: Path) -> None:
+    server.stop()
+    drawing = tmp_path / "welcome.svg"
+    assert cli("render", WELCOME, "-o", str(drawing)).returncode == 0
+    assert drawing.read_text().startswith("<svg")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("key: bad\nsteps: [{id: a, type: weight}]")
+    refused = cli("render", str(bad), "--json")
+    assert (refused.returncode, json.loads(refused.stderr)["error"]["violations"][0]["code"]) == (1, "unknown_type")
 
 
 def test_contacts_are_written_and_read(cli: Cli) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import grpc
 import pytest
@@ -208,21 +208,37 @@ async def test_a_text_can_be_drawn_before_it_is_published(client: AsyncClient) -
     assert refused.info.reason == "INVALID_DEFINITION"
 
 
-@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
-async def test_svg_is_drawn_where_graphviz_is_installed(client: AsyncClient) -> None:
+async def test_a_drawing_marks_the_outcomes_by_which_a_run_left_its_steps(client: AsyncClient) -> None:
     await publish(client)
-    request = RenderRequest(key="welcome", format=RenderFormat.RENDER_FORMAT_SVG)
+    run = await enrolled(client)
+    await client.enrollments.Trigger(TriggerRequest(event=event("message_received")), timeout=10)
+    text = (await client.workflows.Render(RenderRequest(key="welcome", enrollment_id=run), timeout=10)).text
+    assert 's2 ==>|"answered"| s3' in text
+    assert 's2 -->|"timeout"| s4' in text
+    assert "class completed visited" in text
+
+
+async def test_a_run_that_left_by_a_rule_is_drawn_to_the_exit(client: AsyncClient) -> None:
+    await publish(client)
+    run = await enrolled(client)
+    await client.enrollments.Trigger(TriggerRequest(event=event("contact_unsubscribed")), timeout=10)
+    text = (await client.workflows.Render(RenderRequest(key="welcome", enrollment_id=run), timeout=10)).text
+    assert 'anywhere ==>|"unsubscribed"| exited' in text
+
+
+async def test_svg_is_drawn_with_counts_and_the_way_of_one_run(client: AsyncClient) -> None:
+    await publish(client)
+    run = await enrolled(client)
+    request = RenderRequest(key="welcome", format=RenderFormat.RENDER_FORMAT_SVG, with_counts=True, enrollment_id=run)
     drawn = await client.workflows.Render(request, timeout=10)
-    assert "<svg" in drawn.text
-    assert "</svg>" in drawn.text
+    texts = [one.text for one in ElementTree.fromstring(drawn.text).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"greet", "reply", "1 here", "answered"} <= set(texts)
+    assert 'class="wait here"' in drawn.text
 
 
-async def test_svg_without_graphviz_is_refused_with_what_to_install(
-    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_way_of_a_run_of_another_workflow_is_refused(client: AsyncClient) -> None:
     await publish(client)
-    monkeypatch.setenv("PATH", "")
-    request = RenderRequest(key="welcome", format=RenderFormat.RENDER_FORMAT_SVG)
-    refused = await refusal(client.workflows.Render(request, timeout=10))
-    assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
-    assert "graphviz" in refused.message
+    await publish(client, WELCOME.replace("key: welcome", "key: other"))
+    run = await enrolled(client)
+    refused = await refusal(client.workflows.Render(RenderRequest(key="welcome", enrollment_id=run), timeout=10))
+    assert (refused.code, refused.places) == (grpc.StatusCode.INVALID_ARGUMENT, ["enrollment_id"])

@@ -213,7 +213,7 @@ class WorkflowServiceServicer(object):
     def Render(self, request, context):
         """Draws a version, or a text that is not published. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
+        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for an SVG too tangled to read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -86,7 +86,7 @@ class WorkflowServiceStub:
     Render: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]
     """Draws a version, or a text that is not published. No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
+    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for an SVG too tangled to read.
     """
     Diff: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.DiffRequest, _workflow_service_pb2.DiffResponse]
     """Says what changed from one version to another, as data and in words. No effect.
@@ -184,7 +184,7 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     Render: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]  # type: ignore[assignment]
     """Draws a version, or a text that is not published. No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
+    INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for an SVG too tangled to read.
     """
     Diff: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.DiffRequest, _workflow_service_pb2.DiffResponse]  # type: ignore[assignment]
     """Says what changed from one version to another, as data and in words. No effect.
@@ -339,7 +339,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_workflow_service_pb2.RenderResponse, _abc.Awaitable[_workflow_service_pb2.RenderResponse]]:
         """Draws a version, or a text that is not published. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND, ENROLLMENT_NOT_FOUND);
-        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for SVG without Graphviz.
+        INVALID_ARGUMENT (INVALID_DEFINITION); FAILED_PRECONDITION (FAILED_PRECONDITION) for an SVG too tangled to read.
         """
 
     @_abc_1.abstractmethod
