@@ -27,6 +27,7 @@ from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from statemachine.workflow import RetryPolicy, Step
 
 ERROR: Final = "error"
+_MAX_LISTED: Final = 20
 
 
 @dataclass(slots=True)
@@ -194,11 +195,15 @@ class _Builder:
         """Where each outcome leads, and where `error` does."""
         outcomes = runner.outcomes()
         targets = dict.fromkeys(outcomes, following)
+        config = (*entry.path, "config")
+        places = dict(_named_targets(part.config, config)) if runner.targets() else {}
         for outcome, target in runner.targets().items():
-            targets[outcome] = self._target(target, _place_of(target, part.config, (*entry.path, "config")))
+            targets[outcome] = self._target(target, places.get(target, config))
         on_error = None if part.on_error is None else self._target(part.on_error, (*entry.path, "on_error"))
+        by_lower = {outcome.lower(): outcome for outcome in reversed(outcomes)}
         for written, (target, place) in entry.branches.items():
-            outcome = _outcome(written, outcomes)
+            # `True` in a `branches` map is the outcome `true`
+            outcome = written if written in targets else by_lower.get(written.lower(), written)
             if outcome in targets:
                 targets[outcome] = self._target(target, place)
             elif outcome == ERROR and part.on_error is None:
@@ -212,7 +217,7 @@ class _Builder:
             self._problems.add("conflicting_keys", place, "`on_error` already says where an error leads")
             return
         self._made.whole = False
-        options = ", ".join((*outcomes, ERROR))
+        options = ", ".join((*outcomes[:_MAX_LISTED], *(["…"] if len(outcomes) > _MAX_LISTED else []), ERROR))
         message = f"the step {entry.id!r} has no outcome {outcome!r}; it has {options}"
         self._problems.add("unknown_outcome", place, message, self._problems.guess(outcome, outcomes))
 
@@ -268,23 +273,14 @@ def read_retry(raw: Any, path: Path, base: RetryPolicy, problems: Problems) -> R
     )
 
 
-def _place_of(target: str, config: Any, path: Path) -> Path:
-    """Where a config names this step; the config itself when it cannot be told."""
+def _named_targets(config: Any, path: Path) -> Iterator[tuple[str, Path]]:
+    """Each text in a config that may name a step, and where it stands; the last one first, so that the first counts."""
     items = config.items() if isinstance(config, Mapping) else enumerate(config) if isinstance(config, list) else ()
-    for key, value in items:
-        if value == target and key in ("to", "next", "default"):
-            return (*path, key)
-        place = _place_of(target, value, (*path, key)) if isinstance(value, Mapping | list) else path
-        if place != (*path, key) and place != path:
-            return place
-    return path
-
-
-def _outcome(written: str, outcomes: Sequence[str]) -> str:
-    """`True` in a `branches` map is the outcome `true`."""
-    if written in outcomes:
-        return written
-    return next((outcome for outcome in outcomes if outcome.lower() == written.lower()), written)
+    for key, value in reversed(list(items)):
+        if isinstance(value, Mapping | list):
+            yield from _named_targets(value, (*path, key))
+        elif isinstance(value, str) and key in ("to", "next", "default"):
+            yield value, (*path, key)
 
 
 def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[str, Any]:

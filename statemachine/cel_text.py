@@ -63,6 +63,7 @@ class CelText:
     macros: int = 0
     nesting: int = 0
     sums: int = 0
+    tokens: int = 0
 
     def column(self, cel_column: int) -> int | None:
         """The author's column (from 1) for a column of the CEL text (from 1)."""
@@ -110,7 +111,8 @@ class _Rewriter:
             self.step(self.tokens[self.at])
         self.close_nots()
         sums = sum(token.text == "+" for token in self.tokens)
-        return CelText("".join(self.out), tuple(self.slots), tuple(self.columns), self.macros, self.nesting, sums)
+        text, slots, columns = "".join(self.out), tuple(self.slots), tuple(self.columns)
+        return CelText(text, slots, columns, self.macros, self.nesting, sums, len(self.tokens))
 
     def step(self, token: _Token) -> None:
         if token.text in _ENDS_NOT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from statemachine.assembly import Assembly, assemble, read_retry
 from statemachine.checks.draft import Draft
@@ -18,6 +18,7 @@ from statemachine.document import DocumentPart, is_canvas, is_name, kind_of, rea
 from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
 from statemachine.machine import WorkflowMachine
+from statemachine.meter import TooComplex, metered
 from statemachine.names import slug
 from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.scope import contact_fields
@@ -27,6 +28,8 @@ from statemachine.step import Reads
 from statemachine.testing.case import Case
 from statemachine.testing.reading import read_tests
 from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, Workflow
+
+_TOO_COMPLEX: Final = "expressions, templates and patterns are too many, or too long, taken together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,13 @@ def load_workflow(
     problems = Problems(source.positions)
     canonical: dict[str, Any] = {}
     loader = _Loader(problems, canonical, lenient=lenient)
-    workflow = loader.load(source.data, key, name)
-    found = in_order((*source.problems, *problems.sorted()))
+    first = source.problems
+    try:
+        with metered():
+            workflow = loader.load(source.data, key, name)
+    except TooComplex:
+        workflow, first = None, (*first, Problem("too_complex", "error", _TOO_COMPLEX, "", 1, 1))
+    found = in_order((*first, *problems.sorted()))
     if workflow is None or any(problem.severity == "error" for problem in found):
         return Loaded(None, found, source.format, canonical)
     numbered = replace(workflow, version=version, warnings=found)

@@ -21,6 +21,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math
 
 from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
+from statemachine.meter import spend
 from statemachine.path import Path, format_path
 from statemachine.scope import MISSING, Names, Scope, contact_fields
 from statemachine.step import Reads
@@ -34,6 +35,8 @@ _MAX_DEPTH: Final = 64
 _MAX_ITERATIONS: Final = 10_000
 _MAX_GROWTH: Final = 100_000_000
 _LIST_ITEM_SIZE: Final = 16
+_WORK: Final = 90
+_WORK_PER_TOKEN: Final = 10
 _CHECK_ERROR: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _RUN_CODE: Final = re.compile(r"\A[A-Z_]+: ")
 _NO_VALUE: Final = re.compile(r'No value with name "(p\d+)" found')
@@ -99,6 +102,7 @@ def compile_expression(text: str, *, names: Names = "template") -> Expression:
     if not text.strip():
         raise ExpressionError("the expression is empty", 1)
     source = rewrite(text)
+    spend(_WORK + _WORK_PER_TOKEN * source.tokens)
     paths = frozenset(path for path, _ in source.slots)
     return Expression(text, paths, names, slot_names(source.slots), _compile(source), source)
 

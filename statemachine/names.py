@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+_MAX_OPTION: Final = 200
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -93,6 +94,6 @@ def one_slip(word: str, other: str) -> bool:
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean 'delay'?`, or nothing when no option is near."""
-    by_lower = {option.lower(): option for option in options}
+    by_lower = {option.lower(): option for option in options if len(option) <= _MAX_OPTION}
     near = get_close_matches(word.lower()[:100], by_lower, n=1, cutoff=0.6)
     return f"did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -38,6 +38,9 @@ MAX_PROBLEMS: Final = 200
 """How many errors, and how many warnings, one report shows."""
 
 _MAX_GUESSES: Final = 50
+_MAX_COMPARED: Final = 4_000
+_MAX_TEXT: Final = 1_000
+_MAX_SHOWN_KEY: Final = 100
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _ABOUT_KEYS: Final = frozenset({"unknown_key", "duplicate_key", "not_supported_yet", "merge_key_refused", "bad_key"})
 
@@ -139,6 +142,7 @@ class Problems:
         self._found: dict[Severity, dict[Problem, None]] = {"error": {}, "warning": {}}
         self._unshown: dict[Severity, list[Place | None]] = {"error": [], "warning": []}
         self._guesses = 0
+        self._compared = 0
 
     def add(
         self,
@@ -159,6 +163,7 @@ class Problems:
             self._unshown[severity].append(place)
             return
         line, column = place or (None, None)
+        message, suggestion = _cut(message, _MAX_TEXT), _cut(suggestion, _MAX_TEXT)
         found[Problem(code, severity, message, spelled, line, column, suggestion)] = None
 
     def locate(self, path: Path, *, key: bool = False) -> tuple[str, Place | None]:
@@ -166,10 +171,11 @@ class Problems:
         source_path = self.source_path(path)
         return format_path(source_path), self._positions.find(source_path, key=key)
 
-    def guess(self, word: str, options: Iterable[str]) -> str:
+    def guess(self, word: str, options: Collection[str]) -> str:
         """`did you mean …?`, or nothing. Guessing is slow, so that a long report goes without from some point on."""
         self._guesses += 1
-        return did_you_mean(word, options) if self._guesses <= _MAX_GUESSES else ""
+        self._compared += len(options)
+        return did_you_mean(word, options) if self._guesses <= _MAX_GUESSES and self._compared <= _MAX_COMPARED else ""
 
     def spelled(self, path: Path, source_path: Path) -> None:
         """Remember that the node at `path` stands at `source_path` in the source, and everything below it too."""
@@ -215,13 +221,17 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def format_path(path: Path) -> str:
-    """`("steps", 3, "config", "a b")` → `steps[3].config["a b"]`."""
+    """`("steps", 3, "config", "a b")` → `steps[3].config["a b"]`. Keys too long to be read are cut."""
     text = ""
     for key in path:
         if isinstance(key, int):
             text += f"[{key}]"
-        elif _PLAIN_KEY.match(key):
+        elif len(key) <= _MAX_SHOWN_KEY and _PLAIN_KEY.match(key):
             text += f".{key}" if text else key
         else:
-            text += f'["{key}"]'
+            text += f'["{_cut(key, _MAX_SHOWN_KEY)}"]'
     return text
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

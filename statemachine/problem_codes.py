@@ -94,6 +94,10 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "Two steps, two triggers or two tests have the same id or name.", "Give one of them another one."
         ),
         "reserved_id": Code("The id has a meaning of its own in the language.", "Choose another id."),
+        "too_complex": Code(
+            "All expressions, templates and patterns together are more than one workflow may hold.",
+            "Split it into several workflows.",
+        ),
         "too_many_steps": Code("The workflow has more than 500 steps.", "Split it into several workflows."),
         "no_steps": Code("The workflow has no steps.", "Add a step under `steps`."),
     },

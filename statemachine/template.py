@@ -33,6 +33,7 @@ from liquid.undefined import UNDEFINED
 from liquid.utils import ReadOnlyChainMap
 
 from statemachine.errors import StepFailed
+from statemachine.meter import spend
 from statemachine.path import PATH_PATTERN, Path, format_path, parse_path
 from statemachine.problem import Within, at_offset
 from statemachine.scope import MISSING, Scope, contact_fields
@@ -45,6 +46,8 @@ MAX_RENDERED_LENGTH: Final = 1_000_000
 _MAX_DEPTH: Final = 32
 _MAX_RANGE: Final = 10_000
 _FILTER_BUDGET: Final = 50_000
+_WORK_PER_STATEMENT: Final = 60
+_WORK_REFUSED: Final = 150
 _LITERALS: Final = frozenset({"true", "false", "nil", "null", "empty", "blank"})
 _SOLE: Final = re.compile(rf"\{{\{{\s*({PATH_PATTERN})\s*\}}\}}")
 _PIECE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -139,13 +142,14 @@ def _compile_text(raw: str) -> Value:
         return Value(raw)
     if len(raw) > MAX_TEMPLATE_LENGTH:
         raise TemplateError(f"the template is {len(raw)} characters long; at most {MAX_TEMPLATE_LENGTH} are allowed")
-    _check_statements(raw)
+    work = _check_statements(raw)
     sole = _SOLE.fullmatch(raw)
     path = _simple_path(sole[1]) if sole else None
     if path is not None:
         return Value(raw, False, frozenset({path}), path, _sole(raw, path))
     segments = None if "{%" in raw else _segments(raw)
     if segments is None:
+        spend(work)
         return _compile_liquid(raw)
     paths = frozenset(path for path, _ in segments if path is not None)
     return Value(raw, False, paths, None, _join(segments))
@@ -173,9 +177,9 @@ def _segments(raw: str) -> list[Segment] | None:
     return [segment for segment in [*segments, (None, raw[end:])] if segment != (None, "")]
 
 
-def _check_statements(raw: str) -> None:
-    """Every `{{` and `{%` has its end, near enough: what follows may then scan in linear time."""
-    end = 0
+def _check_statements(raw: str) -> int:
+    """Every `{{` and `{%` has its end, near enough: what follows may then scan in linear time. Answers its work."""
+    end, work = 0, 0
     while found := _OPENING.search(raw, end):
         start, opening = found.start(), found[0]
         closing = "}}" if opening == "{{" else "%}"
@@ -184,9 +188,11 @@ def _check_statements(raw: str) -> None:
             raise TemplateError(f"{opening!r} has no {closing!r}", start + 1)
         if end - start > MAX_STATEMENT_LENGTH or _LONG_SPACE.search(raw, start, end):
             raise TemplateError(f"what is between {opening!r} and {closing!r} is too long", start + 1)
+        work += _WORK_PER_STATEMENT + end - start
         verbatim = _VERBATIM.match(raw, start, end)
         if verbatim:
             end = max(end, raw.rfind("{%", end))
+    return work
 
 
 def _sole(raw: str, path: Path) -> Render:
@@ -222,6 +228,7 @@ def _compile_liquid(raw: str) -> Value:
     analysis = template.analyze(include_partials=False)
     for name, uses in analysis.filters.items():
         if name not in _LIQUID.filters:
+            spend(_WORK_REFUSED)
             near = get_close_matches(name, _LIQUID.filters, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TemplateError(f"unknown filter {name!r}{hint}", uses[0].index + 1)
