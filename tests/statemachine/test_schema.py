@@ -46,7 +46,7 @@ IN_THE_TEXT = {
 """What is wrong with the text before there are data that a schema could look at."""
 BEYOND_A_SCHEMA = {
     "conflicting_keys", "duplicate_id", "unknown_step", "unknown_outcome", "pure_ring", "read_only_path",
-    "reserved_field", "bad_expression", "bad_template", "bad_regex", "bad_timezone",
+    "reserved_field", "too_complex", "bad_expression", "bad_template", "bad_regex", "bad_timezone",
 }  # fmt: skip
 """What takes another place of the document, another language, or a table of zones to see."""
 BEYOND_IT_IN_THESE_FILES = {"bad_duration.six_years.yaml", "not_supported_yet.schedule.yaml"}
