@@ -251,6 +251,7 @@ async def _start_engine(
         max_pending=settings.max_pending,
         local_queues=local_queues,
         metrics=metrics,
+        zone=None if settings.timezone == "UTC" else settings.timezone,
     )
     metrics.watch_pending(lambda: engine.pending)
     await engine.start()

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from statemachine.calendar import find_zone, zone_names
 from statemachine.duration import parse_duration
 from statemachine.errors import InvalidInput
 
@@ -99,6 +100,12 @@ def _network(raw: Any) -> Any:
     return raw
 
 
+def _zone(raw: Any) -> Any:
+    if not isinstance(raw, str):
+        return raw
+    return next((name for name in zone_names() if name.casefold() == raw.casefold()), None) or find_zone(raw).key
+
+
 _Text = PlainSerializer(str, return_type=str)
 Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(_list)]
 
@@ -133,6 +140,10 @@ class Settings(BaseModel):
         gt=0,
         le=1e6,
         description="How many seconds of workflow time pass in one second; only with dev.",
+    )
+    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+        default="UTC",
+        description="The IANA zone of local times where neither the contact nor the workflow names one.",
     )
     lanes: int = Field(
         default=2,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from statemachine.contact import Contact
 from statemachine.event import Event, event_from_data, event_to_data
@@ -114,6 +114,9 @@ class ContinueCause:
 Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause
 
 
+DEFAULT_TENANT: Final = "default"
+
+
 @record
 class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
@@ -129,6 +132,7 @@ class Surroundings:
     tenant_zone: str | None = None
     held: bool = False
     standstill: Standstill = NO_STANDSTILL
+    tenant_id: str = DEFAULT_TENANT
 
 
 def chain_after(snapshot: Snapshot, cause: Cause) -> tuple[str, ...]:

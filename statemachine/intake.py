@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from statemachine.admission import Entry, Past, entry_block
 from statemachine.calendar import first_zone
-from statemachine.cause import EventCause, Phase, Surroundings
+from statemachine.cause import DEFAULT_TENANT, EventCause, Phase, Surroundings
 from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.contact import Contact
 from statemachine.decide import decide
@@ -66,6 +66,7 @@ class Roster:
     events: tuple[Event, ...] = ()
     tenant_zone: str | None = None
     standstills: Mapping[str, Standstill] = field(default_factory=dict)
+    tenant_id: str = DEFAULT_TENANT
 
 
 @record
@@ -271,7 +272,13 @@ class Receiving:
         held = workflow.key in self.roster.paused
         still = self.roster.standstills.get(workflow.key, NO_STANDSTILL)
         return Surroundings(
-            self.now, self.contact, events, tenant_zone=self.roster.tenant_zone, held=held, standstill=still
+            self.now,
+            self.contact,
+            events,
+            tenant_zone=self.roster.tenant_zone,
+            held=held,
+            standstill=still,
+            tenant_id=self.roster.tenant_id,
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> bool:

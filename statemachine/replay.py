@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from statemachine.cause import OperatorCause, Surroundings, cause_from_data
+from statemachine.cause import DEFAULT_TENANT, OperatorCause, Surroundings, cause_from_data
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
@@ -78,6 +78,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         events=tuple(event_from_data(event) for event in reads.get("events", ())),
         globals=reads.get("globals", {}),
         tenant_zone=reads.get("tenant_zone"),
+        tenant_id=reads.get("tenant_id", DEFAULT_TENANT),
         held=reads.get("held", False),
         standstill=standstill_from_data(reads.get("standstill")),
     )

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from statemachine.calendar import first_zone
-from statemachine.cause import Cause, Surroundings, cause_to_data
+from statemachine.cause import DEFAULT_TENANT, Cause, Surroundings, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
@@ -210,6 +210,7 @@ class Run:
             "version": self.version,
             "contact_id": snapshot.contact_id,
             "key": snapshot.entry_key,
+            "tenant_id": self.surroundings.tenant_id,
             "started_at": self.enrolled_at.isoformat(),
         }
 
@@ -414,6 +415,8 @@ class Run:
             reads["globals"] = dict(surroundings.globals)
         if surroundings.tenant_zone:
             reads["tenant_zone"] = surroundings.tenant_zone
+        if surroundings.tenant_id != DEFAULT_TENANT:
+            reads["tenant_id"] = surroundings.tenant_id
         if surroundings.held:
             reads["held"] = True
         if surroundings.standstill is not NO_STANDSTILL:

@@ -40,7 +40,8 @@ _NO_STANDSTILLS: Final[Mapping[str, Standstill]] = {}
 @dataclass(frozen=True, slots=True)
 class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
-    `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused."""
+    `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
+    tenant's."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Directory:
     paused: Mapping[str, frozenset[str]] = field(default_factory=dict)
     standstills: Mapping[str, Mapping[str, Standstill]] = field(default_factory=dict)
     listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    zone: str | None = None
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -68,6 +70,8 @@ class Directory:
             tuple(event for event in events if event.type in workflow.reads.events),
             held=workflow.key in self.paused_in(tenant),
             standstill=self.standstills_in(tenant).get(workflow.key, NO_STANDSTILL),
+            tenant_id=tenant,
+            tenant_zone=self.zone,
         )
 
     def listened(self, tenant: str, event_type: str) -> bool:
@@ -76,11 +80,15 @@ class Directory:
 
 
 class Catalog:
-    """Thread-safe: a lane swaps in a new directory whole, readers see the old or the new one."""
+    """`zone` is the tenant's, for local times where neither contact nor workflow names one.
 
-    def __init__(self) -> None:
+    Thread-safe: a lane swaps in a new directory whole, readers see the old or the new one.
+    """
+
+    def __init__(self, zone: str | None = None) -> None:
+        self._zone = zone
         self._versions: dict[VersionKey, Workflow] = {}
-        self._directory = Directory()
+        self._directory = Directory(zone=zone)
 
     @property
     def directory(self) -> Directory:
@@ -127,6 +135,7 @@ class Catalog:
             _grouped((row.tenant, row.key) for row in workflows.values() if row.paused),
             _standstills(workflows.values()),
             _grouped((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds),
+            self._zone,
         )
 
 

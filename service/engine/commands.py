@@ -11,14 +11,13 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from statemachine.cause import DEFAULT_TENANT as DEFAULT_TENANT
 from statemachine.cause import Operation, TaskFailure
 from statemachine.contact import Contact
 from statemachine.event import Event
 from statemachine.intake import Verdict
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
-
-DEFAULT_TENANT = "default"
 
 
 @record

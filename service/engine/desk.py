@@ -53,6 +53,8 @@ class Desk:
             candidates=tuple(candidates),
             paused=directory.paused_in(self.tenant),
             standstills=directory.standstills_in(self.tenant),
+            tenant_id=self.tenant,
+            tenant_zone=directory.zone,
             past=self.past,
             events=events,
         )

@@ -102,7 +102,7 @@ class Feed:
 
 
 class Engine:
-    """See the module. `lanes` is cut to one on SQLite, which has one writer."""
+    """See the module. `lanes` is cut to one on SQLite, which has one writer; `zone` is the tenant's."""
 
     def __init__(
         self,
@@ -114,10 +114,11 @@ class Engine:
         max_pending: int = 10_000,
         local_queues: Mapping[str, LocalQueue] | None = None,
         metrics: EngineMetrics | None = None,
+        zone: str | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
-        self.catalog = Catalog()
+        self.catalog = Catalog(zone)
         self.replica_id = replica_id
         self.feed = Feed()
         self.pending = 0

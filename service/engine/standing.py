@@ -6,6 +6,7 @@ The same records that a batch would load for the same question (see `loading.py`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from service.engine.catalog import Catalog
@@ -34,24 +35,29 @@ def read_roster(
 ) -> Roster:
     """What an event of this contact would find; an unknown contact is a new one."""
     directory = catalog.refresh(transaction)
-    paused = directory.paused_in(tenant)
+    house = Roster(
+        None,
+        candidates=candidates,
+        paused=directory.paused_in(tenant),
+        standstills=directory.standstills_in(tenant),
+        tenant_id=tenant,
+        tenant_zone=directory.zone,
+    )
     if contact_id is None:
-        return Roster(None, candidates=candidates, paused=paused)
+        return house
     stored = get_contact(transaction, tenant, contact_id)
     if stored is None:
-        return Roster(Contact(contact_id), is_new=True, candidates=candidates, paused=paused)
+        return replace(house, contact=Contact(contact_id), is_new=True)
     runs: dict[str, tuple[Workflow, Snapshot]] = {}
     for row in load_runs(transaction, [{"tenant_id": tenant, "contact_id": contact_id}], []):
         version = catalog.version(transaction, tenant, row.snapshot.workflow, row.snapshot.version)
         runs[row.snapshot.id] = (version, row.snapshot)
     starts = [(workflow, now) for workflow in candidates]
     starts += [(workflow, snapshot.started_at or now) for workflow, snapshot in runs.values()]
-    return Roster(
-        stored.contact,
+    return replace(
+        house,
+        contact=stored.contact,
         runs=runs,
-        candidates=candidates,
-        paused=paused,
-        standstills=directory.standstills_in(tenant),
         past=_past(transaction, tenant, contact_id, candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
     )

@@ -136,6 +136,12 @@ def test_loopback_needs_no_insisting(host: str) -> None:
     assert load_settings({"listen": f"{host}:1"}).listen.is_loopback
 
 
+def test_the_zone_of_the_tenant_is_one_that_there_is() -> None:
+    assert load_settings({}).timezone == "UTC"
+    assert load_settings({}, {"STATEWRIGHT_TIMEZONE": "Asia/Tokyo"}).timezone == "Asia/Tokyo"
+    assert "is no time zone" in refusal({"timezone": "Asia/Tokio"})
+
+
 def test_scaled_time_needs_dev() -> None:
     assert "add --dev" in refusal({"clock_rate": 60.0})
     assert load_settings({"clock_rate": 60.0, "dev": True}).clock_rate == 60.0
