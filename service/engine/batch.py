@@ -33,7 +33,14 @@ from service.engine.desk import Desk
 from service.engine.ids import new_id
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, Stock
-from service.engine.results import check_lease, failure_data, finished_status, repeats_result, settled_failure
+from service.engine.results import (
+    check_lease,
+    check_outcome,
+    failure_data,
+    finished_status,
+    repeats_result,
+    settled_failure,
+)
 from service.storage.database import Transaction
 from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
@@ -243,6 +250,8 @@ class Batch:
         if repeats_result(task, command.token, command.failure):
             return FinishAnswer(task.id, True)
         check_lease(task, command.token)
+        if command.failure is None:
+            check_outcome(task, command.outcome)
         failure = settled_failure(task, command.failure)
         applied = task.status == "leased" and self._apply_result(command, task, failure)
         if not applied:

@@ -6,7 +6,8 @@ from typing import Any
 
 from service.storage.tasks import LeasedTask
 from statemachine.cause import TaskFailure
-from statemachine.errors import StaleLease
+from statemachine.errors import InvalidInput, StaleLease
+from statemachine.machine import ERROR
 
 LEASE_EXPIRED = "lease_expired"
 OUTCOME_UNKNOWN = "outcome_unknown"
@@ -18,6 +19,17 @@ def check_lease(task: LeasedTask, token: int) -> None:
         raise StaleLease(f"the lease of task {task.id!r} was taken over; stop working on it", task_id=task.id)
     if task.status not in ("leased", "cancelled") or (task.status == "cancelled" and task.finished_at is None):
         raise StaleLease(f"task {task.id!r} is {task.status}; its lease is over", task_id=task.id)
+
+
+def check_outcome(task: LeasedTask, outcome: str) -> None:
+    """Raises InvalidInput for an outcome that the step does not have; the holder keeps the task, to answer again."""
+    allowed = (*task.outcomes, ERROR)
+    if task.status == "leased" and outcome not in allowed:
+        options = ", ".join(allowed)
+        message = (
+            f"step {task.step!r} has no outcome {outcome!r}; it has {options}. The task is still yours: answer again"
+        )
+        raise InvalidInput(message, [("outcome", f"one of {options}")])
 
 
 def repeats_result(task: LeasedTask, token: int, failure: TaskFailure | None) -> bool:

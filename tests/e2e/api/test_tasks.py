@@ -93,6 +93,24 @@ async def test_a_business_error_is_an_outcome_and_takes_its_branch(client: Async
     assert (await get(client, run)).path == ["work", "sorry"]
 
 
+async def test_an_outcome_that_the_step_does_not_have_is_refused_with_those_it_has(client: AsyncClient) -> None:
+    await ordered(client)
+    (task,) = await poll(client)
+    for call in (
+        client.tasks.Complete(
+            CompleteRequest(task_id=task.id, lease_token=task.lease_token, outcome="maybe"), timeout=10
+        ),
+        client.tasks.Throw(
+            ThrowRequest(task_id=task.id, lease_token=task.lease_token, code="x", outcome="maybe"), timeout=10
+        ),
+    ):
+        refused = await refusal(call)
+        assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert (refused.places, "done" in refused.message) == (["outcome"], True)
+    done = await client.tasks.Complete(CompleteRequest(task_id=task.id, lease_token=task.lease_token), timeout=10)
+    assert done.applied
+
+
 async def test_a_business_error_without_an_outcome_fails_the_step_with_its_code(client: AsyncClient) -> None:
     (run,) = await ordered(client)
     (task,) = await poll(client)

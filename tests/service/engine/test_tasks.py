@@ -10,7 +10,7 @@ from service.engine.commands import FinishAnswer, FinishTask, Operate, TriggerEv
 from service.engine.local import LocalQueue
 from service.storage.tasks import LeasedTask, get_task
 from statemachine.cause import TaskFailure
-from statemachine.errors import NotFound, StaleLease
+from statemachine.errors import InvalidInput, NotFound, StaleLease
 from tests.service.engine.house import House, event
 
 WORKER = """
@@ -74,13 +74,27 @@ async def test_the_outcome_of_a_worker_chooses_the_way(house: House) -> None:
     assert house.contact().tags == ("sorry",)
 
 
-async def test_an_outcome_that_was_not_offered_fails_the_step(house: House) -> None:
+async def test_an_outcome_that_was_not_offered_is_refused_and_the_holder_may_answer_again(house: House) -> None:
     await house.publish(WORKER)
     await house.trigger("go")
-    await house.finish(await house.take(), outcome="maybe")
-    error = house.run().last_error
-    assert error is not None
-    assert error.code == "unknown_outcome"
+    task = await house.take()
+    before = house.run()
+    with pytest.raises(InvalidInput, match="no outcome 'maybe'; it has done, refused, error"):
+        await house.finish(task, outcome="maybe")
+    assert (house.run(), (await house.task(task.id)).status) == (before, "leased")
+    await house.finish(task, outcome="refused")
+    assert house.contact().tags == ("sorry",)
+
+
+async def test_an_unknown_outcome_is_refused_while_the_run_is_held_too(house: House) -> None:
+    await house.publish(WORKER)
+    await house.trigger("go")
+    task = await house.take()
+    await house.operate(house.run(), "pause")
+    with pytest.raises(InvalidInput):
+        await house.finish(task, outcome="maybe")
+    await house.finish(task)
+    await house.operate(house.run(), "resume")
 
 
 async def test_a_stale_token_is_refused_and_changes_nothing(house: House) -> None:
