@@ -1,4 +1,4 @@
-"""Moving a live run to another version of its workflow: whether it fits there, and what becomes of it.
+"""Moving a run to another version of its workflow: whether it fits there, and what becomes of it.
 
 A run keeps its place: it goes on resting where it rests, on the rules of the other version. Steps of equal id belong
 together; for the others a mapping says which new step is the old one. What moves with the run, and how:
@@ -12,6 +12,7 @@ together; for the others a mapping says which new step is the old one. What move
   the new version. So the new step must be of the same type and know every outcome of the old one.
 - **`limits.max_duration`** stays as it was reckoned, or (`recompute`) is moved by the difference between the versions.
 - What is held while a run is paused stays held, and a paused run stays paused.
+- **A failed run** stays failed, in the step that failed: a retry enters that step of the new version.
 - **Exit rules, triggers and limits** are those of the new version at once. Nothing that happened before is looked at
   again, and no step is entered: steps added before its place are not run.
 """
@@ -30,7 +31,7 @@ from statemachine.course import RUN, WAIT
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
 from statemachine.run import Run
-from statemachine.snapshot import Snapshot
+from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
 from statemachine.steps.parts import resolve
@@ -78,7 +79,7 @@ class Placement:
 
 
 def place(route: Route, step_id: str, *, entering: bool = False) -> Placement:
-    """Where a run goes that rests in `step_id` of the source; `entering`: that is only about to enter it."""
+    """Where a run goes that rests in `step_id` of the source; `entering`: that is only to enter it (anew)."""
     source = route.source.steps[step_id]
     wanted = route.mapping.get(step_id, step_id)
     target = route.target.steps.get(wanted)
@@ -133,12 +134,13 @@ def _wait_kind(step: Step) -> str:
 
 
 def placement_of(route: Route, snapshot: Snapshot) -> Placement:
-    """`place` for one live run, with what only the run itself shows."""
-    return place(route, snapshot.step or "", entering=CONTINUE in snapshot.deadlines)
+    """`place` for one run that is live or has failed, with what only the run itself shows."""
+    entering = CONTINUE in snapshot.deadlines or snapshot.status is Status.FAILED
+    return place(route, snapshot.step or "", entering=entering)
 
 
 def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings: Surroundings) -> Decision:
-    """Move a live run of the source to the target. `cause` is `op:migrate`; `migration_data` makes its data.
+    """Move a run, live or failed, from the source to the target. `cause` is `op:migrate` with `migration_data`.
 
     Raises MigrationRefused, with the code of `Placement`, when the run does not fit; nothing changes then.
     """
@@ -147,11 +149,13 @@ def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings
     if run.history_full:
         raise MigrationRefused("history_full", f"the history of {snapshot.id} is full", step=snapshot.step)
     run.version = route.target.version
-    run.step_id = run.state = found.step
+    run.step_id = found.step
+    if snapshot.live:
+        run.state = found.step
     _rename(run, route)
     try:
         _set_new_variables(run)
-        until = _reckon_anew(run, route, snapshot) if route.timers == "recompute" else None
+        until = _reckon_anew(run, route) if route.timers == "recompute" and snapshot.live else None
     except StepFailed as failure:
         raise MigrationRefused(failure.code, failure.message, step=snapshot.step) from failure
     metadata: dict[str, Any] = {
@@ -163,10 +167,10 @@ def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings
         metadata["from_step"] = snapshot.step
     if until is not None:
         metadata["until"] = until.isoformat()
-    if CONTINUE in run.deadlines:
-        run.note("migrated", metadata=metadata)
-    else:
+    if run.resting:
         run.note("migrated", step=found.step, step_type=run.step.type, metadata=metadata)
+    else:
+        run.note("migrated", metadata=metadata)
     return run.freeze()
 
 
@@ -186,7 +190,7 @@ def route_of(source: Workflow, target: Workflow, data: Mapping[str, Any]) -> Rou
 
 
 def _require_movable(route: Route, snapshot: Snapshot, from_version: int) -> Placement:
-    if not snapshot.live or snapshot.step is None:
+    if snapshot.step is None or not (snapshot.live or snapshot.status is Status.FAILED):
         message = f"enrollment {snapshot.id} has ended ({snapshot.status})"
         raise MigrationRefused("not_live", message, step=snapshot.step)
     if snapshot.version != from_version:
@@ -230,7 +234,7 @@ def _set_new_variables(run: Run) -> None:
         run.set_variables({name: value for name, value in begun.items() if name not in run.variables})
 
 
-def _reckon_anew(run: Run, route: Route, snapshot: Snapshot) -> datetime | None:
+def _reckon_anew(run: Run, route: Route) -> datetime | None:
     """Set the deadlines that the new version would have set; answers that of the wait, if there is one."""
     _move_run_deadline(run, route)
     if CONTINUE in run.deadlines or not isinstance(run.step.runner, WaitingStep):

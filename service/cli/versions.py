@@ -79,6 +79,7 @@ def _print_difference(difference: dict[str, Any]) -> None:
 @click.option("--map", "mapping", type=Mapping(), multiple=True, help="A step of --from, and what it is in --to.")
 @click.option("--timers", type=click.Choice(["keep", "recompute"]), default="keep", show_default=True,
               help="Leave deadlines as they are, or reckon them anew by the new version.")  # fmt: skip
+@click.option("--include-failed", is_flag=True, help="Failed ones too, to retry them on the other version.")
 @click.option("--rate", type=click.IntRange(1, 10_000), default=200, show_default=True, help="How many per second.")
 @click.option("--dry-run", is_flag=True, help="Only say which would go, and why the others would not.")
 @click.option("--request-id", default="", help="Go on with the migration of this id.")

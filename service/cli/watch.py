@@ -26,6 +26,7 @@ _STYLES: Final = {
     "cancelled": "dim",
     "paused": "yellow",
     "waiting": "cyan",
+    "migrated": "blue",
 }
 
 

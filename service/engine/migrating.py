@@ -1,4 +1,4 @@
-"""Migrations: which live enrollments of a version fit into another, and moving them there, batch by batch.
+"""Migrations: which enrollments of a version fit into another, and moving them there, batch by batch.
 
 A migration keeps no state but what it leaves in the histories: cause `op:migrate/<id>` says that an enrollment has been
 moved by it, so that whoever carries it on, after a crash or on another replica, begins with those that are left.
@@ -43,7 +43,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Migration:
     """`id` names it for ever. When this call of it began, `moved` enrollments had been moved by calls before, and of
-    `total` with those the last one to look at was `until`."""
+    `total` with those the last one to look at was `until`. `failed` ones are moved too, or only the live."""
 
     tenant: str
     id: str
@@ -51,6 +51,7 @@ class Migration:
     moved: int
     total: int
     until: str
+    failed: bool = False
 
 
 def _cause_id(migration_id: str) -> str:
@@ -91,24 +92,24 @@ class Pace:
             await self._pause(wait_s)
 
 
-def plan(transaction: Transaction, tenant: str, route: Route) -> list[Group]:
-    """How the live enrollments of the source fare, by step in the order of its definition."""
+def plan(transaction: Transaction, tenant: str, route: Route, *, failed: bool = False) -> list[Group]:
+    """How the live (and the failed) enrollments of the source fare, by step in the order of its definition."""
     key, version = route.source.key, route.source.version
     order = {step: number for number, step in enumerate(route.source.steps)}
     groups = [
         Group(found.step, place(route, found.step, entering=found.entering), found.count, found.example)
-        for found in live_places(transaction, tenant, key, version)
+        for found in live_places(transaction, tenant, key, version, failed=failed)
     ]
     return sorted(groups, key=lambda group: order[group.step])
 
 
-def begin(transaction: Transaction, tenant: str, migration_id: str, route: Route) -> Migration:
+def begin(transaction: Transaction, tenant: str, migration_id: str, route: Route, *, failed: bool = False) -> Migration:
     """What a migration has to do that begins, or goes on, now."""
     key = route.source.key
     moved = count_with(transaction, tenant, key, route.target.version, _cause_id(migration_id))
-    left = sum(group.count for group in plan(transaction, tenant, route))
-    until = last_live_id(transaction, tenant, key, route.source.version)
-    return Migration(tenant, migration_id, route, moved, moved + left, until)
+    left = sum(group.count for group in plan(transaction, tenant, route, failed=failed))
+    until = last_live_id(transaction, tenant, key, route.source.version, failed=failed)
+    return Migration(tenant, migration_id, route, moved, moved + left, until, failed)
 
 
 async def carry_on(engine: Engine, migration: Migration, pace: Pace) -> AsyncIterator[Progress]:
@@ -149,6 +150,7 @@ def _page(transaction: Transaction, migration: Migration, after: str, limit: int
         after=after,
         until=migration.until,
         limit=limit,
+        failed=migration.failed,
     )
 
 

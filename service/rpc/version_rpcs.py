@@ -73,7 +73,9 @@ class VersionRpcs:
 
     async def plan_migration(self, request: PlanMigrationRequest) -> PlanMigrationResponse:
         route = await self._route(request)
-        groups = await self._engine.read(lambda transaction: plan(transaction, DEFAULT_TENANT, route))
+        groups = await self._engine.read(
+            lambda transaction: plan(transaction, DEFAULT_TENANT, route, failed=request.include_failed)
+        )
         response = PlanMigrationResponse(from_version=route.source.version, to_version=route.target.version)
         await self._write_groups(groups, route, response.groups)
         counts = {fit: sum(group.count for group in groups if group.placement.fit is fit) for fit in Fit}
@@ -169,10 +171,14 @@ class VersionRpcs:
         )
         target = await self._engine.version(DEFAULT_TENANT, route.source.key, first.to_version)
         known = replace(route, target=target)
-        return await self._engine.read(lambda transaction: begin(transaction, DEFAULT_TENANT, migration_id, known))
+        return await self._engine.read(
+            lambda transaction: begin(transaction, DEFAULT_TENANT, migration_id, known, failed=request.include_failed)
+        )
 
     async def _rehearse(self, request: ApplyMigrationRequest, route: Route) -> ApplyMigrationResponse:
-        groups = await self._engine.read(lambda transaction: plan(transaction, DEFAULT_TENANT, route))
+        groups = await self._engine.read(
+            lambda transaction: plan(transaction, DEFAULT_TENANT, route, failed=request.include_failed)
+        )
         total = sum(group.count for group in groups)
         response = ApplyMigrationResponse(
             request_id=request_key(request.request_id),

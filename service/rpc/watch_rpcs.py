@@ -56,6 +56,7 @@ _KINDS: Final = {
     "retrying": WatchEventKind.WATCH_EVENT_KIND_RETRYING,
     "paused": WatchEventKind.WATCH_EVENT_KIND_PAUSED,
     "resumed": WatchEventKind.WATCH_EVENT_KIND_RESUMED,
+    "migrated": WatchEventKind.WATCH_EVENT_KIND_MIGRATED,
     "completed": WatchEventKind.WATCH_EVENT_KIND_COMPLETED,
     "failed": WatchEventKind.WATCH_EVENT_KIND_FAILED,
     "exited": WatchEventKind.WATCH_EVENT_KIND_EXITED,

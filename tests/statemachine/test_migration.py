@@ -193,6 +193,21 @@ class TestTasks:
         assert simulation.operate("cancel").revoked == (("work", 1),)
 
 
+class TestFailedRuns:
+    @pytest.mark.parametrize("new", [named(WORK, "job", queue="other"), {**SMS, "id": "job"}, named(WAIT, "job")])
+    def test_a_failed_run_stays_failed_and_is_retried_in_the_step_of_the_new_version(self, new: Data) -> None:
+        simulation = _simulation(version(1, WORK), version(2, new, TAG, limits={"max_duration": "9d"}))
+        simulation.fail(retryable=False)
+        simulation.migrate({"work": "job"}, timers="recompute")
+        assert (simulation.run.status, simulation.run.version, simulation.run.step) == ("failed", 2, "job")
+        assert not simulation.run.deadlines
+        assert simulation.history[-1].step is None
+        simulation.operate("retry")
+        assert (simulation.run.status, simulation.run.step) == ("waiting", "job")
+        assert simulation.run.deadlines["run"] == simulation.now + timedelta(days=9)
+        simulation.audit()
+
+
 class TestData:
     def test_what_a_mapped_step_left_behind_goes_under_its_new_name(self) -> None:
         variable = {"id": "set", "type": "set_variable", "config": {"path": "seen", "value": "{{steps.memo.output}}"}}

@@ -14,12 +14,16 @@ from statewright.v1 import (
     ApplyMigrationResponse,
     CountRequest,
     DiffRequest,
+    EnrollmentServiceWatchRequest,
     EnrollmentStatus,
+    EnrollRequest,
     GetHistoryRequest,
     MigrationTimers,
     PlanMigrationRequest,
     PublishRequest,
     RenderRequest,
+    RetryRequest,
+    WatchEventKind,
     WorkflowServiceDeleteRequest,
     WorkflowServiceGetRequest,
     WorkflowServiceListRequest,
@@ -32,6 +36,15 @@ from tests.e2e.caller import audit
 SECOND = WELCOME.replace("timeout: 2d", "timeout: 3d")
 RENAMED = WELCOME.replace("id: reply", "id: answer")
 REPLACED = WELCOME.replace("id: reply", "id: answer").replace("timeout: 2d", "timeout: 3d")
+
+
+FAILING = """
+key: failing
+name: Failing
+on_missing: fail
+steps:
+  - {id: rest, type: wait, config: {for: '{{nowhere}}'}}
+"""
 
 
 async def _both(client: AsyncClient, second: str = SECOND, people: int = 3) -> list[str]:
@@ -159,6 +172,35 @@ async def test_those_that_do_not_fit_stay_and_the_last_message_says_why(client: 
     assert (last.migrated, last.left) == (0, 2)
     assert [(one.step, one.reason, one.count) for one in last.groups] == [("reply", "step_removed", 2)]
     assert (await get(client, ids[0])).version == 1
+
+
+async def test_failed_enrollments_are_counted_and_moved_on_request(client: AsyncClient) -> None:
+    await publish(client, FAILING)
+    broken = (
+        await client.enrollments.Enroll(EnrollRequest(workflow="failing", contact_id="c0"), timeout=10)
+    ).enrollment
+    assert broken.status == EnrollmentStatus.ENROLLMENT_STATUS_FAILED
+    await publish(client, FAILING.replace("'{{nowhere}}'", "1h"))
+    plan = PlanMigrationRequest(key="failing", from_version=1)
+    assert (await client.workflows.PlanMigration(plan, timeout=10)).total == 0
+    plan.include_failed = True
+    assert (await client.workflows.PlanMigration(plan, timeout=10)).unchanged == 1
+    apply = ApplyMigrationRequest(key="failing", from_version=1, include_failed=True)
+    assert (await _first(client, apply))[-1].migrated == 1
+    retried = await client.enrollments.Retry(RetryRequest(enrollment_id=broken.id), timeout=10)
+    assert (retried.enrollment.version, retried.enrollment.step) == (2, "rest")
+    assert retried.enrollment.status == EnrollmentStatus.ENROLLMENT_STATUS_WAITING
+
+
+async def test_a_watcher_is_told_of_a_migration(client: AsyncClient) -> None:
+    (run,) = await _both(client, people=1)
+    await _apply(client)
+    watch = EnrollmentServiceWatchRequest(enrollment_id=run, after_sequence=0)
+    async for message in client.enrollments.Watch(watch, timeout=10):
+        if message.event.kind == WatchEventKind.WATCH_EVENT_KIND_MIGRATED:
+            assert (message.event.step, message.event.status) == ("reply", EnrollmentStatus.ENROLLMENT_STATUS_WAITING)
+            return
+    raise AssertionError("nobody told")
 
 
 async def test_a_dry_run_counts_and_moves_nothing(client: AsyncClient) -> None:

@@ -42,11 +42,11 @@ def test_a_migration_that_is_cut_short_goes_on_under_the_same_id(run: Run, serve
         ]
     )
     server.answers["Workflow.ApplyMigration"] = lambda _: next(streams)
-    shape = parsed(run(*MIGRATE, "--map", "a=b", "--timers", "recompute", "--json"))
+    shape = parsed(run(*MIGRATE, "--map", "a=b", "--timers", "recompute", "--include-failed", "--json"))
     assert (shape["migrated"], shape["done"]) == (3, True)
     first, *others = server.asked
     assert isinstance(first, ApplyMigrationRequest)
-    assert (dict(first.mapping), first.rate, len(others)) == ({"a": "b"}, 200, 2)
+    assert (dict(first.mapping), first.rate, first.include_failed, len(others)) == ({"a": "b"}, 200, True, 2)
     assert first.timers == MigrationTimers.MIGRATION_TIMERS_RECOMPUTE
     assert first.request_id
     assert all(other == first for other in others)

@@ -11,6 +11,7 @@ from service.engine.commands import Operate
 from service.engine.migrating import Group, Migration, Pace, begin, carry_on, groups_left, plan
 from service.storage import enrollments
 from service.storage.dialect import load
+from statemachine.cause import TaskFailure
 from statemachine.errors import Unavailable
 from statemachine.migration import Route, migration_data
 from tests.service.engine.house import House, all_of, event
@@ -39,8 +40,10 @@ async def _enter(house: House, count: int, prefix: str = "c") -> None:
     await house.ask_all([event("go", f"{prefix}{number}") for number in range(count)])
 
 
-async def _begin(house: House, route: Route, migration_id: str = "m1") -> Migration:
-    return await house.engine.read(lambda transaction: begin(transaction, "default", migration_id, route))
+async def _begin(house: House, route: Route, migration_id: str = "m1", *, failed: bool = False) -> Migration:
+    return await house.engine.read(
+        lambda transaction: begin(transaction, "default", migration_id, route, failed=failed)
+    )
 
 
 def _unhurried(at_once: int = 200) -> Pace:
@@ -52,8 +55,10 @@ def _unhurried(at_once: int = 200) -> Pace:
     return Pace(at_once * 5, now=lambda: 0.0, pause=pass_by)
 
 
-async def _migrate(house: House, route: Route, migration_id: str = "m1", *, of: Any = None, at_once: int = 200) -> Any:
-    migration = await _begin(house, route, migration_id)
+async def _migrate(
+    house: House, route: Route, migration_id: str = "m1", *, of: Any = None, at_once: int = 200, failed: bool = False
+) -> Any:
+    migration = await _begin(house, route, migration_id, failed=failed)
     progress = [one async for one in carry_on(of or house.engine, migration, _unhurried(at_once))][-1]
     await house.settle()
     return progress
@@ -149,6 +154,36 @@ async def test_runs_of_a_paused_workflow_change_their_version_and_do_not_move(ho
     await house.engine.pause_workflow("default", "w")
     assert (await _migrate(house, route)).migrated == 1
     assert (house.run().version, house.run().step) == (2, "rest")
+
+
+async def test_failed_runs_go_only_where_they_are_asked_for_and_are_retried_on_the_new_version(house: House) -> None:
+    route = await _route(house, mapping={"work": "job"})
+    await _enter(house, 2)
+    await house.trigger("heard", "c0")
+    await house.finish(await house.take(), failure=TaskFailure("no", "no", False))
+    (failed,) = house.runs(contact="c0")
+    assert (await _migrate(house, route, "live")).migrated == 1
+    groups = await house.engine.read(lambda transaction: plan(transaction, "default", route, failed=True))
+    assert _facts(groups) == [("work", "mapped", "", 1)]
+    assert (await _migrate(house, route, "all", failed=True)).migrated == 1
+    (run,) = house.runs(contact="c0")
+    assert (run.status, run.version, run.step) == ("failed", 2, "job")
+    await house.operate(run, "retry")
+    await house.finish(await house.take())
+    assert (house.contact("c0").tags, failed.id) == (("new",), run.id)
+
+
+async def test_a_quarantined_run_gets_another_chance_on_the_new_version(house: House) -> None:
+    route = await _route(house)
+    await _enter(house, 1)
+    await house.engine.write(
+        lambda transaction: transaction.write(
+            "update enrollments set failures = 5, due_at = null, quarantined_at = started_at"
+        )
+    )
+    assert (await _migrate(house, route)).migrated == 1
+    await house.fire(timedelta(days=2))
+    assert house.run().step == "job"
 
 
 async def test_a_migration_cut_short_goes_on_with_what_is_left_on_any_replica(house: House) -> None:

@@ -58,6 +58,7 @@ class WatchEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_EVENT_KIND_RESUMED: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_EXITED: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_CANCELLED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_MIGRATED: _ClassVar[WatchEventKind]
 ENROLLMENT_STATUS_UNSPECIFIED: EnrollmentStatus
 ENROLLMENT_STATUS_PENDING: EnrollmentStatus
 ENROLLMENT_STATUS_RUNNING: EnrollmentStatus
@@ -90,6 +91,7 @@ WATCH_EVENT_KIND_PAUSED: WatchEventKind
 WATCH_EVENT_KIND_RESUMED: WatchEventKind
 WATCH_EVENT_KIND_EXITED: WatchEventKind
 WATCH_EVENT_KIND_CANCELLED: WatchEventKind
+WATCH_EVENT_KIND_MIGRATED: WatchEventKind
 
 class EnrollmentTrigger(_message.Message):
     __slots__ = ("id", "type", "event_id")

@@ -247,7 +247,7 @@ class DiffResponse(_message.Message):
     def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., differences: _Optional[_Iterable[_Union[_difference_pb2.Difference, _Mapping]]] = ...) -> None: ...
 
 class PlanMigrationRequest(_message.Message):
-    __slots__ = ("key", "from_version", "to_version", "mapping", "timers")
+    __slots__ = ("key", "from_version", "to_version", "mapping", "timers", "include_failed")
     class MappingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -260,12 +260,14 @@ class PlanMigrationRequest(_message.Message):
     TO_VERSION_FIELD_NUMBER: _ClassVar[int]
     MAPPING_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FAILED_FIELD_NUMBER: _ClassVar[int]
     key: str
     from_version: int
     to_version: int
     mapping: _containers.ScalarMap[str, str]
     timers: _migration_pb2.MigrationTimers
-    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ...) -> None: ...
+    include_failed: bool
+    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ..., include_failed: bool = ...) -> None: ...
 
 class PlanMigrationResponse(_message.Message):
     __slots__ = ("from_version", "to_version", "groups", "total", "unchanged", "mapped", "needs_mapping", "impossible", "mapping")
@@ -297,7 +299,7 @@ class PlanMigrationResponse(_message.Message):
     def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[_migration_pb2.MigrationGroup, _Mapping]]] = ..., total: _Optional[int] = ..., unchanged: _Optional[int] = ..., mapped: _Optional[int] = ..., needs_mapping: _Optional[int] = ..., impossible: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ApplyMigrationRequest(_message.Message):
-    __slots__ = ("key", "from_version", "to_version", "mapping", "timers", "dry_run", "rate", "request_id")
+    __slots__ = ("key", "from_version", "to_version", "mapping", "timers", "dry_run", "rate", "request_id", "include_failed")
     class MappingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -313,6 +315,7 @@ class ApplyMigrationRequest(_message.Message):
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FAILED_FIELD_NUMBER: _ClassVar[int]
     key: str
     from_version: int
     to_version: int
@@ -321,7 +324,8 @@ class ApplyMigrationRequest(_message.Message):
     dry_run: bool
     rate: int
     request_id: str
-    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ..., dry_run: bool = ..., rate: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    include_failed: bool
+    def __init__(self, key: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., mapping: _Optional[_Mapping[str, str]] = ..., timers: _Optional[_Union[_migration_pb2.MigrationTimers, str]] = ..., dry_run: bool = ..., rate: _Optional[int] = ..., request_id: _Optional[str] = ..., include_failed: bool = ...) -> None: ...
 
 class ApplyMigrationResponse(_message.Message):
     __slots__ = ("request_id", "from_version", "to_version", "total", "migrated", "left", "groups", "done")
