@@ -93,8 +93,10 @@ class Compiler:
 
     def _remember(self, paths: Iterable[Path], place: Path, guarded: Iterable[Path]) -> None:
         """A guard of one path is one of all that lead through it, and of all that it leads through."""
+        minded = frozenset(guarded)
+        before = {path[:length] for path in minded for length in range(1, len(path))}
         for path in sorted(paths, key=repr):
-            cautious = any(path[: len(other)] == other[: len(path)] for other in guarded)
+            cautious = path in before or any(path[:length] in minded for length in range(1, len(path) + 1))
             self.reads.append(Read(path, place, cautious))
 
 

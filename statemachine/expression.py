@@ -20,6 +20,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math
 
+from statemachine.cel_complaint import in_words
 from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
 from statemachine.meter import spend
 from statemachine.path import Path, format_path
@@ -133,7 +134,7 @@ def _compile_error(message: str, source: CelText) -> ExpressionError:
         return ExpressionError(_RUN_CODE.sub("", message).split(" [")[0])
     line, column, found = int(problem[1]), int(problem[2]), problem[3]
     found = _authors_names(found.split(" (in container")[0].split(" [INVALID")[0], slot_names(source.slots))
-    return ExpressionError(found, source.column(column) if line == 1 and column > 0 else None)
+    return ExpressionError(in_words(found), source.column(column) if line == 1 and column > 0 else None)
 
 
 def _authors_names(message: str, slots: Mapping[str, tuple[Path, Kind]]) -> str:

@@ -82,11 +82,19 @@ Within = tuple[str, int]
 
 @dataclass(frozen=True)
 class Positions:
-    """Where every node of a text stands: `values` by path, `keys` by the path of the entry that the key opens."""
+    """Where every node of a text stands: `values` by path, `keys` by the path of the entry that the key opens.
+
+    `broken` are nodes that could not be read: nothing more is said about them.
+    """
 
     values: Mapping[Path, Place] = field(default_factory=dict)
     keys: Mapping[Path, Place] = field(default_factory=dict)
     text: str = ""
+    broken: frozenset[Path] = frozenset()
+
+    def is_broken(self, path: Path) -> bool:
+        """Whether a node, or one around it, could not be read."""
+        return bool(self.broken) and any(path[:length] in self.broken for length in range(len(path) + 1))
 
     def find(self, path: Path, *, key: bool = False) -> Place | None:
         """The place of a node, else of the nearest node around it."""
@@ -154,14 +162,16 @@ class Problems:
         within: Within | None = None,
     ) -> None:
         """Report a problem, as grave as its code says unless `severity` is given; `within` is where in the value."""
+        if self._positions.is_broken(self.source_path(path)):
+            return
         severity = severity or CODES[code].severity
         found = self._found[severity]
         spelled, place = self.locate(path, key=code in _ABOUT_KEYS)
-        if within is not None:
-            place = self._positions.find_within(self.source_path(path), within) or place
         if len(found) >= MAX_PROBLEMS:
             self._unshown[severity].append(place)
             return
+        if within is not None:
+            place = self._positions.find_within(self.source_path(path), within) or place
         line, column = place or (None, None)
         message, suggestion = _cut(message, _MAX_TEXT), _cut(suggestion, _MAX_TEXT)
         found[Problem(code, severity, message, spelled, line, column, suggestion)] = None
@@ -193,8 +203,8 @@ class Problems:
 
     @property
     def failed(self) -> bool:
-        """Whether one of them is an error."""
-        return bool(self._found["error"])
+        """Whether one of them is an error, or a part of the text could not be read."""
+        return bool(self._found["error"] or self._positions.broken)
 
     def sorted(self) -> tuple[Problem, ...]:
         """All of them, in the order of the text."""

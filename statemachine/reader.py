@@ -30,7 +30,7 @@ class Source:
 
 
 class SourceError(Exception):
-    """Something that is not read. A repeated key or a bad number is noted; anything else ends the reading."""
+    """Something that is not read. What leaves the rest readable is noted; anything else ends the reading."""
 
     def __init__(self, code: str, message: str, place: Place | None = None, path: Path = ()) -> None:
         super().__init__(message)
@@ -51,6 +51,7 @@ class Reader:
         self._nodes = 0
         self.values: dict[Path, Place] = {}
         self.keys: dict[Path, Place] = {}
+        self._broken: set[Path] = set()
         self._problems: list[Problem] = []
 
     def count(self, place: Place) -> None:
@@ -71,6 +72,11 @@ class Reader:
             message = "there are more problems in the text, from here on"
             self._problems.append(Problem("more_problems", "error", message, "", *(error.place or (None, None))))
 
+    def refuse(self, code: str, message: str, place: Place, path: Path) -> None:
+        """Something that is not read; what stands there instead is not what the author wrote."""
+        self.note(SourceError(code, message, place, path))
+        self._broken.add(path)
+
     def number(self, read: Callable[[str], int | float], text: str, place: Place, path: Path) -> int | float | str:
         """A number, or its text and a note when it is none that can be kept exactly."""
         try:
@@ -87,7 +93,9 @@ class Reader:
         return text
 
     def source(self, data: Any, known: Format) -> Source:
-        return Source(data, known, Positions(self.values, self.keys, self.text), tuple(self._problems))
+        return Source(
+            data, known, Positions(self.values, self.keys, self.text, frozenset(self._broken)), tuple(self._problems)
+        )
 
 
 def whole_number(digits: str, base: int) -> int:

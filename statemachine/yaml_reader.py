@@ -73,7 +73,7 @@ class YamlReader(Reader):
         if isinstance(event, yaml.CollectionEndEvent):
             stack.pop()
         elif isinstance(event, yaml.AliasEvent):
-            raise SourceError("alias_refused", "write the value out: aliases are not read", _place(event))
+            self._take_alias(event, stack, root)
         elif isinstance(event, yaml.NodeEvent):
             self._take_node(event, stack, root)
 
@@ -84,7 +84,7 @@ class YamlReader(Reader):
             self._take_key(event, top, place)
             return
         path = _next_path(top)
-        _refuse_extras(event, place, path)
+        self._refuse_extras(event, place, path)
         self.count(place)
         value = self._value(event, place, path)
         if isinstance(value, dict | list):
@@ -95,12 +95,30 @@ class YamlReader(Reader):
             self.values[path] = place
         _put(top, value, root)
 
+    def _take_alias(self, event: Any, stack: list[_Open], root: list[Any]) -> None:
+        """Nothing stands in its place, and nothing more is said about that."""
+        top = stack[-1] if stack else None
+        if isinstance(top, _Open) and isinstance(top.container, dict) and top.key is None:
+            raise SourceError("bad_key", "a key has to be text", _place(event), top.path)
+        path, place = _next_path(top), _place(event)
+        self.count(place)
+        self.values[path] = place
+        self.refuse("alias_refused", "write the value out: aliases are not read", place, path)
+        _put(top, None, root)
+
+    def _refuse_extras(self, event: Any, place: Place, path: Path) -> None:
+        if event.anchor is not None:
+            self.note(SourceError("alias_refused", "anchors are not read", place, path))
+        if event.tag is not None:
+            message = f"the tag {event.tag!r} is not read: quote the value to make it text"
+            self.refuse("tag_refused", message, place, path)
+
     def _take_key(self, event: Any, top: _Open, place: Place) -> None:
-        _refuse_extras(event, place, top.path)
+        self._refuse_extras(event, place, top.path)
         if not isinstance(event, yaml.ScalarEvent):
             raise SourceError("bad_key", "a key has to be text", place, top.path)
         if event.value == "<<" and event.implicit[0]:
-            raise SourceError("merge_key_refused", "write the keys out: merge keys are not read", place, top.path)
+            self.refuse("merge_key_refused", "write the keys out: merge keys are not read", place, (*top.path, "<<"))
         key = self.allowed(event.value, place, top.path)
         path = (*top.path, key)
         self.count(place)
@@ -138,14 +156,6 @@ def _put(top: _Open | None, value: Any, root: list[Any]) -> None:
     else:
         top.container[top.key or ""] = value
         top.key = None
-
-
-def _refuse_extras(event: Any, place: Place, path: Path) -> None:
-    if event.anchor is not None:
-        raise SourceError("alias_refused", "anchors are not read", place, path)
-    if event.tag is not None:
-        message = f"the tag {event.tag!r} is not read: quote the value to make it text"
-        raise SourceError("tag_refused", message, place, path)
 
 
 def _plain_scalar(text: str) -> Any:

@@ -34,6 +34,14 @@ class Draft:
         return edges_of(self.steps)
 
     @cached_property
+    def leaving(self) -> Mapping[str, Sequence[Edge]]:
+        """The same by the step that they leave."""
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.source, []).append(edge)
+        return found
+
+    @cached_property
     def ways(self) -> Ways:
         """The same from step to step alone."""
         return ways(self.steps, self.edges)

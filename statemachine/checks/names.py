@@ -12,7 +12,7 @@ from statemachine.compiler import Read
 from statemachine.contact import FIELD_ALIASES, STANDARD_FIELDS
 from statemachine.event_condition import Happened
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS, one_slip, snake_case
-from statemachine.path import Path, format_path
+from statemachine.path import format_path
 from statemachine.problem import Path as Place
 from statemachine.problem import Problems
 from statemachine.scope import ROOTS
@@ -27,6 +27,9 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "last_error": ("step", "code", "message", "at"),
 }
 _NOWHERE: Final = frozenset({"conversation", "global", "loop", "resources", "connection"})
+_SHORTEST: Final = 4
+_MAX_NAMES: Final = 500
+_MAX_VARIABLES: Final = 200
 _BEFORE_THE_RUN: Final = frozenset({"trigger", "triggers", "entry", "variables"})
 _NOT_YET_THERE: Final = VARIABLE_ROOTS | ERROR_ROOTS | {"steps"}
 
@@ -96,36 +99,45 @@ def _check_output(draft: Draft, read: Read, problems: Problems) -> None:
 
 def check_spelling(draft: Draft, problems: Problems) -> None:
     """Warn of names that are nearly ones of the language, and so become custom fields or events of one's own."""
+    own = sorted(draft.variables)[:_MAX_VARIABLES]
+    bare, fields, events = _Spelling((*_FIELDS, *own)), _Spelling((*_FIELDS, "id", "revision")), _Spelling(_EVENTS)
     for read in _reads(draft):
-        name, options = _field_name(read.path, draft)
-        meant = _meant(name, options)
+        root, *rest = read.path
+        of_contact = root in ("contact", "customer")
+        if not rest if of_contact else (root in ROOTS or root in draft.variables):
+            continue
+        name = str(rest[0] if of_contact else root)
+        meant = (fields if of_contact else bare).meant(name)
         if meant:
             message = f"{name!r} is read as a custom field of the contact"
             problems.add("misspelt_name", read.place, message, f"did you mean {meant!r}?", within=read.within)
     for place, event in _event_names(draft):
-        meant = _meant(snake_case(event), _EVENTS)
+        meant = events.meant(snake_case(event))
         if meant:
             message = f"{event!r} is an event of your own here"
             problems.add("misspelt_name", place, message, f"did you mean {meant!r}?")
 
 
-def _field_name(path: Path, draft: Draft) -> tuple[str, Iterable[str]]:
-    """The contact field that a path reads, and what else could stand there; "" when it reads none."""
-    root, *rest = path
-    if root in ("contact", "customer"):
-        return (str(rest[0]) if rest else "", (*_FIELDS, "id", "revision"))
-    bare = root not in ROOTS and root not in draft.variables
-    return (str(root) if bare else "", (*_FIELDS, *draft.variables))
+class _Spelling:
+    """Finds the known name that one slip makes of another; of a long report's names it looks at the first ones."""
 
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = dict.fromkeys(known)
+        self._seen: dict[str, str] = {}
 
-def _meant(name: str, options: Iterable[str]) -> str:
-    known = frozenset(options)
-    if len(name) < 4 or name in known:
-        return ""
-    spelled = snake_case(name)
-    if spelled in known:
-        return spelled
-    return next((option for option in sorted(known) if one_slip(name, option)), "")
+    def meant(self, name: str) -> str:
+        """The known name, or "" for one that is known itself, short, or not near to any."""
+        if name not in self._seen:
+            self._seen[name] = self._near(name) if len(self._seen) < _MAX_NAMES else ""
+        return self._seen[name]
+
+    def _near(self, name: str) -> str:
+        if len(name) < _SHORTEST or name in self._known:
+            return ""
+        spelled = snake_case(name)
+        if spelled in self._known:
+            return spelled
+        return next((known for known in self._known if one_slip(name, known)), "")
 
 
 def _event_names(draft: Draft) -> Iterator[tuple[Place, str]]:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from statemachine.checks.draft import Draft
-from statemachine.checks.graph import Edge
 from statemachine.checks.logic import proved
 from statemachine.compiler import Read
 from statemachine.machine import ERROR, SKIP
@@ -38,6 +37,11 @@ _EVENT: Final = Fact("event")
 _FAILED: Final = Fact("error")
 
 
+_State = tuple[str, bool]
+"""A step, and whether the fact holds there."""
+_MAX_JOURNEYS: Final = 50
+
+
 class _Change(NamedTuple):
     """What a way does to the facts: a bit for each."""
 
@@ -48,15 +52,83 @@ class _Change(NamedTuple):
 def check_values(draft: Draft, problems: Problems) -> None:
     """Warn of reads of what may have no value yet."""
     asked = [(step_id, read, fact) for step_id, read, fact in _asked(draft) if _can_be(fact, draft)]
-    bits = {fact: 1 << number for number, fact in enumerate(dict.fromkeys(fact for _, _, fact in asked))}
-    changes = {edge: _change(draft.steps[edge.source], edge.outcome, bits) for edge in draft.edges}
-    begin = _bits(_at_entry(draft), bits)
-    known = _solve(draft, changes, begin)
+    flow = _Flow(draft, dict.fromkeys(fact for _, _, fact in asked))
     for step_id, read, fact in asked:
-        if step_id in known and not known[step_id] & bits[fact] and fact not in _proved_by_when(draft, step_id, read):
-            way = _way_without(draft, changes, begin, step_id, bits[fact])
+        if flow.misses(step_id, fact) and not flow.proved_inside(step_id, read, fact):
             code = "output_may_be_missing" if fact.kind == "steps" else "value_may_be_missing"
-            problems.add(code, read.place, _message(fact, read, way), _HINTS[fact.kind], within=read.within)
+            message = _message(fact, read, flow.way_without(step_id, fact))
+            problems.add(code, read.place, message, _HINTS[fact.kind], within=read.within)
+
+
+class _Flow:
+    """The facts that hold in each step on every way there."""
+
+    def __init__(self, draft: Draft, facts: Iterable[Fact]) -> None:
+        self._draft = draft
+        self._bits = {fact: 1 << number for number, fact in enumerate(facts)}
+        self._begin = _bits(_at_entry(draft), self._bits)
+        self._changes = {edge: _change(draft.steps[edge.source], edge.outcome, self._bits) for edge in draft.edges}
+        self._known = self._solve()
+        self._whens: dict[str, frozenset[Fact]] = {}
+        self._journeys: dict[Fact, Mapping[_State, _State | None]] = {}
+
+    def misses(self, step_id: str, fact: Fact) -> bool:
+        """Whether the fact does not hold on some way to the step. Steps that nothing leads to miss nothing."""
+        return step_id in self._known and not self._known[step_id] & self._bits[fact]
+
+    def proved_inside(self, step_id: str, read: Read, fact: Fact) -> bool:
+        """Whether the step's own `when` makes sure of it for everything else in the step."""
+        when = self._draft.steps[step_id].when
+        own_place = (*self._draft.places[step_id], "when")
+        if when is None or read.place[: len(own_place)] == own_place:
+            return False
+        if step_id not in self._whens:
+            self._whens[step_id] = frozenset(_facts(proved(when, True)))
+        return fact in self._whens[step_id]
+
+    def way_without(self, step_id: str, fact: Fact) -> list[str]:
+        """A shortest way to the step on which the fact does not hold there; empty when too many were asked for."""
+        if fact not in self._journeys:
+            if len(self._journeys) >= _MAX_JOURNEYS:
+                return []
+            self._journeys[fact] = self._journey(self._bits[fact])
+        came_from = self._journeys[fact]
+        way: list[str] = []
+        at: _State | None = (step_id, False)
+        while at is not None:
+            way.append(at[0])
+            at = came_from[at]
+        return way[::-1]
+
+    def _solve(self) -> dict[str, int]:
+        known = {self._draft.first: self._begin}
+        waiting = deque([self._draft.first])
+        while waiting:
+            source = waiting.popleft()
+            for edge in self._draft.leaving.get(source, ()):
+                change = self._changes[edge]
+                arriving = (known[source] & ~change.lost) | change.made
+                before = known.get(edge.target)
+                after = arriving if before is None else before & arriving
+                if edge.target != END and after != before:
+                    known[edge.target] = after
+                    waiting.append(edge.target)
+        return known
+
+    def _journey(self, bit: int) -> Mapping[_State, _State | None]:
+        """Where each state that can be reached was reached from, breadth first."""
+        start = (self._draft.first, bool(self._begin & bit))
+        came_from: dict[_State, _State | None] = {start: None}
+        waiting = deque([start])
+        while waiting:
+            state = waiting.popleft()
+            for edge in self._draft.leaving.get(state[0], ()):
+                change = self._changes[edge]
+                following = (edge.target, bool(change.made & bit) or (state[1] and not change.lost & bit))
+                if following not in came_from:
+                    came_from[following] = state
+                    waiting.append(following)
+        return came_from
 
 
 def fact_of(path: Path) -> Fact | None:
@@ -141,15 +213,6 @@ def _proved_by_branch(runner: Branch, outcome: str) -> Iterable[Path]:
     return found
 
 
-def _proved_by_when(draft: Draft, step_id: str, read: Read) -> frozenset[Fact]:
-    """What the step's own `when` makes sure of for everything else in it."""
-    when = draft.steps[step_id].when
-    own_place = (*draft.places[step_id], "when")
-    if when is None or read.place[: len(own_place)] == own_place:
-        return frozenset()
-    return frozenset(_facts(proved(when, True)))
-
-
 def _facts(paths: Iterable[Path]) -> Iterator[Fact]:
     return (fact for fact in map(fact_of, paths) if fact is not None)
 
@@ -158,59 +221,6 @@ def _bits(facts: Iterable[Fact], bits: Mapping[Fact, int]) -> int:
     found = 0
     for fact in facts:
         found |= bits.get(fact, 0)
-    return found
-
-
-def _solve(draft: Draft, changes: Mapping[Edge, _Change], begin: int) -> dict[str, int]:
-    """The facts that hold in each step on every way there (steps that nothing leads to are left out)."""
-    leaving = _by_source(draft.edges)
-    known = {draft.first: begin}
-    waiting = deque([draft.first])
-    while waiting:
-        source = waiting.popleft()
-        for edge in leaving.get(source, ()):
-            change = changes[edge]
-            arriving = (known[source] & ~change.lost) | change.made
-            before = known.get(edge.target)
-            after = arriving if before is None else before & arriving
-            if edge.target != END and after != before:
-                known[edge.target] = after
-                waiting.append(edge.target)
-    return known
-
-
-def _way_without(draft: Draft, changes: Mapping[Edge, _Change], begin: int, goal: str, bit: int) -> list[str]:
-    """A shortest way to a step on which the fact does not hold there."""
-    leaving = _by_source(draft.edges)
-    start = (draft.first, bool(begin & bit))
-    came_from: dict[tuple[str, bool], tuple[str, bool] | None] = {start: None}
-    waiting = deque([start])
-    while waiting:
-        state = waiting.popleft()
-        if state == (goal, False):
-            return _way_back(state, came_from)
-        for edge in leaving.get(state[0], ()):
-            change = changes[edge]
-            following = (edge.target, bool(change.made & bit) or (state[1] and not change.lost & bit))
-            if following not in came_from:
-                came_from[following] = state
-                waiting.append(following)
-    return [goal]
-
-
-def _way_back(state: tuple[str, bool], came_from: Mapping[tuple[str, bool], tuple[str, bool] | None]) -> list[str]:
-    way = []
-    at: tuple[str, bool] | None = state
-    while at is not None:
-        way.append(at[0])
-        at = came_from[at]
-    return way[::-1]
-
-
-def _by_source(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
-    found: dict[str, list[Edge]] = {}
-    for edge in edges:
-        found.setdefault(edge.source, []).append(edge)
     return found
 
 
@@ -230,6 +240,6 @@ _ABSENCES: Final = {
 
 def _message(fact: Fact, read: Read, way: list[str]) -> str:
     shown = " → ".join(way if len(way) <= 8 else [*way[:4], "…", *way[-3:]])
-    where = f"on the way {shown}" if len(way) > 1 else "when the run begins here"
+    where = f"on the way {shown}" if len(way) > 1 else "when the run begins here" if way else "on some way here"
     absence = _ABSENCES[fact.kind].format(name=fact.name)
     return f"`{format_path(read.path)}` may have no value: {where} there is {absence}"

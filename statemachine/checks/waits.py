@@ -6,7 +6,6 @@ from datetime import timedelta
 from heapq import heappop, heappush
 
 from statemachine.checks.draft import Draft
-from statemachine.checks.graph import Edge
 from statemachine.checks.logic import constant
 from statemachine.machine import ERROR, SKIP
 from statemachine.problem import Problems
@@ -50,9 +49,6 @@ def _only_events_end(step: Step) -> bool:
 
 def _earliest_starts(draft: Draft) -> dict[str, timedelta]:
     """How long after its start a run can be in each step at the earliest (Dijkstra): events come at once."""
-    leaving: dict[str, list[Edge]] = {}
-    for edge in draft.edges:
-        leaving.setdefault(edge.source, []).append(edge)
     found: dict[str, timedelta] = {}
     waiting = [(timedelta(0), draft.first)]
     while waiting:
@@ -60,7 +56,7 @@ def _earliest_starts(draft: Draft) -> dict[str, timedelta]:
         if step_id in found or step_id == END:
             continue
         found[step_id] = start
-        for edge in leaving.get(step_id, ()):
+        for edge in draft.leaving.get(step_id, ()):
             heappush(waiting, (start + _spent(draft.steps[step_id], edge.outcome), edge.target))
     return found
 

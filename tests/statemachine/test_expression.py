@@ -116,14 +116,14 @@ def test_an_expression_that_errs_says_why(text: str, message: str) -> None:
     ("text", "message", "column"),
     [
         ("", "empty", 1),
-        ("total +", "Syntax error", 7),
-        ("a b", "Syntax error", 3),
-        ("status == 'x' && && true", "Syntax error", 18),
+        ("total +", "not finished", 7),
+        ("a b", "cannot stand here", 3),
+        ("status == 'x' && && true", "cannot stand here", 18),
         ("foo(1)", "foo", 4),
         ("'open", "no end", 1),
         ("99999999999999999999", "write it as text", 1),
         ("import('os')", "reserved identifier", None),
-        ("(1 + 2", "Syntax error", 6),
+        ("(1 + 2", "is missing", 6),
     ],
 )
 def test_a_malformed_expression_is_refused_where_it_is_wrong(text: str, message: str, column: int | None) -> None:
@@ -197,3 +197,23 @@ def test_a_program_evaluates_in_many_threads_at_once() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "column"),
+    [
+        ("1 +", "the expression is not finished", 3),
+        ("[1, 2", "the expression is not finished: ] or , is missing", 5),
+        ("(score", "a ) is missing at the end", 2),
+        ("score == 1 && )", "')' cannot stand here", 15),
+        ("score plan", "'plan' cannot stand here: is an operator missing before it?", 7),
+        ("score = 1", "'=' means nothing here; to compare, write ==", 7),
+        ("plan.startWith('x')", "there is no function 'startWith'; did you mean 'startsWith'?", 15),
+        ("qqq(plan)", "there is no function 'qqq'", 4),
+        ("timestamp('x', 1)", "the function 'timestamp' cannot be called like this", 10),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_the_author(text: str, said: str, column: int) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        compile_expression(text)
+    assert (raised.value.message, raised.value.column) == (said, column)

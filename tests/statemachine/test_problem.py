@@ -113,3 +113,14 @@ class TestPlacesInsideValues:
             problem for problem in load_workflow(self.TEXT).problems if problem.path == "steps[1].config.expression"
         ]
         assert [(problem.line, problem.column) for problem in told] == [(12, 51)]
+
+
+def test_nothing_more_is_said_about_what_could_not_be_read() -> None:
+    text = "key: x\nvariables: {<<: {a: 1}}\nsteps: *steps\ntrigger: &t {type: api, knid: x}\n"
+    told = [(problem.code, problem.path) for problem in load_workflow(text).problems]
+    assert told == [
+        ("merge_key_refused", 'variables["<<"]'),
+        ("alias_refused", "steps"),
+        ("alias_refused", "trigger"),
+        ("unknown_key", "trigger.knid"),
+    ]
