@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from statemachine.workflow import RetryPolicy, Step
 
 ERROR: Final = "error"
 _MAX_LISTED: Final = 20
+_YES_NO: Final = {"yes": "true", "no": "false"}
 
 
 @dataclass(slots=True)
@@ -43,12 +44,18 @@ class Assembly:
     reads: list[tuple[str, Read]] = field(default_factory=list)
     conditions: dict[Path, Condition] = field(default_factory=dict)
     canonical: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     first: str = END
     whole: bool = True
 
 
-def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, lenient: bool = False) -> Assembly:
-    """Build all steps; whatever is wrong with any of them is reported."""
+def assemble(
+    raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, lenient: bool = False, drawn: bool = False
+) -> Assembly:
+    """Build all steps; whatever is wrong with any of them is reported.
+
+    `drawn` steps come from a canvas: an outcome without an edge ends the path, whatever `next` says.
+    """
     made = Assembly()
     if not isinstance(raw, list):
         problems.add("bad_value", path, f"`steps` has to be a list of steps, not {kind_of(raw)}")
@@ -62,7 +69,8 @@ def assemble(raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, le
         return made
     _claim_ids(entries, made, problems)
     made.first = entries[0].id
-    builder = _Builder(made, retry, problems, lenient=lenient)
+    made.entries = entries
+    builder = _Builder(made, retry, problems, lenient=lenient, drawn=drawn)
     for entry in entries:
         builder.build(entry)
     missing = any(target != END and target not in made.steps for target in _all_targets(made))
@@ -85,11 +93,14 @@ def _claim_ids(entries: Sequence[Entry], made: Assembly, problems: Problems) -> 
 
 
 class _Builder:
-    def __init__(self, made: Assembly, retry: RetryPolicy, problems: Problems, *, lenient: bool) -> None:
+    def __init__(
+        self, made: Assembly, retry: RetryPolicy, problems: Problems, *, lenient: bool, drawn: bool
+    ) -> None:  # fmt: skip
         self._made = made
         self._retry = retry
         self._problems = problems
         self._lenient = lenient
+        self._drawn = drawn
 
     def build(self, entry: Entry) -> None:
         part = read_part(StepPart, entry.raw, entry.path, self._problems)
@@ -102,6 +113,7 @@ class _Builder:
         place = (*entry.path, "config")
         free_form = (*step_type.free_form, *CONDITION_VALUES)
         config = {} if part.config is None else respell_all(part.config, place, self._problems, free_form)
+        part = self._lift_output(entry, part, config)
         build = StepBuild(entry.id, place, tuple(entry.branches), self._problems)
         runner = self._runner(step_type, config, build, place)
         when = build.compiler.condition((*entry.path, "when"), self._respelled(part.when, (*entry.path, "when")))
@@ -122,9 +134,9 @@ class _Builder:
         following = self._following(entry, part)
         targets, on_error = self._targets(entry, part, runner, following)
         self._check_since(entry, part)
-        if step_type.name == "condition" and not entry.branches and not runner.targets():
-            message = "a condition that leads nowhere decides nothing: say `branches: {true: …, false: …}`"
-            self._problems.add("missing_key", (*entry.path, "branches"), message)
+        leads = entry.branches or runner.targets() or (self._drawn and part.next not in (None, END))
+        if step_type.name == "condition" and not leads:
+            self._refuse_aimless(entry)
         self._refuse_effect_keys(entry, part, runner)
         step = Step(
             id=entry.id,
@@ -144,6 +156,26 @@ class _Builder:
             self._made.steps[entry.id] = step
             self._made.places[entry.id] = entry.path
             self._made.canonical.append(_canonical(entry, part, step, config))
+
+    def _lift_output(self, entry: Entry, part: StepPart, config: Any) -> StepPart:
+        """`outputVariable` may stand in the config, where some editors write it; it means the step's `output`."""
+        if not isinstance(config, dict) or "output_variable" not in config:
+            return part
+        place = (*entry.path, "config", "output_variable")
+        name = config.pop("output_variable")
+        if part.output is not None:
+            self._problems.add("conflicting_keys", place, "`output` of the step names the variable already")
+            return part
+        self._problems.spelled((*entry.path, "output"), self._problems.source_path(place))
+        return read_part(StepPart, {**entry.raw, "output": name}, entry.path, self._problems) or part
+
+    def _refuse_aimless(self, entry: Entry) -> None:
+        if self._drawn:
+            message = "a condition that leads nowhere decides nothing: draw edges labelled yes and no"
+            self._problems.add("missing_key", entry.path, message)
+        else:
+            message = "a condition that leads nowhere decides nothing: say `branches: {true: …, false: …}`"
+            self._problems.add("missing_key", (*entry.path, "branches"), message)
 
     def _type(self, name: str, path: Path) -> type[StepType] | None:
         step_type = STEP_TYPES.get(name)
@@ -195,15 +227,17 @@ class _Builder:
         """Where each outcome leads, and where `error` does."""
         outcomes = runner.outcomes()
         targets = dict.fromkeys(outcomes, following)
+        if self._drawn:
+            targets = {outcome: following if outcome == falls_through(outcomes) else END for outcome in outcomes}
+            self._check_edges(entry, part, runner)
         config = (*entry.path, "config")
         places = dict(_named_targets(part.config, config)) if runner.targets() else {}
         for outcome, target in runner.targets().items():
             targets[outcome] = self._target(target, places.get(target, config))
         on_error = None if part.on_error is None else self._target(part.on_error, (*entry.path, "on_error"))
-        by_lower = {outcome.lower(): outcome for outcome in reversed(outcomes)}
+        spelled = _spellings(outcomes)
         for written, (target, place) in entry.branches.items():
-            # `True` in a `branches` map is the outcome `true`
-            outcome = written if written in targets else by_lower.get(written.lower(), written)
+            outcome = spelled(written)
             if outcome in targets:
                 targets[outcome] = self._target(target, place)
             elif outcome == ERROR and part.on_error is None:
@@ -211,6 +245,23 @@ class _Builder:
             else:
                 self._refuse_outcome(entry, written, outcomes, place)
         return targets, on_error
+
+    def _check_edges(self, entry: Entry, part: StepPart, runner: StepType) -> None:
+        """An edge without a label needs an outcome that falls through, and must not contradict the config."""
+        outcomes, place = runner.outcomes(), (*entry.path, "next")
+        open_outcome = falls_through(outcomes)
+        if part.next not in (None, END) and not outcomes and part.when is None:
+            message = f"a step of type {part.type!r} ends the run: no edge leads out of it"
+            self._problems.add("bad_edge", place, message)
+        elif part.next not in (None, END) and open_outcome is None and part.when is None:
+            message = f"say which outcome of {entry.id!r} this is, by a label: {', '.join((*outcomes, ERROR))}"
+            self._problems.add("unlabelled_edge", place, message)
+        for outcome, target in runner.targets().items():
+            way, at = (part.next, place) if outcome == open_outcome else (None, place)
+            way, at = entry.branches.get(outcome, (way, at))
+            if way not in (None, END, target):
+                message = f"the config leads {outcome!r} to {target!r}, the edge to {way!r}"
+                self._problems.add("conflicting_keys", at, message)
 
     def _refuse_outcome(self, entry: Entry, outcome: str, outcomes: Sequence[str], place: Path) -> None:
         if outcome == ERROR:
@@ -254,6 +305,11 @@ class _Builder:
         return respell_all(raw, path, self._problems)
 
 
+def falls_through(outcomes: Sequence[str]) -> str | None:
+    """The outcome for which a way out without a name stands."""
+    return next((outcome for outcome in outcomes if outcome in ("done", "default")), None)
+
+
 def read_retry(raw: Any, path: Path, base: RetryPolicy, problems: Problems) -> RetryPolicy:
     """A retry policy; what it leaves open is as in `base`."""
     part = None if raw is None else read_part(RetryPart, raw, path, problems)
@@ -283,10 +339,22 @@ def _named_targets(config: Any, path: Path) -> Iterator[tuple[str, Path]]:
             yield value, (*path, key)
 
 
+def _spellings(outcomes: Sequence[str]) -> Callable[[str], str]:
+    """Which outcome a key of `branches` means: `True` and `yes` are the outcome `true`."""
+    exact = set(outcomes)
+    by_lower = {outcome.lower(): outcome for outcome in reversed(outcomes)}
+
+    def outcome(written: str) -> str:
+        word = written.lower()
+        return written if written in exact else by_lower.get(_YES_NO.get(word, word), by_lower.get(word, written))
+
+    return outcome
+
+
 def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[str, Any]:
     """The step as the language would spell it: canonical names, every target written out."""
     document: dict[str, Any] = {"id": step.id, "type": step.type}
-    for key in ("name", "when", "retry", "output", "crash_policy"):
+    for key in ("name", "when", "retry", "crash_policy"):
         value = entry.raw.get(key)
         if value is not None:
             document[key] = respell_all(value, (), Problems())
@@ -294,9 +362,16 @@ def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[st
         document["config"] = config
     if "timeout" in entry.raw:
         document["timeout"] = entry.raw["timeout"]
-    following = part.next if part.next is not None else entry.following
-    document["next"] = following
-    branches = {outcome: target for outcome, (target, _) in entry.branches.items()}
+    if part.output is not None:
+        document["output"] = part.output
+    outcomes, config_targets = step.runner.outcomes(), step.runner.targets()
+    spelled = _spellings(outcomes)
+    branches = {spelled(written): target for written, (target, _) in entry.branches.items()}
+    for outcome, target in step.targets.items():
+        if target != step.following and outcome not in branches and outcome not in config_targets:
+            branches[outcome] = target
+    if step.when is not None or set(outcomes) - {*branches, *config_targets}:
+        document["next"] = part.next if part.next is not None else entry.following
     if branches:
         document["branches"] = branches
     if part.on_error is not None:

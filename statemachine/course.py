@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
-from statemachine.machine import BEGIN, COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
+from statemachine.machine import COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
@@ -38,7 +38,8 @@ def start(run: Run) -> None:
         run.keep_error(failure.code, failure.message)
         return finish(run, Status.FAILED)
     set_run_deadline(run)
-    fire(run, BEGIN)
+    workflow = run.workflow_version
+    fire(run, workflow.machine.begin(workflow.beginning(run.trigger.get("trigger_id"))))
     return proceed(run)
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from statemachine.assembly import Assembly, assemble, read_retry
+from statemachine.canvas.display import check_display
+from statemachine.canvas.reading import Canvas, read_canvas
 from statemachine.checks.draft import Draft
 from statemachine.checks.inspection import inspect
 from statemachine.compiler import Compiler
@@ -20,6 +22,8 @@ from statemachine.errors import DefinitionError
 from statemachine.machine import WorkflowMachine
 from statemachine.meter import TooComplex, metered
 from statemachine.names import slug
+from statemachine.opening import beginning, opening_steps
+from statemachine.outline import Outline, outline_of
 from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.scope import contact_fields
 from statemachine.simulation.reading import Subject
@@ -38,6 +42,7 @@ class Loaded:
 
     `tests` are the document's own tests, those without a mistake. `places` say where each step stands: its path as the
     source spells it, and line and column.
+    `outline` is the document as its author spells it, taken apart: what it is written out from in another format.
     """
 
     workflow: Workflow | None
@@ -46,6 +51,7 @@ class Loaded:
     canonical: dict[str, Any] = field(default_factory=dict)
     tests: tuple[Case, ...] = ()
     places: Mapping[str, tuple[str, Place | None]] = field(default_factory=dict)
+    outline: Outline = field(default_factory=Outline)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -70,19 +76,19 @@ def load_workflow(
     if source.data is None and source.problems:
         return Loaded(None, source.problems, source.format)
     problems = Problems(source.positions)
-    canonical: dict[str, Any] = {}
-    loader = _Loader(problems, canonical, lenient=lenient)
+    loader = _Loader(problems, lenient=lenient)
     first = source.problems
     try:
         with metered():
-            workflow = loader.load(source.data, key, name)
+            workflow = loader.load(source.data, key, name, drawn=format == "canvas")
     except TooComplex:
         workflow, first = None, (*first, Problem("too_complex", "error", _TOO_COMPLEX, "", 1, 1))
     found = in_order((*first, *problems.sorted()))
+    known: Format = source.format if loader.canvas is None else "canvas"
     if workflow is None or any(problem.severity == "error" for problem in found):
-        return Loaded(None, found, source.format, canonical)
+        return Loaded(None, found, known, loader.canonical)
     numbered = replace(workflow, version=version, warnings=found)
-    return Loaded(numbered, found, source.format, canonical, loader.tests, loader.places)
+    return Loaded(numbered, found, known, loader.canonical, loader.tests, loader.places, loader.outline)
 
 
 def compile_workflow(
@@ -102,18 +108,28 @@ def compile_workflow(
 
 
 class _Loader:
-    def __init__(self, problems: Problems, canonical: dict[str, Any], *, lenient: bool) -> None:
+    """Loads one document. `canvas` is what was drawn, None for a list of steps."""
+
+    def __init__(self, problems: Problems, *, lenient: bool) -> None:
         self._problems = problems
-        self._canonical = canonical
         self._lenient = lenient
         self._compiler = Compiler(problems)
         self.tests: tuple[Case, ...] = ()
         self.places: dict[str, tuple[str, Place | None]] = {}
+        self.canonical: dict[str, Any] = {}
+        self.canvas: Canvas | None = None
+        self.outline = Outline()
+        self._opened: dict[str, Step] = {}
+        self._whole = True
 
-    def load(self, data: Any, key: str | None, name: str | None) -> Workflow | None:
+    def load(self, data: Any, key: str | None, name: str | None, *, drawn: bool) -> Workflow | None:
         if not isinstance(data, Mapping):
             self._problems.add("not_an_object", (), f"a definition is an object with `steps`, not {kind_of(data)}")
             return None
+        if drawn or is_canvas(data):
+            self.canvas = read_canvas(data, self._problems)
+            self._whole = not self._problems.failed
+            data = self.canvas.document
         document = read_part(DocumentPart, data, (), self._problems)
         if document is None:
             return None
@@ -125,58 +141,72 @@ class _Loader:
             )
         elif key and not is_name(key):
             self._problems.add("bad_name", ("key",), f"{key[:60]!r} is no key: use up to 100 letters, digits, _ - . :")
-        self._canonical.update({"key": key, "name": name}, **_plain(document))
-        made = self._assemble(document, data)
-        workflow = self._workflow(document, made, key, name)
+        self.canonical.update({"key": key, "name": name}, **_plain(document))
+        made = self._assemble(document)
+        workflow = self._workflow(document, made, data, key, name)
         self._read_tests(document, made, key)
         return workflow
 
     def _read_tests(self, document: DocumentPart, made: Assembly, key: str) -> None:
         if document.tests is not None:
-            self._canonical["tests"] = document.tests
-            subject = Subject(key, tuple(made.known), made.steps, document.timezone or "UTC")
+            self.canonical["tests"] = document.tests
+            ids = (*self._opened, *made.known)
+            subject = Subject(key, ids, {**self._opened, **made.steps}, document.timezone or "UTC")
             self.tests = read_tests(document.tests, ("tests",), subject, self._problems)
 
-    def _assemble(self, document: DocumentPart, data: Mapping[str, Any]) -> Assembly:
+    def _assemble(self, document: DocumentPart) -> Assembly:
         retry = read_retry(document.retry, ("retry",), RetryPolicy(), self._problems)
-        if document.steps is None:
-            if not is_canvas(data):
-                self._problems.add("no_steps", ("steps",), "the workflow has no steps")
+        if self.canvas is not None and not document.steps:
             return Assembly()
-        return assemble(document.steps, ("steps",), retry, self._problems, lenient=self._lenient)
+        if document.steps is None:
+            self._problems.add("no_steps", ("steps",), "the workflow has no steps")
+            return Assembly()
+        drawn = self.canvas is not None
+        return assemble(document.steps, ("steps",), retry, self._problems, lenient=self._lenient, drawn=drawn)
 
-    def _workflow(self, document: DocumentPart, made: Assembly, key: str, name: str) -> Workflow | None:
+    def _workflow(
+        self, document: DocumentPart, made: Assembly, data: Mapping[str, Any], key: str, name: str
+    ) -> Workflow | None:
         entrance = Entrance(self._compiler, self._problems)
         triggers = entrance.triggers(document)
+        opened = opening_steps(entrance.openings, made.known, self._problems, lenient=self._lenient)
+        self._opened = opened
+        first, entries = beginning(entrance.openings, made.first)
+        steps = {**opened, **made.steps}
+        made.places.update((opening.id, opening.path) for opening in entrance.openings if opening.id in opened)
         entry = entrance.entry(document.entry)
         exits = entrance.exits(document.exit)
         limits = entrance.limits(document.limits)
         pause_timers = entrance.pause_timers(document.pause)
         variables = self._variables(document.variables)
-        self._canonical.update(entrance.canonical, steps=made.canonical)
+        check_display(document.canvas, self._problems)
+        self.canonical.update(entrance.canonical, steps=made.canonical)
         declared = frozenset(document.variables) if isinstance(document.variables, Mapping) else frozenset()
-        self._check(made, entrance, limits, declared)
-        if self._problems.failed or made.first not in made.steps:
+        starts = tuple(dict.fromkeys((first, *entries.values())))
+        self._check(made, steps, starts, entrance, limits, declared)
+        if self._problems.failed or first not in steps:
             return None
+        self.outline = outline_of(data, entrance.written, made.entries, self.canvas, document.canvas)
         own = contact_fields(read.path for read in self._compiler.reads)
         return Workflow(
             key=key,
             name=name,
-            steps=made.steps,
-            first=made.first,
-            machine=WorkflowMachine(made.steps, made.first),
+            steps=steps,
+            first=first,
+            machine=WorkflowMachine(steps, first, entries.values()),
             description=document.description or "",
             label=document.version or "",
             active=document.is_active,
             timezone=document.timezone,
             triggers=triggers,
+            entries=entries,
             entry=entry,
             exits=exits,
             limits=limits,
             on_missing=document.on_missing,
             variables=variables,
             pause_timers=pause_timers,
-            reads=_all_reads(made.steps, triggers, exits, Reads(own)),
+            reads=_all_reads(steps, triggers, exits, Reads(own)),
         )
 
     def _variables(self, raw: Any) -> Any:
@@ -186,21 +216,29 @@ class _Loader:
             message = f"`variables` has to be an object, not {kind_of(raw)}"
             self._problems.add("not_an_object", ("variables",), message)
             return None
-        self._canonical["variables"] = raw
+        self.canonical["variables"] = raw
         return self._compiler.value(("variables",), raw)
 
-    def _check(self, made: Assembly, entrance: Entrance, limits: Limits, declared: frozenset[str]) -> None:
+    def _check(
+        self,
+        made: Assembly,
+        steps: Mapping[str, Step],
+        starts: tuple[str, ...],
+        entrance: Entrance,
+        limits: Limits,
+        declared: frozenset[str],
+    ) -> None:
         reads = [*made.reads, *((None, read) for read in self._compiler.reads)]
         for _, read in reads:
             target = str(read.path[1]) if read.path[0] == "steps" and len(read.path) > 1 else None
-            if target is not None and target not in made.known:
+            if target is not None and target not in made.known and target not in steps:
                 hint = self._problems.guess(target, made.known)
                 self._problems.add("unknown_step", read.place, f"there is no step {target!r}", hint)
         self.places = {step_id: self._problems.locate(path) for step_id, path in made.places.items()}
         if made.steps:
             draft = Draft(
-                steps=made.steps,
-                first=made.first,
+                steps=steps,
+                starts=starts,
                 places=made.places,
                 triggers=entrance.placed_triggers,
                 exits=entrance.placed_exits,
@@ -209,7 +247,7 @@ class _Loader:
                 reads=reads,
                 conditions=made.conditions | self._compiler.conditions,
             )
-            inspect(draft, self._problems, whole=made.whole)
+            inspect(draft, self._problems, whole=made.whole and self._whole)
 
 
 def _plain(document: DocumentPart) -> dict[str, Any]:

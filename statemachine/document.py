@@ -96,6 +96,7 @@ class TriggerPart(Part):
 
     type: EventType = about("The event's type; known aliases are understood.", "contact_created", default=REQUIRED)
     id: Name | None = about("The trigger's name. Default: trigger_1, trigger_2, …", "from_ads")
+    name: str | None = about("What people call the trigger.", "Came by an ad")
     config: dict[str, Any] | None = about(
         "Words that the event's data must equal. `keyword`, `from` and `to` have a meaning of their own.",
         {"tag": "vip"},
@@ -108,6 +109,9 @@ class TriggerPart(Part):
     key: Template = about("One live enrollment per value of this template instead of per contact.",
                           "{{trigger.data.order_id}}")  # fmt: skip
     enabled: bool = about("`false`: the trigger enrols nobody.", False, default=True)
+    next: Target | None = about(
+        "The step where its runs begin; the trigger then opens their path. Default: the first step.", "send_welcome"
+    )
 
 
 class EntryPart(Part):
@@ -199,18 +203,19 @@ class StepPart(Part):
         "`at_most_once`: never repeated when nobody knows whether it happened. Only for steps with tasks.",
         "at_most_once",
     )
+    condition: AnyCondition = about("For conditions: the same as `config.condition`.", "contact.score > 50")
     true_steps: Annotated[Any, Shape("body")] = about(
-        "For conditions: where `true` leads, as a step's id or as steps written in place.", ["call"]
+        "For conditions: where `true` leads, as ids of steps or as steps written in place.", ["call"]
     )
     false_steps: Annotated[Any, Shape("body")] = about(
-        "For conditions: where `false` leads, as a step's id or as steps written in place.", ["end"]
+        "For conditions: where `false` leads, as ids of steps or as steps written in place.", ["end"]
     )
 
 
 class DocumentPart(Part):
     """A workflow of Statewright."""
 
-    later: ClassVar[tuple[str, ...]] = ("sending", "on_failure", "nodes", "edges", "canvas_data")
+    later: ClassVar[tuple[str, ...]] = ("sending", "on_failure")
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
     key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
     name: str | None = about("What people call the workflow.", "New lead welcome")
@@ -241,6 +246,22 @@ class DocumentPart(Part):
     )
     variables: Annotated[Any, Shape("object")] = about("First values of the run's variables.", {"offer": "spring"})
     steps: Annotated[Any, Shape("steps")] = about("The steps, in order.", [{"id": "a", "type": "end"}])
+    nodes: Annotated[Any, Shape("nodes")] = about(
+        "Of a canvas, instead of `steps`: its nodes, in order.", [{"id": "n1", "type": "trigger", "label": "New Order"}]
+    )
+    edges: Annotated[Any, Shape("edges")] = about(
+        "Of a canvas: what leads where.", [{"source": "n1", "target": "n2", "label": "yes"}]
+    )
+    canvas_data: Annotated[Any, Shape("canvas_data")] = about(
+        "Of a canvas: `nodes` and `edges` in one object.", {"nodes": [{"id": "n1", "type": "exit"}], "edges": []}
+    )
+    viewport: Annotated[Any, Shape("anything")] = about(
+        "Of a canvas: which part of it the editor shows. Kept, never run.", {"x": 0, "y": 0, "zoom": 1}
+    )
+    canvas: Annotated[Any, Shape("canvas")] = about(
+        "Beside `steps`: what only a drawing of them shows. Kept, never run.",
+        {"nodes": {"hello": {"position": {"x": 0, "y": 120}}}},
+    )
     tests: Annotated[Any, Shape("tests")] = about(
         "Tests of the workflow, run on a virtual clock.",
         [{"name": "it begins", "events": [{"type": "contact_created"}], "expect": {"enrolled": True}}],
@@ -269,7 +290,7 @@ def read_part(model: type[PartType], raw: Any, path: Path, problems: Problems) -
 
 def is_canvas(raw: Mapping[str, Any]) -> bool:
     """Whether a document draws its workflow instead of listing steps."""
-    return any(snake_case(key) in ("nodes", "canvas_data") for key in raw)
+    return any(snake_case(str(key)) in ("nodes", "edges", "canvas_data") for key in raw)
 
 
 def respell(

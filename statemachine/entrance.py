@@ -15,9 +15,11 @@ from statemachine.document import (
     PausePart,
     TriggerPart,
     read_part,
+    respell,
     respell_all,
 )
 from statemachine.names import EventName, event_group
+from statemachine.opening import Opening
 from statemachine.problem import Path, Problems
 from statemachine.workflow import EntryRules, ExitRule, Limits, Trigger
 
@@ -25,7 +27,10 @@ _CONFIG_LATER = ("schedule", "webhook")
 
 
 class Entrance:
-    """Reads these parts of one document, and keeps their canonical spelling."""
+    """Reads these parts of one document, and keeps their canonical spelling.
+
+    `openings` say where the runs of each trigger begin; `written` are the triggers as the document has them.
+    """
 
     def __init__(self, compiler: Compiler, problems: Problems) -> None:
         self._compiler = compiler
@@ -33,10 +38,11 @@ class Entrance:
         self.canonical: dict[str, Any] = {}
         self.placed_triggers: list[tuple[Path, Trigger]] = []
         self.placed_exits: list[tuple[Path, ExitRule]] = []
+        self.openings: list[Opening] = []
+        self.written: list[dict[str, Any]] = []
 
     def triggers(self, document: DocumentPart) -> tuple[Trigger, ...]:
         found: dict[str, list[Trigger]] = {}
-        written: list[dict[str, Any]] = []
         for number, (path, raw) in enumerate(self._raw_triggers(document), 1):
             part = read_part(TriggerPart, raw, path, self._problems)
             if part is None:
@@ -47,9 +53,11 @@ class Entrance:
             made = tuple(self._trigger(part, trigger_id, path))
             found.setdefault(trigger_id, []).extend(made)
             self.placed_triggers.extend((path, trigger) for trigger in made)
-            written.append({**raw, "id": trigger_id})
-        if written:
-            self.canonical["triggers"] = respell_all(written, ("triggers",), Problems(), ("config", "value", "right"))
+            self.openings.append(Opening(trigger_id, part.type, part.name or "", part.next, path))
+            self.written.append({**respell(raw, (), Problems()), "id": trigger_id})
+        if self.written:
+            canonical = respell_all(self.written, ("triggers",), Problems(), ("config", "value", "right"))
+            self.canonical["triggers"] = canonical
         return tuple(trigger for group in found.values() for trigger in group)
 
     def entry(self, raw: Any) -> EntryRules:

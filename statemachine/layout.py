@@ -1,4 +1,10 @@
-"""The order of the steps: one flat list in which every step knows what follows it, nested bodies included."""
+"""The order of the steps: one flat list in which every step knows what follows it, nested bodies included.
+
+A condition may carry the steps of its two ways (`true_steps`, `false_steps`): written in place, or as ids of the steps
+that stand right below it. Those belong to their way: the list goes on without them, they follow one another as they are
+named, and the last one leads back to what follows. An id of a step that stands anywhere else is only a target: that
+step keeps its place and what follows it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,8 @@ from statemachine.document import StepPart, kind_of, respell
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
 
-_BODIES: Final = {"true_steps": "true", "false_steps": "false"}
+BODIES: Final = {"true_steps": "true", "false_steps": "false"}
+"""Keys that hold steps → the outcome that leads to them."""
 
 
 @dataclass(slots=True)
@@ -24,6 +31,23 @@ class Entry:
     branches: dict[str, tuple[str, Path]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Item:
+    """A step of one list while the list is put in order. `bodies` are (items, place) by outcome."""
+
+    id: str
+    path: Path
+    keys: dict[str, Any]
+    bodies: dict[str, tuple[list[Any], Path]]
+    following: str = ""
+    owned: bool = False
+
+    def named(self) -> Iterator[str]:
+        """The ids of steps that its ways name."""
+        for body, _ in self.bodies.values():
+            yield from (str(name) for name in body if _are_ids(body))
+
+
 class Layout:
     """Puts nested steps (trueSteps, falseSteps) into one list, each knowing what follows it."""
 
@@ -31,50 +55,110 @@ class Layout:
         self._problems = problems
 
     def flatten(self, raw: Sequence[Any], path: Path, after: str) -> Iterator[Entry]:
-        ids = [_id_of(step, index, path) for index, step in enumerate(raw)]
+        items = self._items(raw, path)
+        self._own(items)
+        following = after
+        for item in reversed(items):
+            if not item.owned:
+                item.following = following
+                following = item.id
+        order = {item.id: item for item in items}
+        for item in items:
+            self._chain(item, order)
+        for item in items:
+            yield from self._one(item)
+
+    def _items(self, raw: Sequence[Any], path: Path) -> list[_Item]:
+        items = []
         for index, step in enumerate(raw):
-            following = ids[index + 1] if index + 1 < len(ids) else after
-            yield from self._one(step, ids[index], (*path, index), following)
+            place = (*path, index)
+            if isinstance(step, Mapping):
+                keys = respell(step, place, self._problems, also=StepPart.also)
+                self._take_condition(keys, place)
+                items.append(_Item(_id_of(step, index, path), place, keys, self._take_bodies(keys, place)))
+            else:
+                self._problems.add("not_an_object", place, f"a step is an object, not {kind_of(step)}")
+        return items
 
-    def _one(self, raw: Any, step_id: str, path: Path, following: str) -> Iterator[Entry]:
-        if not isinstance(raw, Mapping):
-            self._problems.add("not_an_object", path, f"a step is an object, not {kind_of(raw)}")
-            return
-        keys = respell(raw, path, self._problems, also=StepPart.also)
-        bodies = self._take_bodies(keys, path)
-        entry = Entry(step_id, path, keys, following)
-        after = str(keys.get("next") or following)
+    def _own(self, items: Sequence[_Item]) -> None:
+        """Steps right below a condition that it names as parts of a way leave the list's own order."""
+        for number, item in enumerate(items):
+            named = set(item.named())
+            for below in items[number + 1 :]:
+                if below.id not in named:
+                    break
+                below.owned = True
+                named.update(below.named())
+
+    def _chain(self, item: _Item, order: Mapping[str, _Item]) -> None:
+        """Let the steps that a condition names follow one another, and the last one lead back."""
+        after = str(item.keys.get("next") or item.following)
+        for body, place in item.bodies.values():
+            names = [str(name) for name in body] if _are_ids(body) else []
+            for index, name in enumerate(names):
+                named = order.get(name)
+                follower = names[index + 1] if index + 1 < len(names) else after
+                if named is None or not named.owned:
+                    self._expect_last(name, index, len(names), place)
+                elif named.following not in ("", follower):
+                    message = f"{name!r} is followed by {named.following!r} in one list and by {follower!r} in this one"
+                    self._problems.add("conflicting_keys", (*place, index), message, f"give {name!r} a `next`")
+                else:
+                    named.following = follower
+
+    def _expect_last(self, name: str, index: int, count: int, place: Path) -> None:
+        if index + 1 < count:
+            message = f"{name!r} does not stand right below the condition, so what follows it cannot be said here"
+            self._problems.add("bad_value", (*place, index), message, f"give {name!r} a `next`, and name it alone")
+
+    def _one(self, item: _Item) -> Iterator[Entry]:
+        entry = Entry(item.id, item.path, item.keys, item.following)
+        after = str(item.keys.get("next") or item.following)
         yield entry
-        for outcome, (body, place) in bodies.items():
-            target, inner = self._body(body, place, after)
-            if target is not None:
-                entry.branches[outcome] = (target, place)
-            yield from inner
+        for outcome, (body, place) in item.bodies.items():
+            if not body:
+                continue
+            if _are_ids(body):
+                entry.branches[outcome] = (str(body[0]), place)
+            else:
+                entry.branches[outcome] = (_id_of(body[0], 0, place), place)
+                yield from self.flatten(body, place, after)
 
-    def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[Any, Path]]:
-        """trueSteps and falseSteps stand beside the config or in it; they leave their place for `branches`."""
-        bodies: dict[str, tuple[Any, Path]] = {}
+    def _take_condition(self, keys: dict[str, Any], path: Path) -> None:
+        """`condition` may stand beside the config; it belongs in it."""
+        if keys.get("condition") is None:
+            return
         config = keys.get("config")
-        if isinstance(config, Mapping) and any(snake_case(str(key)) in _BODIES for key in config):
+        if config is None or (isinstance(config, Mapping) and "condition" not in config):
+            self._problems.spelled((*path, "config", "condition"), self._problems.source_path((*path, "condition")))
+            keys["config"] = {**(config or {}), "condition": keys.pop("condition")}
+        elif isinstance(config, Mapping):
+            self._problems.add("conflicting_keys", (*path, "condition"), "the config has a `condition` already")
+
+    def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[list[Any], Path]]:
+        """trueSteps and falseSteps stand beside the config or in it; they leave their place for `branches`."""
+        bodies: dict[str, tuple[list[Any], Path]] = {}
+        config = keys.get("config")
+        if isinstance(config, Mapping) and any(snake_case(str(key)) in BODIES for key in config):
             inside = respell(config, (*path, "config"), self._problems)
-            for key, outcome in _BODIES.items():
+            for key, outcome in BODIES.items():
                 if key in inside:
-                    bodies[outcome] = (inside.pop(key), (*path, "config", key))
+                    bodies[outcome] = (_list(inside.pop(key)), (*path, "config", key))
             keys["config"] = inside
-        for key, outcome in _BODIES.items():
+        for key, outcome in BODIES.items():
             if key in keys:
-                bodies[outcome] = (keys.pop(key), (*path, key))
+                if outcome in bodies:
+                    self._problems.add("conflicting_keys", (*path, key), f"the config has `{key}` already")
+                bodies[outcome] = (_list(keys.pop(key)), (*path, key))
         return bodies
 
-    def _body(self, body: Any, path: Path, after: str) -> tuple[str | None, Iterator[Entry]]:
-        """The first step of a body, and the steps that stand in it."""
-        items = body if isinstance(body, list) else [] if body is None else [body]
-        if all(isinstance(item, str) for item in items):
-            if len(items) > 1:
-                message = "name the first step only: the others follow by their own order or `next`"
-                self._problems.add("not_supported_yet", path, message)
-            return (items[0] if items else None), iter(())
-        return _id_of(items[0], 0, path), self.flatten(items, path, after)
+
+def _list(body: Any) -> list[Any]:
+    return body if isinstance(body, list) else [] if body is None else [body]
+
+
+def _are_ids(body: Sequence[Any]) -> bool:
+    return all(isinstance(item, str | int) and not isinstance(item, bool) for item in body)
 
 
 def _id_of(raw: Any, index: int, path: Path) -> str:

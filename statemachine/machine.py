@@ -10,7 +10,7 @@ names of our own making (a definition's word is only ever a lookup key), and eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from transitions import Event, EventData, Machine, Transition
@@ -66,7 +66,8 @@ class _Machine(Machine):
 class WorkflowMachine:
     """Built from validated steps; immutable afterwards and safe across threads."""
 
-    def __init__(self, steps: Mapping[str, Step], first: str) -> None:
+    def __init__(self, steps: Mapping[str, Step], first: str, entries: Iterable[str] = ()) -> None:
+        """`first` is where a run begins, `entries` the other steps where one may."""
         self._machine = _Machine(
             model=None,
             states=[START, *steps, *_TERMINALS],
@@ -76,7 +77,10 @@ class WorkflowMachine:
         )
         self._allowed: dict[str, list[str]] = {}
         self._targets: dict[tuple[str, str], str] = {}
+        self._first = first
         self._add(BEGIN, START, first)
+        for entry in set(entries) - {first}:
+            self._add(f"{BEGIN} {entry}", START, entry)
         for step in steps.values():
             self._add_step(step)
         self._events = self._machine.events
@@ -87,6 +91,10 @@ class WorkflowMachine:
         if event is None or model.state not in event.transitions:
             raise TransitionRefused(transition, status="running", step=model.state, allowed=self.outcomes(model.state))
         event.trigger(model)
+
+    def begin(self, step_id: str) -> str:
+        """The name of the transition by which a run begins at this step."""
+        return BEGIN if step_id == self._first else f"{BEGIN} {step_id}"
 
     def outcomes(self, step_id: str) -> Sequence[str]:
         """The outcomes that lead out of a step, in the order of its definition; engine transitions are left out."""

@@ -75,8 +75,9 @@ def picture_of(
     picture = Picture(workflow.name)
     names = {step_id: f"s{number}" for number, step_id in enumerate(workflow.steps, 1)}
     picture.nodes.append(Node("start", "end", ("start",), "visited" if marks.path else ""))
-    triggers = ", ".join(dict.fromkeys(trigger.type for trigger in workflow.triggers))
-    picture.edges.append(Edge("start", names[workflow.first], _short(triggers), taken=bool(marks.path)))
+    picture.edges.extend(
+        Edge("start", names[step_id], _short(label), taken=taken) for step_id, label, taken in _begins(workflow, marks)
+    )
     for step in workflow.steps.values():
         mark: Mark = "here" if step.id == marks.step else "visited" if step.id in marks.path else ""
         picture.nodes.append(Node(names[step.id], _shape(step), tuple(_lines(step, counts)), mark))
@@ -90,6 +91,16 @@ def picture_of(
     reached = {edge.target for edge in picture.edges if edge.taken}
     picture.nodes.extend(Node(end, "end", (end,), "visited" if end in reached else "") for end in ends)
     return picture
+
+
+def _begins(workflow: Workflow, marks: Highlight) -> Iterator[tuple[str, str, bool]]:
+    """(step, types of events, whether the run did) for each step where a run may begin."""
+    found: dict[str, list[str]] = {} if workflow.triggers else {workflow.first: []}
+    for trigger in workflow.triggers:
+        found.setdefault(workflow.beginning(trigger.id), []).append(trigger.type)
+    for step_id, types in found.items():
+        begun = bool(marks.path) and (len(found) == 1 or marks.path[0] == step_id)
+        yield step_id, ", ".join(dict.fromkeys(types)), begun
 
 
 def _ways(workflow: Workflow, step: Step) -> Iterator[tuple[str, str, bool]]:

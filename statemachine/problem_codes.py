@@ -140,6 +140,22 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "Use `add_tag`, `add_to_list` or `update_score`, or choose another field.",
         ),
     },
+    "The canvas": {
+        "bad_edge": Code(
+            "An edge of a canvas leads where none can: into a trigger, or out of a step that ends the run.",
+            "Take the edge away, or lead it to a step.",
+        ),
+        "unlabelled_edge": Code(
+            "An edge of a canvas has to say which outcome it is.", "Label the edge with an outcome of its source."
+        ),
+        "unknown_action": _warning(
+            "The label of a canvas node names no step type, so the node does nothing.",
+            "Label it with an action of the language, or leave it as a note.",
+        ),
+        "no_trigger": _warning(
+            "The canvas has no trigger node: runs begin by API only.", "Draw a trigger, if events should start it."
+        ),
+    },
     "The flow": {
         "pure_ring": Code(
             "A ring of steps with neither a wait nor an effect would never end.", "Put a wait into the ring."

@@ -9,7 +9,9 @@ from typing import Any, Final, Literal
 
 from statemachine.problem import MAX_PROBLEMS, Path, Place, Positions, Problem, format_path
 
-Format = Literal["yaml", "json"]
+Format = Literal["yaml", "json", "canvas"]
+"""The spelling of a definition: a list of steps in YAML or JSON, or nodes and edges (in either)."""
+TextFormat = Literal["yaml", "json"]
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -24,7 +26,7 @@ class Source:
     """`data` is dicts, lists and scalars; None when the text cannot be read at all. `problems` says what is wrong."""
 
     data: Any
-    format: Format
+    format: TextFormat
     positions: Positions = field(default_factory=Positions)
     problems: tuple[Problem, ...] = ()
 
@@ -92,7 +94,7 @@ class Reader:
             raise SourceError("not_text", f"the character U+{ord(bad[0]):04X} may not stand in a text", place, path)
         return text
 
-    def source(self, data: Any, known: Format) -> Source:
+    def source(self, data: Any, known: TextFormat) -> Source:
         return Source(
             data, known, Positions(self.values, self.keys, self.text, frozenset(self._broken)), tuple(self._problems)
         )

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from statemachine.json_reader import JsonReader
-from statemachine.reader import FORBIDDEN, MAX_BYTES, Format, Source, SourceError
+from statemachine.reader import FORBIDDEN, MAX_BYTES, Format, Source, SourceError, TextFormat
 from statemachine.yaml_reader import YamlReader
 
 __all__ = ["Format", "Source", "detect_format", "read_source"]
@@ -20,17 +20,20 @@ _JSON_START: Final = re.compile(r"\s*(?:\[|\{\s*[\"}])")
 
 
 def read_source(text: str | bytes, format: Format | None = None) -> Source:  # noqa: A002
-    """Read a definition. Never raises: what cannot be read comes back as a problem."""
-    known: Format = format or "yaml"
+    """Read a definition. Never raises: what cannot be read comes back as a problem.
+
+    The text of a canvas, as one of unknown format, is YAML or JSON: found out by itself.
+    """
+    known: TextFormat = "yaml" if format is None or format == "canvas" else format
     try:
         decoded = _decode(text)
-        known = format or detect_format(decoded)
+        known = detect_format(decoded) if format is None or format == "canvas" else format
         return (JsonReader if known == "json" else YamlReader)(decoded).read()
     except SourceError as error:
         return Source(None, known, problems=(error.problem(),))
 
 
-def detect_format(text: str) -> Format:
+def detect_format(text: str) -> TextFormat:
     """JSON when the text opens as JSON does (`[`, `{"` or `{}`), else YAML."""
     return "json" if _JSON_START.match(text[:10_000]) else "yaml"
 

@@ -103,6 +103,7 @@ class Step:
 class Workflow:
     """`steps` is in the author's order; `machine` has a state per step and a transition per outcome.
 
+    `first` is where a run by API begins; `entries` leads the id of a trigger to the step where its runs begin instead.
     `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
     reports. `version` is 0 until the server numbers it. `pause_timers` is the policy of a pause that names none.
     """
@@ -118,6 +119,7 @@ class Workflow:
     active: bool = True
     timezone: str | None = None
     triggers: tuple[Trigger, ...] = ()
+    entries: Mapping[str, str] = field(default_factory=dict)
     entry: EntryRules = EntryRules()
     exits: tuple[ExitRule, ...] = ()
     limits: Limits = Limits()
@@ -127,6 +129,10 @@ class Workflow:
     reads: Reads = field(default_factory=Reads)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def beginning(self, trigger_id: str | None) -> str:
+        """The step where a run begins that this trigger started; None is a run by API."""
+        return self.entries.get(trigger_id, self.first) if trigger_id else self.first
 
     def waiting_for(self, step_id: str | None) -> frozenset[str]:
         """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules."""

@@ -12,7 +12,7 @@ from service.cli.options import guarded
 from service.cli.session import Session, Verb, pass_session
 
 STDIN: Final = "-"
-_FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True)
+FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def read_text(name: str) -> bytes:
@@ -21,7 +21,7 @@ def read_text(name: str) -> bytes:
 
 
 @click.command(cls=Verb)
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--key", default="", help="The workflow's key. Default: the file's own, else from its name.")
 @click.option("--name", default="", help="The workflow's name. Default: the file's own.")
 @click.option("--lenient", is_flag=True, help="Let a step that leads to an unknown step end the run, with a warning.")
@@ -113,19 +113,19 @@ def write_text(session: Session, text: str, output: Path | None, shape: dict[str
     from service.cli.output import note, print_json
 
     if output:
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(text.encode())
         shape = shape | {"file": str(output)}
     if session.json:
         print_json(shape)
     elif output:
         note(f"wrote {output}")
     else:
-        click.echo(text.rstrip("\n"))
+        click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
 
 
 @click.command(cls=Verb)
 @click.argument("key")
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), help="Default: as it was published.")
+@click.option("--format", "form", type=click.Choice(["yaml", "json", "canvas"]), help="Default: as published.")
 @click.option("--version", type=click.IntRange(min=1), help="Default: the active one, else the latest.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to a file.")
 @pass_session

@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "render": Entry("Workflows", "render:render", "Draw a workflow file or a published workflow."),
     "export": Entry("Workflows", "definitions:export", "Write a published version out."),
     "schema": Entry("Workflows", "schema:schema", "Print the JSON Schema of workflow files, for editors."),
+    "convert": Entry("Workflows", "convert:convert", "Write a workflow file in another spelling; needs no server."),
     "workflows": Entry("Workflows", "workflows:workflows", "List, read and switch published workflows."),
     "diff": Entry("Workflows", "versions:diff", "Say what changed between two versions."),
     "migrate-runs": Entry("Workflows", "versions:migrate_runs", "Move live enrollments to another version."),

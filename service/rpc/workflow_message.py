@@ -17,11 +17,13 @@ from statemachine.problem import Problem
 FORMATS: Final[Mapping[str, int]] = {
     "yaml": DefinitionFormat.DEFINITION_FORMAT_YAML,
     "json": DefinitionFormat.DEFINITION_FORMAT_JSON,
+    "canvas": DefinitionFormat.DEFINITION_FORMAT_CANVAS,
 }
-FORMAT_WORDS: Final[Mapping[int, Literal["", "yaml", "json"]]] = {
+FORMAT_WORDS: Final[Mapping[int, Literal["", "yaml", "json", "canvas"]]] = {
     DefinitionFormat.DEFINITION_FORMAT_UNSPECIFIED: "",
     DefinitionFormat.DEFINITION_FORMAT_YAML: "yaml",
     DefinitionFormat.DEFINITION_FORMAT_JSON: "json",
+    DefinitionFormat.DEFINITION_FORMAT_CANVAS: "canvas",
 }
 STATUSES: Final[Mapping[str, int]] = {
     "active": WorkflowStatus.WORKFLOW_STATUS_ACTIVE,

@@ -47,11 +47,10 @@ from service.storage.database import Transaction
 from service.storage.enrollment_queries import Counts, EnrollmentFilter, count_by_workflow, count_enrollments
 from service.storage.workflow_queries import find_version, find_workflow, list_versions, list_workflows
 from service.storage.workflows import StoredVersion, StoredWorkflow
+from statemachine.conversion import convert
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import InvalidInput
 from statemachine.names import canonical_event
-from statemachine.source import read_source
-from statemachine.source_writer import write_source
 
 R = TypeVar("R", bound=Message)
 
@@ -271,18 +270,18 @@ def _check_source(request: ValidateRequest | PublishRequest) -> None:
 
 
 def _canonical(version: StoredVersion) -> dict[str, Any]:
-    loaded = load_workflow(
+    return _loaded(version).canonical
+
+
+def _loaded(version: StoredVersion) -> Loaded:
+    return load_workflow(
         version.source, format=_format(version.format), key=version.workflow, name=version.name, lenient=version.lenient
     )
-    return loaded.canonical
 
 
 def _written(version: StoredVersion, word: str) -> str:
-    """As published in its own format; otherwise the same data, with the key and name that were given beside it."""
-    if word == version.format:
-        return version.source
-    data = read_source(version.source, _format(version.format)).data
-    return write_source({"key": version.workflow, "name": version.name, **data}, _format(word))
+    """As published in its own format; otherwise converted, with the key and name that were given beside it."""
+    return version.source if word == version.format else convert(_loaded(version), _format(word))
 
 
 def _format(word: str) -> Any:

@@ -15,11 +15,14 @@ from statemachine.workflow import ExitRule, Limits, Step, Trigger
 
 @dataclass(frozen=True)
 class Draft:
-    """`places` say where steps stand; `triggers` and `exits` come with their places. `reads` are (step, read), the step
-    None outside of any. `conditions` are all conditions by place, and `declared` the variables that exist at entry."""
+    """`starts` are the steps where a run may begin; `places` say where steps stand.
+
+    `triggers` and `exits` come with their places. `reads` are (step, read), the step None outside of any. `conditions`
+    are all conditions by place, and `declared` the variables that exist at entry.
+    """
 
     steps: Mapping[str, Step]
-    first: str
+    starts: tuple[str, ...]
     places: Mapping[str, Path]
     triggers: Sequence[tuple[Path, Trigger]]
     exits: Sequence[tuple[Path, ExitRule]]

@@ -13,7 +13,7 @@ from statemachine.workflow import Step
 
 def check_reach(draft: Draft, problems: Problems) -> None:
     """Warn of steps that no run can enter."""
-    reached = reachable(draft.ways, [draft.first])
+    reached = reachable(draft.ways, draft.starts)
     for step_id in draft.steps:
         if step_id not in reached:
             problems.add("unreachable_step", draft.places[step_id], f"no way leads to {step_id!r}")
@@ -40,7 +40,7 @@ def check_ends(draft: Draft, problems: Problems) -> None:
     ending = {edge.source for edge in draft.edges if edge.target == END}
     ending |= {step.id for step in draft.steps.values() if step.runner.may_end()}
     saved = reachable(backwards(draft.ways), ending)
-    lost = reachable(draft.ways, [draft.first]) - saved
+    lost = reachable(draft.ways, draft.starts) - saved
     for ring in rings(draft.ways, [step_id for step_id in draft.steps if step_id in lost]):
         if not all(_is_pure(draft.steps[step_id]) for step_id in ring):
             message = f"{shown(ring)} goes round for ever: no step leads out, no exit rule and no limit ends the run"

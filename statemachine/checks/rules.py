@@ -75,5 +75,5 @@ def _ends_before(earlier: ExitRule, rule: ExitRule) -> bool:
 
 def _rests(draft: Draft) -> bool:
     """Whether a run ever stops in a step where an event can find it."""
-    entered = (draft.steps[step_id] for step_id in reachable(draft.ways, [draft.first]))
+    entered = (draft.steps[step_id] for step_id in reachable(draft.ways, draft.starts))
     return any(step.runner.effect or surely_waits(step) for step in entered)

@@ -101,8 +101,8 @@ class _Flow:
         return way[::-1]
 
     def _solve(self) -> dict[str, int]:
-        known = {self._draft.first: self._begin}
-        waiting = deque([self._draft.first])
+        known = dict.fromkeys(self._draft.starts, self._begin)
+        waiting = deque(self._draft.starts)
         while waiting:
             source = waiting.popleft()
             for edge in self._draft.leaving.get(source, ()):
@@ -117,9 +117,9 @@ class _Flow:
 
     def _journey(self, bit: int) -> Mapping[_State, _State | None]:
         """Where each state that can be reached was reached from, breadth first."""
-        start = (self._draft.first, bool(self._begin & bit))
-        came_from: dict[_State, _State | None] = {start: None}
-        waiting = deque([start])
+        starts = [(start, bool(self._begin & bit)) for start in self._draft.starts]
+        came_from: dict[_State, _State | None] = dict.fromkeys(starts)
+        waiting = deque(starts)
         while waiting:
             state = waiting.popleft()
             for edge in self._draft.leaving.get(state[0], ()):

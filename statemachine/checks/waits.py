@@ -50,7 +50,7 @@ def _only_events_end(step: Step) -> bool:
 def _earliest_starts(draft: Draft) -> dict[str, timedelta]:
     """How long after its start a run can be in each step at the earliest (Dijkstra): events come at once."""
     found: dict[str, timedelta] = {}
-    waiting = [(timedelta(0), draft.first)]
+    waiting = [(timedelta(0), start) for start in draft.starts]
     while waiting:
         start, step_id = heappop(waiting)
         if step_id in found or step_id == END:

@@ -38,7 +38,7 @@ def definition_schema() -> Schema:
     }
     defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas(), **test_schemas()}
     head = {"$schema": DIALECT, "$id": "urn:statewright:workflow", "title": "Statewright workflow"}
-    needed = {"required": ["steps"], "allOf": [given("key", "id", "name")]}
+    needed = {"allOf": [given("steps", "nodes", "canvas_data"), given("key", "id", "name")]}
     return head | whole | needed | {"$defs": {name: defs[name] for name in sorted(defs)}}
 
 

@@ -44,6 +44,7 @@ def _counted(duration: Schema) -> Schema:
     return closed({"duration": duration, "unit": {"type": ["string", "null"]}}, required=["duration"])
 
 
+_ID: Final[Schema] = {"type": ["string", "integer"], "minLength": 1}
 _COUNT: Final[Schema] = {"type": ["number", "string"]}
 
 SHAPES: Final[Schema] = {
@@ -55,10 +56,24 @@ SHAPES: Final[Schema] = {
         "anyOf": [
             {"type": "null"},
             {"type": "string", "description": "The id of a step."},
-            {"type": "array", "items": {"type": "string"}, "maxItems": 1},
+            {"type": "array", "items": {"type": ["string", "integer"]}},
             ref("step"),
             {"type": "array", "items": ref("step")},
         ]
+    },
+    "canvas": {
+        "type": ["object", "null"],
+        "properties": {
+            "nodes": {"type": "object", "additionalProperties": {"type": "object"}},
+            "edges": {"type": "array", "items": {"type": "object"}},
+            "canvas_data": {"type": "object"},
+            "canvasData": {"type": "object"},
+        },
+    },
+    "canvas_data": {
+        "type": "object",
+        "properties": {"nodes": ref("nodes"), "edges": ref("edges")},
+        "required": ["nodes"],
     },
     "duration": {
         "description": "A span of time: 90 (seconds), 90s, 1d 12h, 2 days, PT36H. At most five years.",
@@ -67,6 +82,20 @@ SHAPES: Final[Schema] = {
             {"type": "number", "minimum": 0, "maximum": MAX_DURATION.total_seconds()},
             _counted(_COUNT),
         ],
+    },
+    "edges": {"type": "array", "items": ref("edge")},
+    "edge": {
+        "type": "object",
+        "properties": {
+            "id": {"description": "The edge's own name."},
+            "source": {**_ID, "description": "The id of the node where it begins."},
+            "target": {**_ID, "description": "The id of the node to which it leads, or `end`."},
+            "label": {"description": "The outcome it is: yes, no, a case, a variant, timeout, error; else `done`."},
+            "source_handle": {"description": "The same; it goes before the label."},
+            "data": {"description": "What the editor keeps; `outcome` in it names the outcome plainly."},
+        },
+        "patternProperties": {"^source(?:Handle|HANDLE)$": {"description": "The same; it goes before the label."}},
+        "required": ["source", "target"],
     },
     "event_entries": or_null(one_or_list(ref("event_entry"), minItems=1)),
     "event_entry": {
@@ -96,6 +125,20 @@ SHAPES: Final[Schema] = {
             {"type": "integer", "minimum": 0},
         ]
     },
+    "node": {
+        "type": "object",
+        "properties": {
+            "id": {**_ID, "description": "The node's unique name: the step's id, or the trigger's."},
+            "type": {"type": ["string", "null"], "description": "`trigger`, a step type, or `action` with a label."},
+            "label": {"type": ["string", "number", "null"], "description": "What people call it."},
+            "config": {"description": "What the step's type needs."},
+            "data": {"description": "Where some editors keep label and config."},
+            "position": {"description": "Where it stands: {x, y}."},
+            "first": {"description": "`true`: runs by API begin here, on a canvas without a trigger."},
+        },
+        "required": ["id"],
+    },
+    "nodes": {"type": "array", "items": ref("node"), "minItems": 1},
     "number": {
         "anyOf": [
             {"type": "number"},

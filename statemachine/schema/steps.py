@@ -17,6 +17,8 @@ from statemachine.steps.split import Split
 
 _EFFECT_KEYS: Final = ("retry", "timeout", "crash_policy")
 _BODIES: Final = ("true_steps", "false_steps")
+_BESIDE: Final[Schema] = {**dict.fromkeys(_BODIES, ref("body")), "output_variable": ref("variable")}
+"""Keys of a step that its config may hold too."""
 _TEXT: Final = ("body", "message", "template", "template_id")
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "wait": (("for", "duration", "until", "on", "event", "wait_for_event"),),
@@ -64,7 +66,11 @@ def _by_type(step_type: type[StepType]) -> Schema:
     needed = _needs_config(step_type)
     keys = {"config": ref(config) if needed else or_null(ref(config))}
     then: Schema = {"description": _sentence(step_type), "properties": keys}
-    if needed:
+    if step_type is Branch:
+        beside = {"properties": {"config": or_null({"type": "object"})}}
+        inside = {"properties": then.pop("properties"), "required": ["config"]}
+        then |= {"properties": {}, "allOf": [{"if": {"required": ["condition"]}, "then": beside, "else": inside}]}
+    elif needed:
         then["required"] = ["config"]
     if not step_type.effect:
         then = _without_effect_keys(then)
@@ -115,14 +121,14 @@ def _at_least_two(key: Schema) -> Schema:
 
 
 def _with_bodies(schema: Schema) -> Schema:
-    """Steps written in place may stand in the config too."""
-    body = {"$ref": "#/$defs/body", "doNotSuggest": True}
-    return schema | closed(schema["properties"] | dict.fromkeys(_BODIES, body))
+    """Steps written in place and the name of a variable for the output may stand in the config too."""
+    beside = {key: schema | {"doNotSuggest": True} for key, schema in _BESIDE.items()}
+    return schema | closed(beside | schema["properties"])
 
 
 def _branch(whole: Schema) -> Schema:
     """Cases, or one condition in any of its forms."""
-    keys, bodies = whole["properties"], dict.fromkeys(_BODIES, ref("body"))
+    keys, bodies = whole["properties"], _BESIDE
     several = [closed(keys | bodies, required=[key]) for key in ("cases", "branches")]
     unused = {key: {"type": "null"} for key in keys}
     lists = closed(unused | {"conditions": ref("condition")} | bodies, required=["conditions"])

@@ -23,6 +23,7 @@ class DefinitionFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFINITION_FORMAT_UNSPECIFIED: _ClassVar[DefinitionFormat]
     DEFINITION_FORMAT_YAML: _ClassVar[DefinitionFormat]
     DEFINITION_FORMAT_JSON: _ClassVar[DefinitionFormat]
+    DEFINITION_FORMAT_CANVAS: _ClassVar[DefinitionFormat]
 
 class RenderFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -36,6 +37,7 @@ WORKFLOW_STATUS_DELETED: WorkflowStatus
 DEFINITION_FORMAT_UNSPECIFIED: DefinitionFormat
 DEFINITION_FORMAT_YAML: DefinitionFormat
 DEFINITION_FORMAT_JSON: DefinitionFormat
+DEFINITION_FORMAT_CANVAS: DefinitionFormat
 RENDER_FORMAT_UNSPECIFIED: RenderFormat
 RENDER_FORMAT_MERMAID: RenderFormat
 RENDER_FORMAT_SVG: RenderFormat

@@ -203,7 +203,9 @@ class WorkflowServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Export(self, request, context):
-        """Writes a version out: as published when the format is the same, otherwise in canonical form. No effect.
+        """Writes a version out: byte for byte as published when the format is the same, otherwise converted, which loses
+        nothing but comments: a canvas becomes a list of steps that remembers the drawing, steps without a place get one.
+        No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

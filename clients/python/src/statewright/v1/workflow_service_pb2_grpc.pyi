@@ -80,7 +80,9 @@ class WorkflowServiceStub:
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Export: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceExportRequest, _workflow_service_pb2.WorkflowServiceExportResponse]
-    """Writes a version out: as published when the format is the same, otherwise in canonical form. No effect.
+    """Writes a version out: byte for byte as published when the format is the same, otherwise converted, which loses
+    nothing but comments: a canvas becomes a list of steps that remembers the drawing, steps without a place get one.
+    No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
     """
     Render: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]
@@ -178,7 +180,9 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Export: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.WorkflowServiceExportRequest, _workflow_service_pb2.WorkflowServiceExportResponse]  # type: ignore[assignment]
-    """Writes a version out: as published when the format is the same, otherwise in canonical form. No effect.
+    """Writes a version out: byte for byte as published when the format is the same, otherwise converted, which loses
+    nothing but comments: a canvas becomes a list of steps that remembers the drawing, steps without a place get one.
+    No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
     """
     Render: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.RenderRequest, _workflow_service_pb2.RenderResponse]  # type: ignore[assignment]
@@ -327,7 +331,9 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.WorkflowServiceExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.WorkflowServiceExportResponse, _abc.Awaitable[_workflow_service_pb2.WorkflowServiceExportResponse]]:
-        """Writes a version out: as published when the format is the same, otherwise in canonical form. No effect.
+        """Writes a version out: byte for byte as published when the format is the same, otherwise converted, which loses
+        nothing but comments: a canvas becomes a list of steps that remembers the drawing, steps without a place get one.
+        No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
         """
 
