@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from statewright.v1 import PauseTimers, ScriptedEvent, ScriptedOperation, SimulateRequest
@@ -16,7 +16,7 @@ from statemachine.duration import MAX_DURATION
 from statemachine.errors import InvalidInput
 from statemachine.problem import Problems
 from statemachine.simulation.reading import Cast, ScriptReader
-from statemachine.simulation.script import MAX_TRANSITIONS, Script
+from statemachine.simulation.script import EARLIEST, LATEST, MAX_TRANSITIONS, Script
 from statemachine.simulation.world import START
 from statemachine.testing.reading import subject_of
 from statemachine.workflow import Workflow
@@ -53,7 +53,7 @@ def read_script(
         acts=acts,
         contacts=cast.contacts,
         results=results,
-        starts_at=read_instant(request.start_time, "start_time") if request.HasField("start_time") else START,
+        starts_at=_start(request),
         lasts=_longest(request),
         max_transitions=request.max_transitions or MAX_TRANSITIONS,
         max_bytes=MAX_TIMELINE_BYTES,
@@ -67,6 +67,16 @@ def _check(request: SimulateRequest) -> None:
         for name in ("contact_id", *_TEXTS):
             violations.name(f"events[{index}].{name}", getattr(event, name))
     violations.check()
+
+
+def _start(request: SimulateRequest) -> datetime:
+    if not request.HasField("start_time"):
+        return START
+    start = read_instant(request.start_time, "start_time")
+    if not EARLIEST <= start <= LATEST:
+        wanted = f"an instant in the years {EARLIEST.year} to {LATEST.year}"
+        raise InvalidInput(f"start_time must be {wanted}", [("start_time", wanted)])
+    return start
 
 
 def _longest(request: SimulateRequest) -> timedelta:

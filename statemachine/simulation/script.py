@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from statemachine.contact import Contact
@@ -16,6 +16,10 @@ from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.workflow import Workflow
 
 ActKind = Literal["event", "upsert", "enroll", "advance", "pause", "resume", "cancel", "retry"]
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""When a simulation may begin."""
 
 USUAL: Final = Answer()
 """Success at once, with the usual output."""

@@ -157,7 +157,9 @@ class World:
         work.answered = True
         told = Attempt(self.now, run_id, record.workflow.key, record.snapshot.contact_id, order, number, answer)
         self._tell(Moment(self.now, "attempt", told.contact_id, run_id, told.workflow, attempt=told), order.input)
-        return self.finish(run_id, order.step, order.visit, number, answer)
+        applied = self.finish(run_id, order.step, order.visit, number, answer)
+        self.transitions += not applied
+        return applied
 
     def finish(self, run_id: str, step: str, visit: int, attempt: int, answer: Answer) -> bool:
         """The result of any attempt of any task of the run, timely or not; tells whether it was applied."""

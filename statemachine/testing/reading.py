@@ -15,6 +15,7 @@ from statemachine.keys import REQUIRED, Moment, Shape, about
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
 from statemachine.simulation.reading import ScriptReader, Subject
+from statemachine.simulation.script import EARLIEST, LATEST
 from statemachine.simulation.world import START
 from statemachine.source import read_source
 from statemachine.testing.case import Case, Expectation
@@ -215,10 +216,14 @@ def read_instant(raw: Any, zone: str, path: Path, problems: Problems) -> datetim
     if raw is None:
         return None
     try:
-        return parse_time(raw, zone)
+        moment = parse_time(raw, zone)
     except ValueError as error:
         problems.add("bad_time", path, str(error))
         return None
+    if not EARLIEST <= moment <= LATEST:
+        problems.add("bad_time", path, f"{str(raw)[:60]!r} is not in the years {EARLIEST.year} to {LATEST.year}")
+        return None
+    return moment
 
 
 class _ExpectationReader:

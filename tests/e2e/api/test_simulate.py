@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
 from statewright.client import AsyncClient
 from statewright.v1 import (
     Contact,
@@ -179,6 +180,7 @@ class TestSimulate:
             (SimulateRequest(source=LEAD, version=1), "version"),
             (SimulateRequest(source=LEAD, max_transitions=20_001), "max_transitions"),
             (SimulateRequest(source=LEAD, max_transitions=-1), "max_transitions"),
+            (SimulateRequest(source=LEAD, start_time=Timestamp(seconds=8 * 10**9)), "start_time"),
             (SimulateRequest(source=LEAD, events=[event()]), "events[0]"),
             (SimulateRequest(source=LEAD, events=[event("go", -1)]), "events[0].after"),
             (SimulateRequest(source=LEAD, events=[event("go", transition="x")]), "events[0].transition"),

@@ -224,10 +224,13 @@ class TestLimits:
         assert play(compiled(*self.RING), max_bytes=10_000).stopped == "size"
 
     def test_runs_that_move_each_other_for_ever_are_stopped(self) -> None:
-        tag = {"id": "on", "type": "add_tag", "config": {"tag": "x"}}
-        untag = {"id": "off", "type": "remove_tag", "config": {"tag": "x"}}
-        flow = compiled(tag, listen("w", "tag_removed", "1d"), {**listen("v", "tag_added", "1d"), "next": "on"})
-        other = compiled(
-            untag, listen("w", "tag_added", "1d"), {"id": "g", "type": "goto", "config": {"to": "off"}}, key="z"
-        )
-        assert play(flow, other, max_transitions=2_000).stopped in ("transitions", "settled", "time")
+        """Adding a tag wakes one run, removing it the other, all at one instant."""
+
+        def steps(first: str, then: str, wake: str) -> list[Data]:
+            first_step = {"id": "one", "type": first, "config": {"tag": "x"}}
+            return [first_step, listen("w", wake, "1d"), {"id": "g", "type": "goto", "config": {"to": "one"}}]
+
+        adder = compiled(*steps("add_tag", "", "tag_removed"))
+        remover = compiled(*steps("remove_tag", "", "tag_added"), key="z")
+        simulated = play(adder, remover, max_transitions=1_000)
+        assert (simulated.stopped, simulated.ended_at) == ("transitions", START)

@@ -149,6 +149,7 @@ PROBLEMS = [
     ("- {name: a, expect: {enrolled: false, status: failed}}", "conflicting_keys", "tests[0].expect.status"),
     ("- {name: a, expect: {enrollments: [{verdicts: []}]}}", "not_applicable", "tests[0].expect.enrollments[0].verdicts"),
     ("- {name: a, at: soon, expect: {goal: x}}", "bad_time", "tests[0].at"),
+    ("- {name: a, at: 9999-12-31, expect: {goal: x}}", "bad_time", "tests[0].at"),
     ("- {name: a, until: -1d, expect: {goal: x}}", "bad_duration", "tests[0].until"),
     ("- {name: a, contact: Ann, expect: {goal: x}}", "not_an_object", "tests[0].contact"),
     ("- {name: a, contact: {tags: x}, expect: {goal: x}}", "bad_value", "tests[0].contact.tags"),
