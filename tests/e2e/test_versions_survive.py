@@ -15,6 +15,7 @@ from statewright.v1 import (
 )
 
 from service.storage.database import Row
+from tests.databases import PostgresCluster
 from tests.e2e.caller import Caller, audit, event, eventually, refusal_of, rows
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
@@ -35,6 +36,12 @@ RUNS = 120
 def crowded(serve: Serve, database_url: str) -> Iterator[Server]:
     """A server with 120 runs on version 1, every fourth with an open task, and a version 2; audited at the end."""
     server = serve(database_url)
+    _crowd(server)
+    yield server
+    audit(database_url)
+
+
+def _crowd(server: Server) -> None:
     with server.client() as client:
         caller = Caller(client)
         caller.publish(OLD)
@@ -43,8 +50,6 @@ def crowded(serve: Serve, database_url: str) -> Iterator[Server]:
             batch = TriggerBatchRequest(events=[event(kind, one, id=f"{kind}-{one}") for one in wanted])
             client.enrollments.TriggerBatch(batch, timeout=30)
         caller.publish(NEW)
-    yield server
-    audit(database_url)
 
 
 def _migration(**given: Any) -> ApplyMigrationRequest:
@@ -60,6 +65,16 @@ def _moves(url: str) -> list[Row]:
 def _finish(server: Server, request: ApplyMigrationRequest) -> ApplyMigrationResponse:
     with server.client() as client:
         return list(client.workflows.ApplyMigration(request, timeout=60))[-1]
+
+
+def _finished(server: Server, request: ApplyMigrationRequest) -> bool:
+    """Whether a repeat got to the end; connections that broke are found out one by one."""
+    try:
+        return _finish(server, request).migrated == RUNS
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
 
 
 def _begin(server: Server, request: ApplyMigrationRequest, most: int) -> grpc.RpcError | None:
@@ -102,6 +117,25 @@ def test_a_migration_whose_caller_went_away_stops_and_goes_on_when_it_is_asked_f
     assert 24 <= len(_moves(crowded.database_url)) < RUNS
     assert _finish(crowded, _migration(rate=60)).migrated == RUNS
     _assert_moved_once(crowded.database_url)
+
+
+def test_a_migration_whose_database_is_stopped_goes_on_when_it_is_back(
+    serve: Serve, postgres_cluster: PostgresCluster
+) -> None:
+    server = serve(postgres_cluster.url(), unsafe=False)
+    _crowd(server)
+    with server.client() as client:
+        stream = client.workflows.ApplyMigration(_migration(rate=60), timeout=60)
+        next(message for message in stream if message.migrated >= 24)
+        postgres_cluster.stop("immediate")
+        with pytest.raises(grpc.RpcError) as broken:
+            list(stream)
+    assert refusal_of(broken.value).reason == "UNAVAILABLE"
+    postgres_cluster.start()
+    assert 24 <= len(_moves(server.database_url)) < RUNS
+    eventually(lambda: _finished(server, _migration(rate=60)))
+    _assert_moved_once(server.database_url)
+    audit(server.database_url)
 
 
 def test_a_draining_server_sends_a_migration_elsewhere(crowded: Server) -> None:

@@ -9,6 +9,7 @@ import pytest
 from service.engine import deleting
 from service.engine.deleting import cancel_live, finish_deletions
 from service.engine.publishing import delete
+from service.housekeeping import Housekeeping
 from service.storage.workflow_queries import find_workflow, list_workflows
 from service.storage.workflows import StoredWorkflow
 from statemachine.errors import LiveEnrollments, NotFound, StaleRevision
@@ -97,6 +98,15 @@ async def test_what_a_lost_server_left_is_cancelled_by_another(house: House) -> 
     assert await finish_deletions(other) == 1
     assert await finish_deletions(other) == 0
     assert house.rows("select status from workflows") == [("deleted",)]
+
+
+async def test_housekeeping_goes_on_with_deletions(house: House) -> None:
+    await house.publish(SOURCE)
+    await house.trigger("go")
+    await _delete(house, force=True)
+    await Housekeeping(house.engine, timedelta(days=7)).round()
+    await house.settle()
+    assert house.run().exit_reason == "workflow_deleted"
 
 
 async def test_a_deleted_workflow_is_not_published_again_while_its_runs_live(house: House) -> None:
