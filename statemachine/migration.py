@@ -117,7 +117,7 @@ def _misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
 
 def _task_misfit(source: Step, target: Step) -> tuple[str, str]:
     if source.type != target.type:
-        message = f"its {source.type} task is open and {target.id!r} is a {target.type} step: let it finish first"
+        message = f"its task is open ({source.type}) and {target.id!r} is a {target.type} step: let it finish first"
         return "task_open", message
     unknown = sorted(set(source.runner.outcomes()) - set(target.runner.outcomes()))
     if unknown:

@@ -162,6 +162,11 @@ def _show_plan(session: Session, shape: dict[str, Any]) -> None:
     _print_groups(shape["groups"])
     go, stay = shape["unchanged"] + shape["mapped"], shape["needs_mapping"] + shape["impossible"]
     note(f"{go} would go ({shape['mapped']} mapped), {stay} would stay ({shape['needs_mapping']} need a mapping)")
+    renamed = [
+        f"--map {group['step']}={group['suggested_step']}" for group in shape["groups"] if group["suggested_step"]
+    ]
+    if renamed:
+        note(f"perhaps only renamed: {' '.join(renamed)}")
 
 
 def _show_migrated(shape: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ from statewright.v1 import (
     ApplyMigrationRequest,
     ApplyMigrationResponse,
     CountResponse,
+    MigrationGroup,
     MigrationTimers,
+    PlanMigrationResponse,
     WorkflowServiceDeleteResponse,
 )
 
@@ -60,6 +62,14 @@ def test_a_migration_that_cannot_go_on_says_with_what_it_would(
     result = run(*MIGRATE, "--request-id", "m1")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "go on with --request-id m1" in result.stderr
+
+
+def test_a_plan_proposes_the_mapping_of_steps_that_were_only_renamed(run: Run, server: FakeServer) -> None:
+    groups = [MigrationGroup(step="rest", count=2, suggested_step="listen"), MigrationGroup(step="work", count=1)]
+    server.answers["Workflow.PlanMigration"] = PlanMigrationResponse(groups=groups, needs_mapping=3)
+    shown = run(*MIGRATE, "--dry-run").stdout
+    assert "perhaps only renamed: --map rest=listen\n" in shown
+    assert "3 would stay (3 need a mapping)" in shown
 
 
 def test_a_refused_migration_is_not_repeated(run: Run, server: FakeServer) -> None:
