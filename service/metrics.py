@@ -85,6 +85,7 @@ class StoredGauges:
         self._overdue = gauge("overdue_timers", "Timers due for over a minute that nobody fired; must be 0.")
         self._expired = gauge("expired_leases", "Leases over for a minute that nobody took over; must be 0.")
         self._quarantined = gauge("quarantined_enrollments", "Enrollments set aside after failing repeatedly.")
+        self._quarantined_events = gauge("quarantined_events", "Stored events set aside after failing repeatedly.")
         self.lag = gauge("due_timer_lag_seconds", "How long the oldest due timer has been due.")
         self._tasks = gauge("open_tasks", "Tasks ordered and not finished.", ("queue",))
         self._reachable = gauge("database_up", "Whether the database answered last.")
@@ -111,6 +112,7 @@ class StoredGauges:
         self._overdue.set(gauges.liveness.overdue)
         self._expired.set(gauges.liveness.expired)
         self._quarantined.set(gauges.liveness.quarantined)
+        self._quarantined_events.set(gauges.liveness.quarantined_events)
         self.lag.set(gauges.due_lag_s)
         self._tasks.clear()
         for queue, open_tasks in gauges.open_tasks.items():

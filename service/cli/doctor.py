@@ -117,8 +117,9 @@ def _stuck(info: Any) -> Finding:
 
 
 def _quarantine(info: Any) -> Finding:
-    if info.quarantined_enrollments:
-        text = f"{info.quarantined_enrollments} enrollments were set aside after failing inside the engine"
+    if info.quarantined_enrollments or info.quarantined_events:
+        text = f"set aside after failing inside the engine: {info.quarantined_enrollments} enrollments"
+        text += f", {info.quarantined_events} events" if info.quarantined_events else ""
         return Finding("quarantine", "error", text, "a defect: the server's log names them")
     return Finding("quarantine", "ok", "empty")
 

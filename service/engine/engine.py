@@ -26,15 +26,13 @@ from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
-from service.storage.database import Database, Transaction
-from service.storage.dialect import instant_text
+from service.storage.database import Database, KeyConflict, Transaction
 from service.storage.enrollments import next_due
-from service.storage.events import left_pending
 from service.storage.parking import any_parked, unpark
+from service.storage.pending_events import MAX_FAILURES, PendingEvent, left_pending, put_off
 from service.storage.workflows import StoredWorkflow
 from statemachine.definition import Loaded
 from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
-from statemachine.event import Event
 from statemachine.problem import Problem
 from statemachine.workflow import Workflow
 
@@ -238,13 +236,22 @@ class Engine:
         self._on_due_earlier = callback
 
     async def pick_up_pending(self) -> int:
-        """Dispatch stored events that a process which died left behind."""
+        """Dispatch stored events that a process which died left behind, or whose first dispatch failed."""
         if self.draining:
             return 0
-        left = await self.read(self._left_pending)
-        commands = [DispatchEvent(tenant, row_id, event) for tenant, row_id, event in left]
-        await self.ask_all(commands[: max(0, self._max_pending - self.pending)])
-        return len(commands)
+        left = (await self.read(self._left_pending))[: max(0, self._max_pending - self.pending)]
+        results = await self.ask_all([DispatchEvent(one.tenant, one.row_id, one.event) for one in left])
+        failed = [one for one, result in zip(left, results, strict=True) if _is_failure(result)]
+        if failed:
+            await self.write(lambda transaction: self._put_off(transaction, failed))
+        return len(left)
+
+    def _put_off(self, transaction: Transaction, failed: Sequence[PendingEvent]) -> None:
+        now = self.clock.read(transaction)
+        put_off(transaction, failed, now=now.workflow, wall=now.wall, rate=self.clock.rate)
+        for one in failed:
+            if one.failures + 1 >= MAX_FAILURES:
+                log.error("a stored event is quarantined", extra={"event": one.event.id, "type": one.event.type})
 
     async def _fire(self) -> Fired:
         future: asyncio.Future[Fired] = self._loop.create_future()
@@ -257,9 +264,9 @@ class Engine:
             return None
         return self.clock.wall_delay(due_at - self.clock.read(transaction).workflow).total_seconds()
 
-    def _left_pending(self, transaction: Transaction) -> Sequence[tuple[str, str, Event]]:
-        before = self.clock.read(transaction).workflow - _LEFT_BEHIND * self.clock.rate
-        return left_pending(transaction, instant_text(before), MAX_BATCH)
+    def _left_pending(self, transaction: Transaction) -> list[PendingEvent]:
+        now = self.clock.read(transaction).workflow
+        return left_pending(transaction, now - _LEFT_BEHIND * self.clock.rate, now, MAX_BATCH)
 
     # --- workflows ---
 
@@ -386,6 +393,13 @@ def _resolve(future: asyncio.Future[Any], result: object) -> None:
         future.set_exception(result)
     else:
         future.set_result(result)
+
+
+def _is_failure(result: Result) -> bool:
+    """Whether a dispatch failed by its own fault; a lost race or a database that is away is nobody's."""
+    if isinstance(result, Unavailable | Saturated):
+        return isinstance(result.__cause__, KeyConflict)
+    return isinstance(result, Exception)
 
 
 def _ignored(results: Sequence[Result | None]) -> None:

@@ -69,11 +69,18 @@ class Firing:
         self.ledger.save(transaction)
         return Fired(len(claimed), fired, _lag_s(claimed, self.ledger.times.workflow))
 
-    def postpone_only(self, transaction: Transaction) -> Fired:
-        """Let what is claimed back off without deciding it: its transition cannot be saved."""
+    def postpone_only(self, transaction: Transaction, *, failed: bool) -> Fired:
+        """Let what is claimed back off without deciding it: its transition cannot be saved.
+
+        `failed` False means that it only lost races with others, which does not count towards quarantine.
+        """
         claimed = self._claim(transaction)
         for stored, _, _ in claimed:
-            self.back_off(stored)
+            if failed:
+                self.back_off(stored)
+            else:
+                again_at = self.ledger.times.workflow + _BACKOFF
+                self.ledger.postpone(stored, again_at, stored.failures, quarantine=False)
         self.ledger.save(transaction)
         return Fired(len(claimed), 0, 0.0)
 

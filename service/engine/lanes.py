@@ -21,8 +21,8 @@ from service.engine.commands import Command
 from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
-from service.storage.database import Conflict, Database
-from statemachine.errors import Unavailable, WorkflowError
+from service.storage.database import Conflict, Database, KeyConflict
+from statemachine.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -280,6 +280,9 @@ class Lane:
                 fired = self._fire_together(_unheard, alone=alone, most=1)
             except Unavailable:
                 raise
+            except Conflict as conflict:
+                log.warning("a timer cannot be saved now: %s", conflict)
+                fired = self._back_off_first(alone=alone, failed=isinstance(conflict, KeyConflict))
             except Exception:
                 log.exception("a timer cannot be saved; it backs off")
                 fired = self._back_off_first(alone=alone)
@@ -288,10 +291,10 @@ class Lane:
                 break
         return total
 
-    def _back_off_first(self, *, alone: bool) -> Fired:
+    def _back_off_first(self, *, alone: bool, failed: bool = True) -> Fired:
         firing = Firing(self._room, 1, alone=alone, on_claimed=_unheard)
         with self._database.transaction() as transaction:
-            return firing.postpone_only(transaction)
+            return firing.postpone_only(transaction, failed=failed)
 
 
 def _patient(ticket: Ticket) -> bool:
@@ -306,8 +309,8 @@ def _unheard(_claimed: int) -> None:
 
 
 def _as_answer(error: Exception) -> Exception:
-    if isinstance(error, WorkflowError):
+    if not isinstance(error, Conflict):
         return error
-    return (
-        Unavailable("the database kept refusing the transaction; try again") if isinstance(error, Conflict) else error
-    )
+    busy = Unavailable("the database kept refusing the transaction; try again")
+    busy.__cause__ = error
+    return busy

@@ -46,6 +46,7 @@ class AdminRpcs:
         info.live_enrollments = health.live
         info.stuck_enrollments = liveness.stuck
         info.quarantined_enrollments = liveness.quarantined
+        info.quarantined_events = liveness.quarantined_events
         if health.oldest_due_at is not None:
             write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
         for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):

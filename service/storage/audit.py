@@ -21,12 +21,14 @@ _OVERDUE_AFTER: Final = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Liveness:
     """`stuck` enrollments have nothing that will ever move them; `overdue` timers were due more than 60 s ago and
-    nobody fired them; `expired` leases ended more than 60 s ago and nobody took them over."""
+    nobody fired them; `expired` leases ended more than 60 s ago and nobody took them over. `quarantined`
+    enrollments and `quarantined_events` failed too often and are not tried any more."""
 
     stuck: int
     overdue: int
     expired: int
     quarantined: int
+    quarantined_events: int = 0
 
     @property
     def sound(self) -> bool:
@@ -43,6 +45,7 @@ def audit_liveness(
         overdue=_count(transaction, _OVERDUE, before=instant_text(workflow_now - _OVERDUE_AFTER * rate)),
         expired=_count(transaction, _EXPIRED, before=instant_text(wall_now - _OVERDUE_AFTER)),
         quarantined=_count(transaction, _QUARANTINED),
+        quarantined_events=_count(transaction, _QUARANTINED_EVENTS),
     )
 
 
@@ -86,6 +89,8 @@ _OVERDUE: Final = "select " + " + ".join(
 _EXPIRED: Final = "select count(*) from tasks where status = 'leased' and lease_until < :before"
 
 _QUARANTINED: Final = f"select count(*) from enrollments where {LIVE_SQL} and quarantined_at is not null"
+
+_QUARANTINED_EVENTS: Final = "select count(*) from events where quarantined_at is not null"
 
 
 def _count(transaction: Transaction, sql: str, **parameters: str) -> int:

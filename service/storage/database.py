@@ -44,12 +44,16 @@ _SESSION: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-_RETRYABLE: Final = frozenset({"40P01", "40001", "55P03", "23505"})
+_RETRYABLE: Final = frozenset({"40P01", "40001", "55P03"})
 MIN_SQLITE: Final = (3, 38)
 
 
 class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
     """The transaction lost a race (deadlock, lock time-out, unique key, …): nothing happened, run it again."""
+
+
+class KeyConflict(Conflict):
+    """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
 
 
 class Transaction:
@@ -266,7 +270,7 @@ def _translated(error: DBAPIError) -> Exception:
         if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) or error.connection_invalidated:
             return Unavailable(f"the database cannot be reached: {original}")
     if isinstance(error, IntegrityError):
-        return Conflict(str(original))
+        return KeyConflict(str(original))
     if isinstance(error, OperationalError) and isinstance(original, sqlite3.OperationalError):
         if "locked" in str(original) or "busy" in str(original):
             return Conflict(str(original))

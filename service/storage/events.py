@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -117,14 +116,3 @@ order by e.accepted_at, e.id"""
 def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tuple[str, Event]]:
     """(tenant, event) of earlier events in order of acceptance, by contact, type and since when."""
     return [(row[0], event_of(row)) for row in transaction.rows(_LOOK_BACK, wanted=wanted)]
-
-
-def left_pending(transaction: Transaction, before: str, most: int) -> Sequence[tuple[str, str, Event]]:
-    """(tenant, row id, event) of stored events that nobody has dispatched since `before`, the oldest first."""
-    rows = transaction.rows(
-        f"select {EVENT_COLUMNS} from events as e where e.pending and e.accepted_at <= :before "
-        "order by e.accepted_at, e.id limit :most",
-        before=before,
-        most=most,
-    )
-    return [(row[0], row[1], event_of(row)) for row in rows]

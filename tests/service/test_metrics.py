@@ -35,7 +35,7 @@ class Store:
 
 
 def gauges(live: int = 0, open_tasks: dict[str, int] | None = None) -> Gauges:
-    liveness = Liveness(stuck=1, overdue=3, expired=4, quarantined=2)
+    liveness = Liveness(stuck=1, overdue=3, expired=4, quarantined=2, quarantined_events=5)
     return Gauges(live=live, liveness=liveness, due_lag_s=0.5, open_tasks=open_tasks or {})
 
 
@@ -76,6 +76,7 @@ async def test_a_scrape_shows_the_store() -> None:
     assert value(metrics, "statewright_live_enrollments") == 3
     assert value(metrics, "statewright_stuck_enrollments") == 1
     assert value(metrics, "statewright_quarantined_enrollments") == 2
+    assert value(metrics, "statewright_quarantined_events") == 5
     assert value(metrics, "statewright_overdue_timers") == 3
     assert value(metrics, "statewright_expired_leases") == 4
     assert value(metrics, "statewright_open_tasks", queue="messages") == 4

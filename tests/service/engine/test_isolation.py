@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from service.engine.commands import EventAnswer
+from service.engine.ledger import Ledger
+from service.storage.audit import audit_liveness
+from service.storage.database import Conflict, Transaction
 from statemachine.decide import decide
 from statemachine.intake import receive
 from tests.service.engine.house import House, event
@@ -143,3 +146,79 @@ async def test_an_operator_moves_a_quarantined_run_out_of_it(house: House, monke
     await house.operate(house.run(), "advance", data={"transition": "done"})
     assert house.run().status == "completed"
     assert _quarantine(house) == []
+
+
+TAGGED = """
+    key: tagged
+    trigger: {type: tag_added}
+    steps: [{id: note, type: set_variable, config: {path: seen, value: yes}}]
+"""
+
+
+def _set_aside(house: House) -> list[tuple[int, bool]]:
+    """(failures, quarantined) of the events that wait to be dispatched."""
+    rows = house.rows("select failures, quarantined_at from events where pending")
+    return [(row[0], row[1] is not None) for row in rows]
+
+
+async def test_a_raised_event_that_always_fails_backs_off_and_is_quarantined(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(TAGGED)
+    monkeypatch.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
+    for contact in ("c6", "c7"):
+        await house.change(contact, add_tags=("vip",))
+    house.clock.move(5)
+    for failures, wait in ((1, 1), (2, 2), (3, 4), (4, 8)):
+        assert await house.engine.pick_up_pending() == 1
+        assert _set_aside(house) == [(failures, False)]
+        house.clock.move(timedelta(seconds=wait) - timedelta(microseconds=1))
+        assert await house.engine.pick_up_pending() == 0
+        house.clock.move(timedelta(microseconds=1))
+    await house.engine.pick_up_pending()
+    assert _set_aside(house) == [(5, True)]
+    house.clock.move(10**6)
+    assert await house.engine.pick_up_pending() == 0
+    with house.database.reading() as transaction:
+        now = house.clock.now
+        assert audit_liveness(transaction, workflow_now=now, wall_now=now).quarantined_events == 1
+    assert [run.contact_id for run in house.runs("tagged")] == ["c6"]
+
+
+async def test_a_raised_event_that_failed_for_a_while_is_dispatched_once_in_the_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(TAGGED)
+    with monkeypatch.context() as patched:
+        patched.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
+        await house.change("c7", add_tags=("vip",))
+        house.clock.move(5)
+        await house.engine.pick_up_pending()
+    house.clock.move(1)
+    await house.engine.pick_up_pending()
+    await house.settle()
+    assert _set_aside(house) == []
+    assert len(house.runs("tagged")) == 1
+
+
+async def test_a_timer_that_only_loses_races_is_never_quarantined(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(WAITER)
+    await house.ask_all([event("go", f"c{number}") for number in range(20)])
+    save = Ledger.save
+
+    def racing(ledger: Ledger, transaction: Transaction) -> None:
+        if any(write.snapshot.contact_id == "c7" for write in ledger._runs.values()):
+            raise Conflict("lost")
+        save(ledger, transaction)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "save", racing)
+        await house.fire(3600)
+        for _ in range(10):
+            await house.fire(1)
+    assert {run.contact_id for run in house.runs() if run.live} == {"c7"}
+    assert _quarantine(house) == []
+    await house.fire(1)
+    assert {run.status.value for run in house.runs()} == {"completed"}

@@ -115,7 +115,7 @@ async def test_an_event_dispatched_twice_in_a_batch_is_applied_once(
     left = await house.engine.read(house.engine._left_pending)
     assert left == []
     house.clock.move(5)
-    ((tenant, row_id, raised),) = await house.engine.read(house.engine._left_pending)
-    await house.engine.ask_all([DispatchEvent(tenant, row_id, raised)] * 2)
+    (one,) = await house.engine.read(house.engine._left_pending)
+    await house.engine.ask_all([DispatchEvent(one.tenant, one.row_id, one.event)] * 2)
     await house.settle()
     assert len(house.runs("listener")) == 1

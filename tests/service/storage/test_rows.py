@@ -12,7 +12,8 @@ from service.storage import contacts, enrollments, events
 from service.storage.contacts import lock_contacts
 from service.storage.database import Conflict, Database
 from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of, state_of
-from service.storage.events import left_pending, load_repeats, look_back
+from service.storage.events import load_repeats, look_back
+from service.storage.pending_events import left_pending
 from statemachine.contact import Contact, contact_to_data
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status
 
@@ -194,13 +195,13 @@ def test_events_left_pending_are_found_the_oldest_first_and_once(store: Database
     rows = [_event_row(str(n), AT + timedelta(seconds=n), pending=n != 1) for n in (3, 1, 2, 0)]
     with store.transaction() as transaction:
         transaction.write(events.INSERT, rows=rows)
-        until = (AT + timedelta(seconds=2)).isoformat()
-        assert [row_id for _, row_id, _ in left_pending(transaction, until, 10)] == ["0", "2"]
-        assert [row_id for _, row_id, _ in left_pending(transaction, until, 1)] == ["0"]
+        until = AT + timedelta(seconds=2)
+        assert [one.row_id for one in left_pending(transaction, until, until, 10)] == ["0", "2"]
+        assert [one.row_id for one in left_pending(transaction, until, until, 1)] == ["0"]
         handled = [{"tenant_id": "t", "id": "0", "accepted_at": AT}]
         assert transaction.write(events.HANDLED, rows=handled) == 1
         assert transaction.write(events.HANDLED, rows=handled) == 0
-        assert [row_id for _, row_id, _ in left_pending(transaction, until, 10)] == ["2"]
+        assert [one.row_id for one in left_pending(transaction, until, until, 10)] == ["2"]
 
 
 def test_repeats_tell_event_ids_request_ids_and_pending_events_apart(store: Database) -> None:
