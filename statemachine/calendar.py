@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from statemachine.names import did_you_mean
+
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Short names; the index is `date.weekday()`."""
 
@@ -104,7 +106,9 @@ def parse_weekday(raw: Any) -> int:
     """A day of the week as `date.weekday()` counts (Monday is 0). Raises ValueError."""
     number = _DAY_NAMES.get(raw.strip().lower()) if isinstance(raw, str) else None
     if number is None:
-        raise ValueError(f"{str(raw)[:60]!r} is no day of the week; use mon, tue, wed, thu, fri, sat or sun")
+        near = did_you_mean(raw, (*_DAY_NAMES, *_DAY_GROUPS)) if isinstance(raw, str) else ""
+        hint = near or "use mon, tue, wed, thu, fri, sat or sun"
+        raise ValueError(f"{str(raw)[:60]!r} is no day of the week; {hint}")
     return number
 
 

@@ -103,7 +103,8 @@ class _Parser:
         if form is not None:
             return form(self, raw, path, depth)
         if kind is None:
-            self.problem("bad_condition", path, "this has none of the forms of a condition", _FORMS)
+            near = next(filter(None, (did_you_mean(key, (*_SIGNS, "type")) for key in list(raw)[:10])), "")
+            self.problem("bad_condition", path, "this has none of the forms of a condition", near or _FORMS)
         else:
             near = did_you_mean(str(kind), _TYPES)
             self.problem("bad_condition", (*path, "type"), f"there is no condition type {kind!r}", near or _FORMS)

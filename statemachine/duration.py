@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from statemachine.names import did_you_mean
+
 MAX_DURATION: Final = timedelta(days=1826)
 """Five years, leap day included."""
 
@@ -66,7 +68,8 @@ def unit_seconds(unit: Any) -> float:
         return 1.0
     known = UNITS.get(unit.strip().lower()) if isinstance(unit, str) else None
     if known is None:
-        raise ValueError(f"{_shown(unit)} is no unit; use seconds, minutes, hours, days or weeks")
+        near = did_you_mean(unit, UNITS) if isinstance(unit, str) else ""
+        raise ValueError(f"{_shown(unit)} is no unit; {near or 'use seconds, minutes, hours, days or weeks'}")
     return known
 
 

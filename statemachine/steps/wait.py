@@ -14,7 +14,7 @@ from statemachine.condition_tree import All, Condition
 from statemachine.duration import parse_duration
 from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, AnyCondition, EventType, Moment, Offset, Shape, Span, about
-from statemachine.names import EventName, event_group
+from statemachine.names import EventName, did_you_mean, event_group
 from statemachine.path import Path
 from statemachine.step import Build, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
 from statemachine.steps.parts import Parts, later, refuse_later
@@ -179,7 +179,9 @@ def _entry(path: Path, raw: Any, build: Build) -> EventEntry | None:
         build.problem("bad_value", path, "an entry is an event name or `{event, when?, branch?}`")
         return None
     for key in raw.keys() - set(EventEntry.model_fields):
-        build.problem("unknown_key", (*path, str(key)), f"an event entry has no key {key!r}: event, when, branch")
+        near = did_you_mean(str(key), EventEntry.model_fields)
+        message = f"an event entry has no key {key!r}: event, when, branch"
+        build.problem("unknown_key", (*path, str(key)), message, suggestion=near)
     branch = raw.get("branch")
     if branch is not None and (not isinstance(branch, str) or not branch):
         build.problem("bad_value", (*path, "branch"), "`branch` is the name of an outcome")
