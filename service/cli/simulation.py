@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ from service.cli.options import Instant, Span, assignments
 from service.cli.session import Session, Verb, pass_session
 
 if TYPE_CHECKING:
-    from statewright.v1 import SimulatedMoment, SimulateRequest, SimulateResponse
+    from statewright.v1 import ForecastRequest, SimulatedMoment, SimulateRequest, SimulateResponse
 
     from statemachine.errors import DefinitionError
     from statemachine.simulation.script import Script
@@ -115,7 +115,7 @@ def _not_valid(session: Session, error: DefinitionError) -> Exception:
 
 
 def _request(session: Session, target: str, **given: Any) -> SimulateRequest:
-    from statewright.v1 import SimulateRequest
+    from statewright.v1 import ScriptedOperation, SimulateRequest
 
     from service.cli.definitions import decoded, is_file
 
@@ -134,7 +134,9 @@ def _request(session: Session, target: str, **given: Any) -> SimulateRequest:
         else:
             request.with_keys.append(other)
     _add_subject(request, given["contact"], given["contact_field"])
-    _add_events(request, given["events"])
+    add_events(request, given["events"])
+    if not request.events:
+        request.events.add(operation=ScriptedOperation.SCRIPTED_OPERATION_ENROLL)
     if given["start"]:
         request.start_time.FromDatetime(given["start"])
     if given["longest"] is not None:
@@ -151,15 +153,12 @@ def _add_subject(request: SimulateRequest, contact_id: str, fields: Sequence[Any
         request.contact.MergeFrom(struct_of(fields) or request.contact)
 
 
-def _add_events(request: SimulateRequest, events: Sequence[tuple[str, float, dict[str, Any]]]) -> None:
-    from statewright.v1 import ScriptedOperation
-
+def add_events(request: SimulateRequest | ForecastRequest, events: Sequence[tuple[str, float, dict[str, Any]]]) -> None:
+    """The events of `--event`."""
     for kind, seconds, data in events:
         event = request.events.add(type=kind)
         event.after.FromTimedelta(timedelta(seconds=seconds))
         event.data.update(data)
-    if not events:
-        request.events.add(operation=ScriptedOperation.SCRIPTED_OPERATION_ENROLL)
 
 
 def _of_test(target: str, name: str) -> SimulateResponse:
@@ -195,24 +194,37 @@ def _script_of_test(file: Path, name: str) -> Script:
 
 
 def _show(response: SimulateResponse) -> None:
-    from service.cli.output import note, print_table
+    from service.cli.output import note
 
-    start = response.timeline[0].time.ToDatetime(tzinfo=UTC) if response.timeline else None
-    several = len(response.enrollments) > 1
-    lines = [line for moment in response.timeline for line in _lines(moment, start or datetime.now(UTC))]
-    columns = ("after", "time (UTC)", "enrollment", "what", "detail")
-    rows = [(after, at, run if several else "", what, detail) for after, at, run, what, detail in lines]
-    print_table(columns, rows, empty="nothing happens")
-    note("")
+    start = response.timeline[0].time.ToDatetime(tzinfo=UTC) if response.timeline else datetime.now(UTC)
+    show_timeline(response.timeline, start, several=len(response.enrollments) > 1)
     for enrollment in response.enrollments:
         _show_enrollment(enrollment)
     if not response.enrollments:
         note("nobody was enrolled")
+    note_end(response.end)
+
+
+def note_end(end: int) -> None:
+    """Why it was stopped, if it was."""
     from statewright.v1 import SimulationEnd
 
-    end = SimulationEnd.Name(response.end).removeprefix("SIMULATION_END_")
-    if end in _ENDS:
-        note(_ENDS[end])
+    from service.cli.output import note
+
+    name = SimulationEnd.Name(end).removeprefix("SIMULATION_END_")
+    if name in _ENDS:
+        note(_ENDS[name])
+
+
+def show_timeline(timeline: Iterable[SimulatedMoment], start: datetime, *, several: bool) -> None:
+    """What happens, line by line, with how long after the start; of `several` enrollments, with whose it is."""
+    from service.cli.output import note, print_table
+
+    lines = [line for moment in timeline for line in _lines(moment, start)]
+    columns = ("after", "time (UTC)", "enrollment", "what", "detail")
+    rows = [(after, at, run if several else "", what, detail) for after, at, run, what, detail in lines]
+    print_table(columns, rows, empty="nothing happens")
+    note("")
 
 
 def _show_enrollment(enrollment: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statewright.v1 import PauseTimers, ScriptedEvent, ScriptedOperation, SimulateRequest
+from statewright.v1 import ForecastRequest, PauseTimers, ScriptedEvent, ScriptedOperation, SimulateRequest
 
 from service.rpc.fields import Violations, chosen
 from service.rpc.moment import read_instant, read_span
@@ -15,6 +15,7 @@ from statemachine.contact import Contact
 from statemachine.duration import MAX_DURATION
 from statemachine.errors import InvalidInput
 from statemachine.problem import Problems
+from statemachine.simulation.forecast import Assumptions
 from statemachine.simulation.reading import Cast, ScriptReader
 from statemachine.simulation.script import EARLIEST, LATEST, MAX_TRANSITIONS, Script
 from statemachine.simulation.world import START
@@ -44,8 +45,7 @@ def read_script(
     problems = Problems()
     reader = ScriptReader(subject_of(workflow), problems)
     cast = _cast(request, reader, stored)
-    events = [_event(event, f"events[{index}]") for index, event in enumerate(request.events)]
-    acts = reader.acts(events, ("events",), cast)
+    acts = reader.acts(_events(request), ("events",), cast)
     results = reader.results(read_struct(request.results, "results"), ("results",))
     _refuse(problems)
     return Script(
@@ -60,7 +60,30 @@ def read_script(
     )
 
 
-def _check(request: SimulateRequest) -> None:
+def read_assumptions(request: ForecastRequest, workflow: Workflow, contact: Contact | None) -> Assumptions:
+    """What a forecast takes for granted about a run of this contact. Raises InvalidInput naming every fault."""
+    _check(request)
+    problems = Problems()
+    reader = ScriptReader(subject_of(workflow), problems)
+    cast = Cast((contact,), contact.id) if contact is not None else Cast((), None)
+    acts = reader.acts(_events(request), ("events",), cast)
+    results = reader.results(read_struct(request.results, "results"), ("results",))
+    _refuse(problems)
+    return Assumptions(
+        acts=acts,
+        results=results,
+        resumed=request.assume_resumed,
+        lasts=_longest(request),
+        max_transitions=request.max_transitions or MAX_TRANSITIONS,
+        max_bytes=MAX_TIMELINE_BYTES,
+    )
+
+
+def _events(request: SimulateRequest | ForecastRequest) -> list[dict[str, Any]]:
+    return [_event(event, f"events[{index}]") for index, event in enumerate(request.events)]
+
+
+def _check(request: SimulateRequest | ForecastRequest) -> None:
     violations = Violations()
     violations.number("max_transitions", request.max_transitions, 0, MAX_TRANSITIONS)
     for index, event in enumerate(request.events):
@@ -79,7 +102,7 @@ def _start(request: SimulateRequest) -> datetime:
     return start
 
 
-def _longest(request: SimulateRequest) -> timedelta:
+def _longest(request: SimulateRequest | ForecastRequest) -> timedelta:
     if not request.HasField("max_duration"):
         return MAX_DURATION
     return read_span(request.max_duration, "max_duration", least=timedelta(0), most=MAX_DURATION)

@@ -26,6 +26,7 @@ from service.rpc.contact_rpcs import ContactRpcs
 from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
+from service.rpc.forecast_rpcs import ForecastRpcs
 from service.rpc.outbox_rpcs import OutboxRpcs
 from service.rpc.render_rpcs import RenderRpcs
 from service.rpc.rooms import Rooms
@@ -145,6 +146,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         EnrollmentRpcs,
         WatchRpcs,
         ExplainRpcs,
+        ForecastRpcs,
     ),
     _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, SimulateRpcs, VersionRpcs),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),

@@ -61,13 +61,7 @@ class SimulateRpcs:
         return await self._alone(lambda: _tried(loaded, cases, others, problems))
 
     async def _alone(self, work: Callable[[], R]) -> R:
-        async with self._one_at_a_time:
-            response = await asyncio.to_thread(work)
-        if response.ByteSize() > MAX_ANSWER_BYTES:
-            wanted = f"an answer of at most {MAX_ANSWER_BYTES:,} bytes"
-            raise LimitExceeded(f"the answer is too large: ask for {wanted}", [("events", wanted)], limit="answer",
-                                maximum=str(MAX_ANSWER_BYTES))  # fmt: skip
-        return response
+        return await played(self._one_at_a_time, work)
 
     def _subjects(self, transaction: Transaction, request: SimulateRequest) -> tuple[list[Workflow], Contact | None]:
         """The published workflows that the request names, the one under simulation first, and its stored contact."""
@@ -103,6 +97,17 @@ class SimulateRpcs:
 
         await self._engine.read(published)
         return found
+
+
+async def played(turn: asyncio.Semaphore, work: Callable[[], R]) -> R:
+    """The answer that a thread works out in its turn. Raises LimitExceeded when it is too large to send."""
+    async with turn:
+        response = await asyncio.to_thread(work)
+    if response.ByteSize() > MAX_ANSWER_BYTES:
+        wanted = f"an answer of at most {MAX_ANSWER_BYTES:,} bytes"
+        raise LimitExceeded(f"the answer is too large: ask for {wanted}", [("events", wanted)], limit="answer",
+                            maximum=str(MAX_ANSWER_BYTES))  # fmt: skip
+    return response
 
 
 def simulate_with(request: SimulateRequest, published: list[Workflow], stored: Contact | None) -> SimulateResponse:

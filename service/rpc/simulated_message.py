@@ -7,6 +7,7 @@ from typing import Final
 
 from statewright.v1 import Event as EventMessage
 from statewright.v1 import (
+    ForecastResponse,
     RunTestsResponse,
     SimulatedAttempt,
     SimulatedMoment,
@@ -32,7 +33,6 @@ from statemachine.simulation.trace import Attempt, Moment
 from statemachine.simulation.world import Record
 from statemachine.testing.coverage import Coverage
 from statemachine.testing.trial import Trial, Trials
-from statemachine.workflow import Workflow
 
 _KINDS: Final = {
     name.removeprefix("SIMULATED_MOMENT_KIND_").lower(): number for name, number in SimulatedMomentKind.items()
@@ -42,22 +42,27 @@ _ENDS: Final = {name.removeprefix("SIMULATION_END_").lower(): number for name, n
 
 def write_simulated(simulated: Simulated, response: SimulateResponse) -> None:
     world = simulated.world
-    causes: dict[str, str] = {}
-    for moment in simulated.trace:
-        _write_moment(moment, world.workflows, causes, response.timeline.add())
+    write_happenings(simulated, response)
     for record in world.records.values():
-        write_enrollment(_as_stored(record), response.enrollments.add(), now=simulated.ended_at, full=True)
+        write_enrollment(as_stored(record), response.enrollments.add(), now=simulated.ended_at, full=True)
     for contact_id in sorted(world.contacts):
         write_contact(world.contacts[contact_id], None, None, response.contacts.add())
+    response.transitions = world.transitions
+
+
+def write_happenings(simulated: Simulated, response: SimulateResponse | ForecastResponse) -> None:
+    """What happens, in order, what goes out, and why and when it ends."""
+    causes: dict[str, str] = {}
+    for moment in simulated.trace:
+        _write_moment(moment, simulated.world.records, causes, response.timeline.add())
     for attempt in simulated.attempts:
         _write_attempt(attempt, response.attempts.add())
     response.end = _ENDS[simulated.stopped]  # type: ignore[assignment]
     write_instant(simulated.ended_at, response.end_time)
-    response.transitions = world.transitions
 
 
 def _write_moment(
-    moment: Moment, workflows: Mapping[str, Workflow], causes: dict[str, str], message: SimulatedMoment
+    moment: Moment, records: Mapping[str, Record], causes: dict[str, str], message: SimulatedMoment
 ) -> None:
     write_instant(moment.at, message.time)
     message.kind = _KINDS[moment.kind]  # type: ignore[assignment]
@@ -75,7 +80,7 @@ def _write_moment(
             causes[moment.run] = cause_from_data(entry.cause["cause"]).id
         row = history_row("", moment.run, causes.get(moment.run, ""), entry)
         del row["tenant_id"], row["position"], row["cause"]
-        write_history(HistoryRow(**row | {"sequence": entry.sequence + 1}), workflows[moment.workflow], message.entry)
+        write_history(HistoryRow(**row | {"sequence": entry.sequence + 1}), records[moment.run].workflow, message.entry)
     if moment.attempt is not None:
         _write_attempt(moment.attempt, message.attempt)
 
@@ -114,7 +119,7 @@ def _write_attempt(attempt: Attempt, message: SimulatedAttempt) -> None:
         write_any(attempt.answer.output, message.output)
 
 
-def _as_stored(record: Record) -> EnrollmentRecord:
+def as_stored(record: Record) -> EnrollmentRecord:
     """The enrollment as a store would give it back."""
     snapshot = record.snapshot
     path = record.path

@@ -43,7 +43,19 @@ class Simulated:
 
 def simulate(script: Script) -> Simulated:
     """Play a script to its end. Pure: the same script gives the same trace, byte for byte."""
-    return _Stage(script).play()
+    world = World(
+        script.workflows,
+        now=script.starts_at,
+        contacts=script.contacts,
+        max_transitions=script.max_transitions,
+        max_bytes=script.max_bytes,
+    )
+    return carry_on(script, world)
+
+
+def carry_on(script: Script, world: World) -> Simulated:
+    """Play a script in a world that is there already; its contacts and workflows are the world's."""
+    return _Stage(script, world).play()
 
 
 _Next = tuple[datetime, int, Callable[[], None]]
@@ -52,18 +64,12 @@ _EVERY_VISIT: Final = (Result(USUAL),)
 
 
 class _Stage:
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, world: World) -> None:
         self._script = script
+        self.world = world
         self._acts = sorted(script.acts, key=lambda act: act.after)
         self._played = 0
         self._serial = 0
-        self.world = World(
-            script.workflows,
-            now=script.starts_at,
-            contacts=script.contacts,
-            max_transitions=script.max_transitions,
-            max_bytes=script.max_bytes,
-        )
 
     def play(self) -> Simulated:
         world, ends_at = self.world, self._script.starts_at + self._script.lasts

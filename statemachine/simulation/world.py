@@ -111,6 +111,13 @@ class World:
         self._numbers: dict[str, int] = {}
         self._follow_ups: deque[Event | tuple[str, int]] = deque()
 
+    def adopt(self, workflow: Workflow, snapshot: Snapshot, events: Iterable[Event], work: OpenWork | None) -> None:
+        """An enrollment that lives already, with its open task and the earlier events of its contact."""
+        orders = [work.order] if work else []
+        self.records[snapshot.id] = Record(workflow, snapshot, [], orders, [(self.now, snapshot)], work)
+        if snapshot.contact_id is not None:
+            self.events[snapshot.contact_id] = list(events)
+
     # --- what happens ---
 
     def receive(self, event: Event) -> Reception:
@@ -223,6 +230,19 @@ class World:
             if record.workflow.key == workflow and contact_id in (None, record.snapshot.contact_id)
         ]
 
+    def surroundings(self, run_id: str) -> Surroundings:
+        """What a decision about the run may read now."""
+        record = self.records[run_id]
+        contact_id = record.snapshot.contact_id
+        return Surroundings(
+            self.now,
+            self.contacts.get(contact_id) if contact_id else None,
+            tuple(event for event in self._log_of(contact_id) if event.type in record.workflow.reads.events),
+            tenant_zone=self.zone,
+            held=record.workflow.key in self.paused,
+            standstill=self.standstills.get(record.workflow.key, NO_STANDSTILL),
+        )
+
     def mint(self, kind: str) -> str:
         """The next id of its kind."""
         number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
@@ -270,7 +290,7 @@ class World:
 
     def _decide(self, run_id: str, cause: Cause) -> Decision | None:
         record = self.records[run_id]
-        decision = decide(record.workflow, record.snapshot, cause, self._surroundings(record))
+        decision = decide(record.workflow, record.snapshot, cause, self.surroundings(run_id))
         if decision is not None:
             self._keep(record.workflow, decision)
             if decision.contact is not None:
@@ -278,17 +298,6 @@ class World:
             self._emit(record.snapshot.contact_id, decision.events, chain_after(decision.snapshot, cause))
             self._go_on((decision,))
         return decision
-
-    def _surroundings(self, record: Record) -> Surroundings:
-        contact_id = record.snapshot.contact_id
-        return Surroundings(
-            self.now,
-            self.contacts.get(contact_id) if contact_id else None,
-            tuple(event for event in self._log_of(contact_id) if event.type in record.workflow.reads.events),
-            tenant_zone=self.zone,
-            held=record.workflow.key in self.paused,
-            standstill=self.standstills.get(record.workflow.key, NO_STANDSTILL),
-        )
 
     # --- keeping ---
 

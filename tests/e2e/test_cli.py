@@ -248,6 +248,19 @@ def test_explain_shows_conditions_rules_and_moves_as_a_tree(cli: Cli, enrolled: 
     assert "what would move it" in cli("explain", enrolled).stdout
 
 
+def test_a_forecast_shows_what_is_to_come_and_what_it_takes_for_granted(cli: Cli, enrolled: str) -> None:
+    answer(cli("pause", enrolled, "--json"))
+    shown = cli("forecast", enrolled, "--resumed").stdout
+    assert "welcome: " not in shown
+    assert "reminder_sms" in shown
+    assert "then: it would be completed" in shown
+    assert "assumed: no further events come" in shown
+    assert "when it is resumed" in cli("forecast", enrolled).stdout
+    told = answer(cli("forecast", enrolled, "--resumed", "--for", "1h", "--json"))
+    assert (told["end"], told["stays"][-1]["leave_time"]) == ("time", None)
+    assert cli("forecast", enrolled, "--event", "@2d").returncode == 2
+
+
 def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> None:
     assert answer(cli("doctor", "--json"))["ok"] is True
     assert cli("doctor", "--health").stdout == "SERVING\n"

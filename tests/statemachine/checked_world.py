@@ -54,7 +54,7 @@ class CheckedWorld(World):
     def _decide(self, run_id: str, cause: Cause) -> Decision | None:
         assert cause_from_data(json.loads(json.dumps(cause_to_data(cause)))) == cause
         record = self.records[run_id]
-        given = (record.snapshot, self._surroundings(record))
+        given = (record.snapshot, self.surroundings(run_id))
         before = canonical([snapshot_to_data(given[0]), given[1]])
         try:
             return super()._decide(run_id, cause)
@@ -66,7 +66,7 @@ class CheckedWorld(World):
         cause = OperatorCause("migrate", self.mint("request"), migration_data(route))
         before = canonical(snapshot_to_data(record.snapshot))
         try:
-            decision = migrate(route, record.snapshot, cause, self._surroundings(record))
+            decision = migrate(route, record.snapshot, cause, self.surroundings(run_id))
         finally:
             assert canonical(snapshot_to_data(record.snapshot)) == before
         self._keep(route.target, decision)

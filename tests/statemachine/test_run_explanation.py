@@ -25,7 +25,7 @@ def started(*steps: Any, **document: Any) -> Simulation:
 
 def account(simulation: Simulation, **given: Any) -> RunAccount:
     record = simulation.records[simulation.last]
-    return explain_run(record.workflow, record.snapshot, simulation.world._surroundings(record), **given)
+    return explain_run(record.workflow, record.snapshot, simulation.world.surroundings(simulation.last), **given)
 
 
 def moves(told: RunAccount) -> list[tuple[str, str, str, str]]:

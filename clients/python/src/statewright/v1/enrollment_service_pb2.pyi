@@ -1,11 +1,13 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from statewright.v1 import enrollment_pb2 as _enrollment_pb2
 from statewright.v1 import event_pb2 as _event_pb2
 from statewright.v1 import history_pb2 as _history_pb2
+from statewright.v1 import simulation_pb2 as _simulation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -551,3 +553,55 @@ class QueueState(_message.Message):
     last_poll_time: _timestamp_pb2.Timestamp
     waiting_workers: int
     def __init__(self, name: _Optional[str] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ...) -> None: ...
+
+class ForecastRequest(_message.Message):
+    __slots__ = ("enrollment_id", "events", "results", "assume_resumed", "max_duration", "max_transitions")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    ASSUME_RESUMED_FIELD_NUMBER: _ClassVar[int]
+    MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    events: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.ScriptedEvent]
+    results: _struct_pb2.Struct
+    assume_resumed: bool
+    max_duration: _duration_pb2.Duration
+    max_transitions: int
+    def __init__(self, enrollment_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_simulation_pb2.ScriptedEvent, _Mapping]]] = ..., results: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., assume_resumed: bool = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_transitions: _Optional[int] = ...) -> None: ...
+
+class ForecastResponse(_message.Message):
+    __slots__ = ("enrollment", "stays", "attempts", "timeline", "waits", "assumptions", "start_time", "end_time", "end")
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    STAYS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    TIMELINE_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    ASSUMPTIONS_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    stays: _containers.RepeatedCompositeFieldContainer[ForecastStay]
+    attempts: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.SimulatedAttempt]
+    timeline: _containers.RepeatedCompositeFieldContainer[_simulation_pb2.SimulatedMoment]
+    waits: RunExplanation
+    assumptions: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    end: _simulation_pb2.SimulationEnd
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., stays: _Optional[_Iterable[_Union[ForecastStay, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[_simulation_pb2.SimulatedAttempt, _Mapping]]] = ..., timeline: _Optional[_Iterable[_Union[_simulation_pb2.SimulatedMoment, _Mapping]]] = ..., waits: _Optional[_Union[RunExplanation, _Mapping]] = ..., assumptions: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[_simulation_pb2.SimulationEnd, str]] = ...) -> None: ...
+
+class ForecastStay(_message.Message):
+    __slots__ = ("step", "step_type", "enter_time", "leave_time", "outcome")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ENTER_TIME_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    step_type: str
+    enter_time: _timestamp_pb2.Timestamp
+    leave_time: _timestamp_pb2.Timestamp
+    outcome: str
+    def __init__(self, step: _Optional[str] = ..., step_type: _Optional[str] = ..., enter_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leave_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[str] = ...) -> None: ...

@@ -125,6 +125,11 @@ class EnrollmentServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Forecast = channel.unary_unary(
+                '/statewright.v1.EnrollmentService/Forecast',
+                request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ForecastRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.ForecastResponse.FromString,
+                _registered_method=True)
 
 
 class EnrollmentServiceServicer(object):
@@ -291,6 +296,16 @@ class EnrollmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Forecast(self, request, context):
+        """Says what would become of a live enrollment: its stored state carried forward on a virtual clock, with its contact
+        as it is now, by the code that will really do it. Unless the request says otherwise, every task succeeds and no
+        further events come; `assumptions` says all that was taken for granted. No effect.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (FAILED_PRECONDITION) when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnrollmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -378,6 +393,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Forecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forecast,
+                    request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.ForecastRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ForecastResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -845,6 +865,33 @@ class EnrollmentService(object):
             '/statewright.v1.EnrollmentService/Explain',
             statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.SerializeToString,
             statewright_dot_v1_dot_enrollment__service__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.EnrollmentService/Forecast',
+            statewright_dot_v1_dot_enrollment__service__pb2.ForecastRequest.SerializeToString,
+            statewright_dot_v1_dot_enrollment__service__pb2.ForecastResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -126,6 +126,12 @@ class EnrollmentServiceStub:
     enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
     """
+    Forecast: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ForecastRequest, _enrollment_service_pb2.ForecastResponse]
+    """Says what would become of a live enrollment: its stored state carried forward on a virtual clock, with its contact
+    as it is now, by the code that will really do it. Unless the request says otherwise, every task succeeds and no
+    further events come; `assumptions` says all that was taken for granted. No effect.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (FAILED_PRECONDITION) when it has ended.
+    """
 
 @_typing.type_check_only
 class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
@@ -224,6 +230,12 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
     enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
+    """
+    Forecast: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ForecastRequest, _enrollment_service_pb2.ForecastResponse]  # type: ignore[assignment]
+    """Says what would become of a live enrollment: its stored state carried forward on a virtual clock, with its contact
+    as it is now, by the code that will really do it. Unless the request says otherwise, every task succeeds and no
+    further events come; `assumptions` says all that was taken for granted. No effect.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (FAILED_PRECONDITION) when it has ended.
     """
 
 class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -422,6 +434,18 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
         enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def Forecast(
+        self,
+        request: _enrollment_service_pb2.ForecastRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrollment_service_pb2.ForecastResponse, _abc.Awaitable[_enrollment_service_pb2.ForecastResponse]]:
+        """Says what would become of a live enrollment: its stored state carried forward on a virtual clock, with its contact
+        as it is now, by the code that will really do it. Unless the request says otherwise, every task succeeds and no
+        further events come; `assumptions` says all that was taken for granted. No effect.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (FAILED_PRECONDITION) when it has ended.
         """
 
 def add_EnrollmentServiceServicer_to_server(servicer: EnrollmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

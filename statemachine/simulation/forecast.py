@@ -1,0 +1,160 @@
+"""Forecasting a live run: its stored state, carried forward on the virtual clock by the code that will really do it.
+
+A forecast is a simulation that begins where the run stands: with its contact as it is now, the events that it may still
+read, and its open task. What cannot be known is assumed, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from statemachine.cause import Surroundings
+from statemachine.decision import HistoryEntry, TaskOrder
+from statemachine.duration import MAX_DURATION
+from statemachine.errors import PreconditionFailed
+from statemachine.run_explanation import RunAccount, explain_run
+from statemachine.simulation.script import MAX_TRANSITIONS, Act, Results, Script
+from statemachine.simulation.simulate import Simulated, carry_on
+from statemachine.simulation.world import OpenWork, World
+from statemachine.snapshot import Snapshot, Status
+from statemachine.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run is, and what a decision about it would read now. `order` is its open task, which may be attempted
+    from `available_at` on; `quarantined` says that its timer is given up."""
+
+    workflow: Workflow
+    snapshot: Snapshot
+    surroundings: Surroundings
+    order: TaskOrder | None = None
+    available_at: datetime | None = None
+    quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What is taken for granted. `resumed`: what holds the run now, a pause of it or of its workflow, ends at once."""
+
+    acts: tuple[Act, ...] = ()
+    results: Results = field(default_factory=dict)
+    resumed: bool = False
+    lasts: timedelta = MAX_DURATION
+    max_transitions: int = MAX_TRANSITIONS
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One visit of a step. `left_at` is None while the run would still be there; `outcome` also tells that the step was
+    `skipped`, or how the run ended in it (`exited`, `failed`, `cancelled`)."""
+
+    step: str
+    type: str
+    entered_at: datetime
+    left_at: datetime | None = None
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would become of the run. `account` says what it would still wait for; None when it would end."""
+
+    simulated: Simulated
+    snapshot: Snapshot
+    stays: tuple[Stay, ...]
+    account: RunAccount | None
+    assumed: tuple[str, ...]
+
+
+def forecast(standing: Standing, given: Assumptions | None = None) -> Forecast:
+    """Carry a live run forward. Raises PreconditionFailed when it has ended."""
+    given = given or Assumptions()
+    snapshot = standing.snapshot
+    if not snapshot.live:
+        retry = "; retry it first" if snapshot.status is Status.FAILED else ""
+        raise PreconditionFailed(
+            f"the enrollment has ended ({snapshot.status.value}): nothing is left to foresee{retry}"
+        )
+    world = _world(standing, given)
+    now = standing.surroundings.now
+    if given.resumed:
+        _let_go(world, standing)
+    simulated = Simulated(world, "settled", now)
+    if given.resumed or not standing.quarantined:
+        script = Script((), given.acts, (), given.results, now, given.lasts, given.max_transitions, given.max_bytes)
+        simulated = carry_on(script, world)
+    final = world.records[snapshot.id].snapshot
+    account = explain_run(standing.workflow, final, world.surroundings(snapshot.id)) if final.live else None
+    return Forecast(simulated, final, tuple(_stays(standing, world)), account, tuple(_assumed(standing, given)))
+
+
+def _world(standing: Standing, given: Assumptions) -> World:
+    """A world of this run alone: nobody else is enrolled in it, and nobody enters."""
+    around, key = standing.surroundings, standing.workflow.key
+    contacts = () if around.contact is None else (around.contact,)
+    limits = {"max_transitions": given.max_transitions, "max_bytes": given.max_bytes}
+    world = World((), now=around.now, zone=around.tenant_zone, contacts=contacts, **limits)
+    world.standstills[key] = around.standstill
+    if around.held:
+        world.paused.add(key)
+    task = standing.snapshot.task
+    work = None
+    if task is not None and standing.order is not None:
+        work = OpenWork(standing.order, standing.available_at or around.now, task.attempt)
+    world.adopt(standing.workflow, standing.snapshot, around.events, work)
+    return world
+
+
+def _let_go(world: World, standing: Standing) -> None:
+    if standing.surroundings.held:
+        world.resume_workflow(standing.workflow.key)
+    if standing.snapshot.status is Status.PAUSED:
+        world.operate(standing.snapshot.id, "resume", {})
+
+
+# --- what is said about it ---
+
+
+def _stays(standing: Standing, world: World) -> Iterator[Stay]:
+    """The visits from the present one on, in order."""
+    snapshot, steps = standing.snapshot, standing.workflow.steps
+    stays: dict[int, Stay] = {}
+    if snapshot.step and snapshot.step in steps:
+        entered_at = snapshot.entered_at or standing.surroundings.now
+        stays[snapshot.visit] = Stay(snapshot.step, steps[snapshot.step].type, entered_at)
+    for entry in world.records[snapshot.id].history:
+        stay = stays.get(entry.visit)
+        if stay is None and entry.step:
+            stay = Stay(entry.step, entry.step_type or "", entry.at)
+        if stay is not None:
+            stays[entry.visit] = _after(stay, entry)
+    yield from stays.values()
+
+
+def _after(stay: Stay, entry: HistoryEntry) -> Stay:
+    if stay.left_at is not None:
+        return stay
+    if entry.kind in ("step_completed", "step_failed"):
+        return replace(stay, left_at=entry.at, outcome=entry.outcome or "")
+    if entry.kind in ("step_skipped", "exited", "failed", "cancelled"):
+        return replace(stay, left_at=entry.at, outcome=entry.kind.removeprefix("step_"))
+    return stay
+
+
+def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
+    yield "no further events come" if not given.acts else "no further events come but those that are scripted"
+    yield (
+        "every task succeeds at its first attempt, at once"
+        if not given.results
+        else "every task succeeds at once, but for the results that are scripted"
+    )
+    yield "the contact stays as it is now, but for what this run changes"
+    yield "the workflow, other workflows and operators do nothing to it meanwhile"
+    if given.resumed:
+        yield "what holds it now ends at once"
+    if any(step.type == "split" for step in standing.workflow.steps.values()):
+        yield "a split that draws at random may draw otherwise"

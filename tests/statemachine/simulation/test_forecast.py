@@ -1,0 +1,184 @@
+"""A forecast is what then happens, when what it assumes comes true; and it changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from statemachine.errors import PreconditionFailed
+from statemachine.simulation.forecast import Assumptions, Forecast, Standing, forecast
+from statemachine.simulation.script import Act, Result, Script
+from statemachine.simulation.simulate import carry_on
+from statemachine.simulation.trace import Answer
+from tests.statemachine.checked_world import START, Simulation, canonical, compiled
+
+DAY = timedelta(days=1)
+STEPS: tuple[dict[str, Any], ...] = (
+    {"id": "hello", "type": "send_sms", "config": {"to": "+491", "body": "Hi {{contact.first_name}}"}},
+    {"id": "ask", "type": "wait", "config": {"on": [{"event": "answer_given", "branch": "answered"}], "timeout": "2d"},
+     "branches": {"answered": "choose", "timeout": "remind"}},
+    {"id": "remind", "type": "send_sms", "config": {"to": "+491", "body": "Still there?"}},
+    {"id": "rest", "type": "wait", "config": {"for": "1d"}},
+    {"id": "choose", "type": "split", "config": {"variants": {"a": 50, "b": 50}},
+     "branches": {"a": "mark", "b": "mark"}},
+    {"id": "mark", "type": "add_tag", "config": {"tag": "asked"},
+     "when": {"field": "plan", "operator": "not_equals", "value": "free"}},
+    {"id": "done", "type": "exit", "config": {"reason": "over"}},
+)  # fmt: skip
+
+
+def started(*steps: dict[str, Any], **document: Any) -> Simulation:
+    simulation = Simulation(compiled(*(steps or STEPS), **document))
+    simulation.trigger("go", contact_patch={"first_name": "Ann", "phone": "+491"})
+    return simulation
+
+
+def standing(simulation: Simulation, **given: Any) -> Standing:
+    record = simulation.records[simulation.last]
+    work = record.work
+    around = simulation.world.surroundings(simulation.last)
+    return Standing(
+        record.workflow,
+        record.snapshot,
+        around,
+        order=work.order if work else None,
+        available_at=work.available_at if work else None,
+        **given,
+    )
+
+
+def foretold(simulation: Simulation, **given: Any) -> Forecast:
+    return forecast(standing(simulation), Assumptions(**given))
+
+
+def lines(entries: Any) -> str:
+    return canonical([(one.at, one.kind, one.step, one.outcome, one.visit, one.output, one.error) for one in entries])
+
+
+def moments(told: Forecast) -> str:
+    return lines([one.entry for one in told.simulated.trace if one.entry is not None])
+
+
+@pytest.mark.parametrize("waited", [0, 1, 50, 75])
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_is_forecast_is_what_then_happens(waited: int, answered: bool) -> None:
+    simulation = started()
+    if waited:
+        simulation.complete({"message_id": "m1", "channel": "sms"})
+        simulation.wait(hours=min(waited, 49))
+    if waited > 49:
+        simulation.complete({"message_id": "m2", "channel": "sms"})
+        simulation.wait(hours=1)
+    acts = (Act(timedelta(hours=5), "event", "c1", "flow", "answer_given"),) if answered else ()
+    told = foretold(simulation, acts=acts)
+    before = len(simulation.history)
+    carry_on(Script((), acts=acts, starts_at=simulation.now), simulation.world)
+    assert moments(told) == lines(simulation.history[before:])
+    assert (told.snapshot.status, told.snapshot.exit_reason) == (simulation.run.status, "over")
+
+
+def test_a_forecast_changes_nothing_of_what_it_was_given() -> None:
+    simulation = started()
+    before = canonical([repr(simulation.run), repr(simulation.world.contacts), lines(simulation.history)])
+    foretold(simulation)
+    assert canonical([repr(simulation.run), repr(simulation.world.contacts), lines(simulation.history)]) == before
+
+
+def test_each_visit_is_told_with_its_times_and_how_it_is_left() -> None:
+    told = foretold(started())
+    assert [(stay.step, stay.entered_at - START, stay.left_at and stay.left_at - START, stay.outcome)
+            for stay in told.stays] == [
+        ("hello", timedelta(), timedelta(), "done"),
+        ("ask", timedelta(), 2 * DAY, "timeout"),
+        ("remind", 2 * DAY, 2 * DAY, "done"),
+        ("rest", 2 * DAY, 3 * DAY, "done"),
+        ("choose", 3 * DAY, 3 * DAY, told.stays[4].outcome),
+        ("mark", 3 * DAY, 3 * DAY, "done"),
+        ("done", 3 * DAY, 3 * DAY, "exited"),
+    ]  # fmt: skip
+
+
+def test_messages_that_would_go_out_are_told_the_open_one_first() -> None:
+    sent = foretold(started()).simulated.attempts
+    assert [(one.order.step, one.at - START, one.order.input["body"]) for one in sent] == [
+        ("hello", timedelta(), "Hi Ann"),
+        ("remind", 2 * DAY, "Still there?"),
+    ]
+
+
+def test_the_contact_is_read_as_it_is_now() -> None:
+    simulation = started()
+    simulation.change(plan="free")
+    assert ("mark", "skipped") in [(stay.step, stay.outcome) for stay in foretold(simulation).stays]
+
+
+def test_a_wait_without_a_deadline_is_where_it_stays() -> None:
+    told = foretold(started({"id": "ask", "type": "wait", "config": {"on": [{"event": "answer_given"}]}}))
+    assert told.account is not None
+    assert (told.account.until_at, told.stays[-1].left_at) == (None, None)
+    assert "answer_given" in told.account.waiting_for
+
+
+def test_an_event_that_came_in_time_before_ends_a_later_wait_as_it_will() -> None:
+    later = {"id": "later", "type": "wait", "config": {"on": [{"event": "answer_given"}], "timeout": "9d",
+             "since": "enrollment"}}  # fmt: skip
+    simulation = started({"id": "r", "type": "wait", "config": {"for": "1d"}}, later)
+    simulation.trigger("answer_given")
+    assert [(stay.step, stay.outcome) for stay in foretold(simulation).stays] == [("r", "done"), ("later", "done")]
+
+
+def test_results_can_be_assumed_from_the_open_task_on() -> None:
+    refused = Result(Answer(failure=None, outcome="done", never=True))
+    told = foretold(started(), results={("flow", "hello"): (refused,)})
+    assert [stay.step for stay in told.stays] == ["hello"]
+    assert told.account is not None
+    assert "the result of its task" in told.account.waiting_for
+
+
+@pytest.mark.parametrize("hold", ["run", "workflow"])
+def test_a_run_that_is_held_stays_unless_it_is_assumed_to_go_on(hold: str) -> None:
+    simulation = started({"id": "r", "type": "wait", "config": {"for": "1d"}})
+    if hold == "run":
+        simulation.operate("pause")
+    else:
+        simulation.pause_workflow()
+    stays, goes = foretold(simulation), foretold(simulation, resumed=True)
+    assert stays.account is not None
+    assert stays.account.moved_by == (("resume",) if hold == "run" else ("workflow resume",))
+    assert (goes.account, goes.snapshot.status.value) == (None, "completed")
+    assert "what holds it now ends at once" in goes.assumed
+
+
+def test_a_timer_that_was_given_up_is_not_foreseen_to_fire() -> None:
+    simulation = started({"id": "r", "type": "wait", "config": {"for": "1d"}})
+    stuck = forecast(standing(simulation, quarantined=True))
+    freed = forecast(standing(simulation, quarantined=True), Assumptions(resumed=True))
+    assert stuck.simulated.trace == ()
+    assert freed.snapshot.status.value == "completed"
+
+
+def test_nobody_is_enrolled_by_what_the_run_raises() -> None:
+    tagged = compiled({"id": "t", "type": "add_tag", "config": {"tag": "x"}}, {"id": "w", "type": "wait", "config": {
+        "for": "1d"}}, {"id": "u", "type": "add_tag", "config": {"tag": "y"}},
+        triggers=[{"type": "go"}, {"type": "tag_added"}], entry={"reentry": "always"})  # fmt: skip
+    simulation = Simulation(tagged)
+    simulation.trigger("go")
+    assert len(foretold(simulation).simulated.world.records) == 1
+
+
+def test_a_run_without_end_is_stopped_by_its_limit() -> None:
+    ring = (
+        {"id": "w", "type": "wait", "config": {"for": "1h"}},
+        {"id": "back", "type": "goto", "config": {"to": "w"}},
+    )
+    told = foretold(started(*ring), max_transitions=50)
+    assert (told.simulated.stopped, told.account is not None) == ("transitions", True)
+
+
+def test_an_ended_run_has_no_future() -> None:
+    simulation = started()
+    simulation.operate("cancel")
+    with pytest.raises(PreconditionFailed, match="cancelled"):
+        foretold(simulation)
