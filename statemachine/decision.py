@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from statemachine.contact import Contact
 from statemachine.record import record
@@ -38,6 +38,10 @@ class HistoryEntry:
     error: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     cause: Mapping[str, Any] | None = None
+
+
+PATH_KINDS: Final = ("step_started", "waiting", "step_completed", "step_failed", "migrated")
+"""The lines of a history whose steps are the path of its enrollment, once per visit and step."""
 
 
 @record

@@ -11,6 +11,7 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import SNAPSHOT_COLUMNS, stored_of
 from service.storage.tables import LIVE_SQL
+from statemachine.decision import PATH_KINDS
 from statemachine.errors import NotFound
 from statemachine.snapshot import TERMINAL, Snapshot, Status
 from statemachine.standstill import Standstill, made_up
@@ -21,9 +22,7 @@ _FROM: Final = (
     "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id "
     "left join workflows as w on w.tenant_id = e.tenant_id and w.key = e.workflow"
 )
-_PATH_KINDS: Final = (
-    "h.kind in ('step_started', 'waiting', 'step_completed', 'step_failed', 'migrated') and h.step is not null"
-)
+_PATH_KINDS: Final = f"h.kind in {PATH_KINDS} and h.step is not null"
 
 
 @dataclass(frozen=True, slots=True)

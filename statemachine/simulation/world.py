@@ -27,7 +27,7 @@ from statemachine.cause import (
 )
 from statemachine.contact import Contact
 from statemachine.decide import decide
-from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder
+from statemachine.decision import PATH_KINDS, Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event
 from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
@@ -70,11 +70,8 @@ class Record:
     @property
     def path(self) -> tuple[str, ...]:
         """The steps in order, once per visit, skipped ones left out."""
-        visits = {entry.visit: entry.step for entry in self.history if entry.step and entry.kind in _PATH_KINDS}
-        return tuple(visits.values())
-
-
-_PATH_KINDS: Final = frozenset({"step_started", "waiting", "step_completed", "step_failed"})
+        visits = {(entry.visit, entry.step): entry.step for entry in self.history if entry.kind in PATH_KINDS}
+        return tuple(step for step in visits.values() if step)
 
 
 class World:
