@@ -49,6 +49,12 @@ class Suite:
         return self.workflow is not None and all(page.valid for page in self.pages)
 
     @property
+    def refusal(self) -> Problem:
+        """Why tests of a workflow that is not valid cannot be checked whole."""
+        said = f"the workflow that the tests are about, {self.file}, is not there or not valid"
+        return Problem("bad_value", "error", said, suggestion=f"see `statewright validate {self.file}`")
+
+    @property
     def files(self) -> list[Path]:
         named = [page.file.parent / name for page in self.pages for case in page.cases for name in case.workflows]
         return [self.file, *(page.file for page in self.pages), *named]
@@ -89,7 +95,8 @@ def load_suite(file: Path, pages: Iterable[Path]) -> Suite:
         source = file.read_bytes()
     except OSError as error:
         problem = Problem("bad_value", "error", f"the workflow cannot be read: {error.strerror}")
-        return Suite(file, None, [Page(file, "", problems=(problem,))])
+        missing = Page(file, "", problems=(problem,))
+        return Suite(file, None, [missing, *(_page(page, None) for page in pages)])
     loaded = load_workflow(source, version=1)
     own = Page(file, source.decode("utf-8", "replace"), loaded.tests, loaded.problems)
     own.others = _others(own)

@@ -67,8 +67,11 @@ def _is_definition(path: Path, top: Path) -> bool:
 
 def _check(name: str, lenient: bool) -> dict[str, Any]:
     from service.cli.problems import shape_of
+    from service.cli.suites import is_test_file
     from statemachine.definition import load_workflow
 
+    if is_test_file(Path(name)):
+        return _check_tests(Path(name))
     source = read_text(name)
     loaded = load_workflow(source, lenient=lenient)
     return {
@@ -78,6 +81,25 @@ def _check(name: str, lenient: bool) -> dict[str, Any]:
         "workflow": loaded.workflow.key if loaded.workflow else None,
         "steps": len(loaded.workflow.steps) if loaded.workflow else None,
         "problems": [shape_of(problem) for problem in loaded.problems],
+    }
+
+
+def _check_tests(file: Path) -> dict[str, Any]:
+    """A file of tests, held against the workflow that it is about."""
+    from service.cli.problems import shape_of
+    from service.cli.suites import find_suites
+
+    [suite] = find_suites([file])
+    page = next(page for page in suite.pages if page.file == file)
+    if suite.workflow is None:
+        page.problems = (*page.problems, suite.refusal)
+    return {
+        "file": str(file),
+        "source": page.source,
+        "valid": page.valid,
+        "workflow": suite.workflow.key if suite.workflow else None,
+        "steps": len(suite.workflow.steps) if suite.workflow else None,
+        "problems": [shape_of(problem) for problem in page.problems],
     }
 
 

@@ -212,3 +212,15 @@ def test_a_change_of_a_file_runs_the_tests_again(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         keep_running(once, [folder], pause)
     assert [text[:7] for text in runs] == ["\nkey: l", "changed", "changed"]
+
+
+def test_a_test_file_can_be_validated_too(run_alone: Run, folder: Path) -> None:
+    file = folder / "lead.test.yaml"
+    file.write_text(f"tests:\n{ANSWER}")
+    assert parsed(run_alone("validate", str(file), "--json"))["files"][0]["workflow"] == "lead"
+    file.write_text("tests:\n- {name: a, expect: {path: [helo]}}\n")
+    result = run_alone("validate", str(file))
+    assert result.exit_code == 1
+    assert f"{file}:2:29: error: there is no step 'helo'" in result.stdout
+    file.rename(folder / "lost.test.yaml")
+    assert "is not there or not valid" in run_alone("validate", str(folder / "lost.test.yaml")).stdout
