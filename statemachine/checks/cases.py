@@ -28,9 +28,10 @@ def check_branches(draft: Draft, problems: Problems) -> None:
 
 def _check_branch(runner: Branch, around: Path, places: dict[int, Path], problems: Problems) -> None:
     conditions = runner.conditions()
+    named = {name for name, _ in conditions}
     for number, (outcome, condition) in enumerate(conditions):
         if constant(condition) is True:
-            last = tuple(name for name in runner.outcomes() if name not in {each for each, _ in conditions})
+            last = tuple(name for name in runner.outcomes() if name not in named)
             never = ", ".join(repr(name) for name in (*(name for name, _ in conditions[number + 1 :]), *last))
             message = f"this condition always holds: the run goes on by {outcome!r}, never by {never}"
             problems.add("never_holds", places.get(id(condition), around), message)

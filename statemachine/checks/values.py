@@ -40,6 +40,7 @@ _FAILED: Final = Fact("error")
 _State = tuple[str, bool]
 """A step, and whether the fact holds there."""
 _MAX_JOURNEYS: Final = 50
+_MAX_CASES: Final = 50
 
 
 class _Change(NamedTuple):
@@ -204,9 +205,9 @@ def _made(step: Step, outcome: str, by_event: bool) -> Iterator[Fact]:
 
 
 def _proved_by_branch(runner: Branch, outcome: str) -> Iterable[Path]:
-    """Every condition before the one that held did not hold."""
+    """Every condition before the one that held did not hold; of a very long list, the first ones say enough."""
     found: set[Path] = set()
-    for name, condition in runner.conditions():
+    for name, condition in runner.conditions()[:_MAX_CASES]:
         if name == outcome:
             return found | proved(condition, True)
         found |= proved(condition, False)

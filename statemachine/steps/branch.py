@@ -83,6 +83,7 @@ class Branch(PureStep):
             if config.default is not None:
                 self._targets[self._otherwise] = config.default
             _refuse_mixture(config, key, build)
+        self._conditions = tuple((case.outcome, case.condition) for case in self._cases if case.condition is not None)
         self.reads = parts.reads
 
     def outcomes(self) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ class Branch(PureStep):
 
     def conditions(self) -> tuple[tuple[str, Condition], ...]:
         """(outcome, condition) in the order they are tried, for explanations."""
-        return tuple((case.outcome, case.condition) for case in self._cases if case.condition is not None)
+        return self._conditions
 
     def run(self, context: Context) -> Result:
         scope = context.scope

@@ -146,6 +146,40 @@ def test_a_hostile_document_ends_in_a_clear_error_within_a_second(make: Callable
     )
 
 
+LARGE: dict[str, Callable[[], str]] = {
+    "cases": lambda: workflow(type="if", config={"cases": [{"when": True, "next": "end"} for _ in range(3_000)]}),
+    "variants": lambda: workflow(
+        type="split",
+        config={"variants": {f"v{n}": 1 for n in range(4_000)}},
+        branches={f"V{n}": "a" for n in range(4_000)},
+    ),
+    "waits": lambda: workflow(
+        type="wait", config={"on": [{"event": "reply", "branch": f"b{n}", "when": "x"} for n in range(2_000)]}
+    ),
+    "triggers": lambda: json.dumps({"key": "k", "triggers": [{"type": "t", "config": {"a": n}} for n in range(3_000)],
+                                    "steps": [{"id": "a", "type": "pass"}]}),
+    "exits": lambda: json.dumps({"key": "k", "exit": [{"on": "t", "when": f"x > {n}"} for n in range(2_000)],
+                                 "steps": [{"id": "a", "type": "wait", "config": {"for": "1d"}}]}),
+    "paths": lambda: variables({f"v{n}": f"{{{{ contact.c{n} }}}} {{{{ name{n} }}}}" for n in range(9_500)}),
+    "outputs": lambda: json.dumps({"key": "k", "steps": [
+        {"id": f"s{n}", "type": "send_sms",
+         "config": {"body": " ".join(f"{{{{steps.s{(7 * n + m) % 500}.output.x}}}}" for m in range(20))}}
+        for n in range(500)
+    ]}),
+    "ways": lambda: json.dumps({"key": "k", "steps": [
+        {"id": f"s{n}", "type": "task", "branches": {f"b{m}": f"s{(n * m + m) % 500}" for m in range(12)}}
+        for n in range(500)
+    ]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE.keys())
+def test_a_document_with_thousands_of_something_is_judged_within_a_second(make: Callable[[], str]) -> None:
+    text = make()
+    with within(MAX_SECONDS):
+        load_workflow(text)
+
+
 HUNGRY = (
     "an alias bomb", "brackets 100,000 deep", "ten megabytes", "a number of a million digits", "a key of a megabyte",
     "a path of a megabyte, often", "large expressions", "thousands of templates", "thousands of cases",
