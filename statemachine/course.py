@@ -133,6 +133,8 @@ def leave_step(
     """Leave a step whose output has been kept."""
     elapsed = run.now - (run.entered_at or run.now)
     run.executed_steps += 1
+    if run.last_error is not None and run.last_error.step == step.id:
+        run.clear_error()
     run.note(
         "step_completed",
         step=step.id,

@@ -302,6 +302,12 @@ class Run:
         if self._scope is not None:
             self._scope.error = self._scope.last_error = self.error_names()
 
+    def clear_error(self) -> None:
+        """What failed has succeeded; history keeps that it failed."""
+        self.last_error = None
+        if self._scope is not None:
+            self._scope.error = self._scope.last_error = None
+
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""
         self.consumed = (*self.consumed, name_of(event))[-_MAX_CONSUMED:]

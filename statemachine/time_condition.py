@@ -100,12 +100,25 @@ def parse_time_condition(raw: Mapping[str, Any], path: Path, report: Report) -> 
         edges = {key: (limit, (*path, "between")) for key, limit in zip(("after", "before"), limits, strict=True)}
     if not edges and "days" not in raw and "between" not in raw:
         report("missing_key", path, "a time condition needs after, before, between or days", "")
-    bounds = {key: _bound(limit, place, report) for key, (limit, place) in edges.items()}
+    bounds = {
+        key: _bound(_midnight(limit), place, report)
+        for key, (limit, place) in edges.items()
+        if key == "after" or not _ends_day(limit)
+    }
     paths = frozenset(path for bound in bounds.values() for path in bound.paths)
     days = _days(raw["days"], (*path, "days"), report) if "days" in raw else None
     zone = _zone(raw.get("timezone", ""), (*path, "timezone"), report)
     label = "time " + ", ".join(f"{key} {raw[key]}" for key in TIME_KEYS if key in raw)
     return TimeIs(bounds.get("after"), bounds.get("before"), days, zone, label, limits is not None, paths)
+
+
+def _ends_day(limit: Any) -> bool:
+    """Whether a limit is the end of the day, which no time of day comes after."""
+    return isinstance(limit, str) and limit.strip() in ("24:00", "24:00:00")
+
+
+def _midnight(limit: Any) -> Any:
+    return "00:00" if _ends_day(limit) else limit
 
 
 def _spelled_out(raw: Mapping[str, Any], path: Path, report: Report) -> Mapping[str, Any]:

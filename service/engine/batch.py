@@ -307,9 +307,9 @@ class Batch:
 
     def _contact_answer(self, desk: Desk, *, created: bool, changed: bool) -> ContactAnswer:
         assert desk.contact is not None
-        wall = self.ledger.times.wall
-        updated_at = wall if changed or desk.updated_at is None else desk.updated_at
-        return ContactAnswer(desk.contact, created, changed, desk.created_at or wall, updated_at)
+        now = self.ledger.times.workflow
+        updated_at = now if changed or desk.updated_at is None else desk.updated_at
+        return ContactAnswer(desk.contact, created, changed, desk.created_at or now, updated_at)
 
     # --- keep ---
 

@@ -345,7 +345,7 @@ class Ledger:
             "profile": contact_to_data(contact),
             "revision": contact.revision,
             "expected": revision_before,
-            "now": self.times.wall,
+            "now": self.times.workflow,
         }
 
     def _event_row(self, tenant: str, row_id: str, event: Event, *, pending: bool) -> dict[str, Any]:

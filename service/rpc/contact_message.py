@@ -34,6 +34,7 @@ def write_contact(
     message.score = contact.score
     message.tags.extend(sorted(contact.tags))
     message.lists.extend(sorted(contact.lists))
+    message.custom_fields.SetInParent()
     write_struct({**extra, **contact.custom_fields}, message.custom_fields)
     message.revision = contact.revision
     write_instant(created_at, message.create_time)

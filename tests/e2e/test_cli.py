@@ -211,6 +211,8 @@ def test_contacts_are_written_and_read(cli: Cli) -> None:
     assert (created["id"], created["created"], created["custom_fields"]) == ("bob", True, {"seats": 3})
     assert answer(cli("contacts", "tag", "bob", "--add", "vip", "--json"))["tags"] == ["vip"]
     assert answer(cli("contacts", "get", "bob", "--json"))["tags"] == ["vip"]
+    answer(cli("contacts", "upsert", "plain", "--json"))
+    assert answer(cli("contacts", "get", "plain", "--json"))["custom_fields"] == {}
     assert [each["id"] for each in answer(cli("contacts", "list", "--tag", "vip", "--json"))["contacts"]] == ["bob"]
     cleared = answer(cli("contacts", "upsert", "bob", "--field", "email:=null", "--json"))
     assert (cleared["email"], cleared["custom_fields"]) == ("", {"seats": 3})

@@ -136,6 +136,9 @@ TRUE: list[Any] = [
     {"type": "time", "between": ["22:00", "11:00"]},
     {"type": "time", "between": {"from": "09:00", "to": "17:00"}, "days": ["thu", "fri"]},
     {"type": "time", "between": "09:00-17:00"},
+    {"type": "time", "between": ["09:00", "24:00"]},
+    {"type": "time", "between": ["24:00", "11:00"]},
+    {"type": "time", "before": "24:00"},
     {"type": "time", "after": "2026-01-01"},
     {"type": "time", "before": "2026-01-01T10:00:01"},
     {"type": "time", "operator": "after", "value": "10:00"},
@@ -164,6 +167,7 @@ FALSE: list[Any] = [
     {"type": "time", "before": "10:00"},
     {"type": "time", "days": "weekend"},
     {"type": "time", "between": ["10:01", "09:59"]},
+    {"type": "time", "between": ["11:00", "24:00"]},
     {"type": "time", "after": "{{trigger.nothing}}"},
 ]
 

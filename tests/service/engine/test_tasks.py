@@ -334,3 +334,14 @@ async def test_a_local_queue_never_sees_a_task_whose_transition_was_taken_back(h
     other = await house.replica("r2", lanes=1, local_queues={"work": local})
     await house.ask_all([event("go"), event("left")], of=other)
     assert local.offered == []
+
+
+async def test_a_failure_that_a_retry_made_good_is_no_longer_the_last_error_and_stays_in_history(house: House) -> None:
+    await house.publish(WORKER)
+    await house.trigger("go")
+    await house.finish(await house.take(), failure=TaskFailure("boom", "no", retryable=True))
+    assert house.run().last_error is not None
+    house.clock.move(3600)
+    await house.finish(await house.take())
+    assert house.run().last_error is None
+    assert "retrying work" in house.kinds(house.run())
