@@ -149,7 +149,11 @@ def _beside(file: Path) -> list[Path]:
 
 
 def _page(file: Path, workflow: Workflow | None) -> Page:
-    source = file.read_bytes()
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        problem = Problem("bad_value", "error", f"the tests cannot be read: {error.strerror}")
+        return Page(file, "", problems=(problem,))
     read: TestFile = load_tests(source, workflow)
     page = Page(file, source.decode("utf-8", "replace"), read.cases, read.problems)
     page.others = _others(page)

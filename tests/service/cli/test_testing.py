@@ -8,6 +8,7 @@ from xml.etree.ElementTree import parse
 
 import pytest
 
+from service.cli.suites import find_suites
 from service.cli.testing import keep_running
 from tests.service.cli.conftest import Run, parsed
 
@@ -175,6 +176,12 @@ def test_a_test_file_without_its_workflow_is_told_so(run_alone: Run, tmp_path: P
     result = run_alone("test", str(file))
     assert result.exit_code == 1
     assert "the workflow cannot be read" in result.stdout
+
+
+def test_a_file_that_goes_away_while_it_is_watched_is_a_problem_and_no_crash(folder: Path) -> None:
+    [suite] = find_suites([folder / "lead.yaml", folder / "lead.test.yaml"])
+    assert [page.valid for page in suite.pages] == [True, False]
+    assert suite.pages[1].problems[0].message == "the tests cannot be read: No such file or directory"
 
 
 def test_junit_names_every_test_and_what_failed(run_alone: Run, folder: Path) -> None:
