@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,17 @@ async def _plan(client: AsyncClient, **given: Any) -> dict[str, Any]:
     request = PlanMigrationRequest(key="welcome", **{"from_version": 1, **given})
     answer = await client.workflows.PlanMigration(request, timeout=10)
     return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+async def test_publications_at_once_take_turns_and_one_text_is_one_version(client: AsyncClient) -> None:
+    texts = [WELCOME.replace("timeout: 2d", f"timeout: {1 + number % 4}d") for number in range(12)]
+    answers = await asyncio.gather(
+        *(client.workflows.Publish(PublishRequest(source=text), timeout=30) for text in texts)
+    )
+    assert sorted({answer.version.number for answer in answers}) == [1, 2, 3, 4]
+    assert sum(answer.created for answer in answers) == 4
+    by_text = {text: answer.version.number for text, answer in zip(texts, answers, strict=True)}
+    assert [by_text[text] for text in texts] == [answer.version.number for answer in answers]
 
 
 async def test_a_difference_is_told_in_words_and_as_data(client: AsyncClient) -> None:
