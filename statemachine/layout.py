@@ -45,7 +45,8 @@ class _Item:
     def named(self) -> Iterator[str]:
         """The ids of steps that its ways name."""
         for body, _ in self.bodies.values():
-            yield from (str(name) for name in body if _are_ids(body))
+            if _are_ids(body):
+                yield from map(str, body)
 
 
 class Layout:
@@ -83,8 +84,10 @@ class Layout:
     def _own(self, items: Sequence[_Item]) -> None:
         """Steps right below a condition that it names as parts of a way leave the list's own order."""
         for number, item in enumerate(items):
-            named = set(item.named())
-            for below in items[number + 1 :]:
+            # what an owned condition names was looked at together with the one that owns it
+            named = set() if item.owned else set(item.named())
+            for index in range(number + 1, len(items) if named else 0):
+                below = items[index]
                 if below.id not in named:
                     break
                 below.owned = True
@@ -105,6 +108,15 @@ class Layout:
                     self._problems.add("conflicting_keys", (*place, index), message, f"give {name!r} a `next`")
                 else:
                     named.following = follower
+                    self._lead_away(named, names, index, order, place)
+
+    def _lead_away(
+        self, named: _Item, names: Sequence[str], index: int, order: Mapping[str, _Item], place: Path
+    ) -> None:  # fmt: skip
+        """What follows by name and stands in no place of this list is a target like any other: it has to exist."""
+        if index + 1 < len(names) and names[index + 1] not in order and named.keys.get("next") is None:
+            named.keys["next"] = names[index + 1]
+            self._problems.spelled((*named.path, "next"), self._problems.source_path((*place, index + 1)))
 
     def _expect_last(self, name: str, index: int, count: int, place: Path) -> None:
         if index + 1 < count:

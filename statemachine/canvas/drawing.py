@@ -91,13 +91,13 @@ def _step_node(step: Mapping[str, Any], shells: Mapping[str, Any]) -> dict[str, 
         if step.get(key) is not None and (key != "on_error" or step[key] == END):
             _put_key(node, key, step[key])
     read = _read(node)
+    if (read.name or "") != name and name != read.id:
+        _put_label(node, name)
+        read = _read(node)
     if not same_type(read.type, step["type"]) and not _does_nothing(read, step):
         _drop_stubs(node, shell)
         _put_config(node, step.get("config"), {})
         node["type"] = step["type"]
-        read = _read(node)
-    if (read.name or "") != name and name != read.id:
-        _put_label(node, name)
     return node
 
 
@@ -166,7 +166,7 @@ def _put_config(node: dict[str, Any], config: Any, shell: Mapping[str, Any]) -> 
     if "config" in data:
         stub = _filled(data["config"])
         node["data"] = {**data, "config": {**stub, **config} if isinstance(config, Mapping) else config}
-    elif data and "config" not in shell and isinstance(config, Mapping):
+    elif "data" in shell and "config" not in shell and isinstance(config, Mapping):
         node["data"] = {**data, **config}
     elif isinstance(shell.get("config"), Mapping) and isinstance(config, Mapping | None):
         node["config"] = {**_filled(shell["config"]), **(config or {})}

@@ -204,6 +204,22 @@ def test_a_file_is_drawn_without_a_server(cli: Cli, server: Server, tmp_path: Pa
     assert (refused.returncode, json.loads(refused.stderr)["error"]["violations"][0]["code"]) == (1, "unknown_type")
 
 
+def test_a_canvas_is_published_run_and_exported_in_every_spelling(cli: Cli, tmp_path: Path) -> None:
+    drawn = REPOSITORY / "tests" / "workflows" / "canvas" / "linear.json"
+    assert answer(cli("publish", str(drawn), "--key", "linear", "--name", "Linear", "--json"))["version"] == 1
+    event = ("trigger", "Test", "--contact", "ann", "--contact-field", "phone=+491", "--json")
+    run = answer(cli(*event))["verdicts"][0]["enrollment_id"]
+    assert answer(cli("get", run, "--json"))["path"] == ["n1", "n2", "n3"]
+
+    assert cli("export", "linear").stdout == drawn.read_text()
+    assert cli("export", "linear", "--format", "canvas").stdout == drawn.read_text()
+    steps = tmp_path / "linear.yaml"
+    assert cli("export", "linear", "--format", "yaml", "--output", str(steps)).returncode == 0
+    assert answer(cli("publish", str(steps), "--json"))["version"] == 2
+    assert json.loads(cli("export", "linear", "--format", "canvas").stdout)["nodes"][2]["label"] == "Send Reply"
+    assert cli("diff", "linear", "1", "2").stdout.splitlines()[1:] == ["  no difference"]
+
+
 def test_contacts_are_written_and_read(cli: Cli) -> None:
     created = answer(
         cli("contacts", "upsert", "bob", "--field", "email=bob@example.com", "--field", "seats:=3", "--json")
