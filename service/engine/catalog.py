@@ -6,7 +6,7 @@ whether another replica published, activated or paused something, and the direct
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from service.storage.workflows import (
     StoredWorkflow,
     all_listens,
     all_workflows,
-    catalog_stamp,
+    ask_catalog_stamp,
     get_version,
 )
 from statemachine.cause import Surroundings
@@ -96,7 +96,14 @@ class Catalog:
 
     def refresh(self, transaction: Transaction) -> Directory:
         """The directory as this transaction sees it; one cheap query when nothing changed."""
-        stamp = catalog_stamp(transaction)
+        return self.ask(transaction)()
+
+    def ask(self, transaction: Transaction) -> Callable[[], Directory]:
+        """`refresh`, to be read later."""
+        stamp = ask_catalog_stamp(transaction)
+        return lambda: self._as_of(transaction, stamp())
+
+    def _as_of(self, transaction: Transaction, stamp: tuple[int, int]) -> Directory:
         directory = self._directory
         if stamp != directory.stamp:
             directory = self._directory = self._read(transaction, stamp)

@@ -7,6 +7,7 @@ in the database, so that a restart continues where it was and a replica with ano
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -28,6 +29,9 @@ class Clock(Protocol):
     def read(self, transaction: Transaction) -> Times:
         """Both times now, by the database's clock."""
 
+    def ask(self, transaction: Transaction) -> Callable[[], Times]:
+        """`read`, to be read later: the times when the database came to it."""
+
     def wall_delay(self, span: timedelta) -> timedelta:
         """How long a span of workflow time lasts on the wall."""
 
@@ -41,7 +45,13 @@ class DatabaseClock:
         self._workflow_epoch = workflow_epoch
 
     def read(self, transaction: Transaction) -> Times:
-        wall = _wall_time(transaction)
+        return self.ask(transaction)()
+
+    def ask(self, transaction: Transaction) -> Callable[[], Times]:
+        wall = _ask_wall_time(transaction)
+        return lambda: self._times(wall())
+
+    def _times(self, wall: datetime) -> Times:
         if self.rate == 1.0:
             return Times(wall, wall)
         return Times(self._workflow_epoch + (wall - self._wall_epoch) * self.rate, wall)
@@ -56,7 +66,7 @@ def open_clock(database: Database, rate: float) -> DatabaseClock:
 
 
 def _open(transaction: Transaction, rate: float) -> DatabaseClock:
-    wall = _wall_time(transaction)
+    wall = _ask_wall_time(transaction)()
     transaction.write(
         "insert into clock (id, rate, wall_epoch, workflow_epoch) values (1, :rate, :wall, :wall) "
         "on conflict (id) do nothing",
@@ -76,10 +86,16 @@ def _open(transaction: Transaction, rate: float) -> DatabaseClock:
     return DatabaseClock(rate, wall_epoch, workflow_epoch)
 
 
-def _wall_time(transaction: Transaction) -> datetime:
+def _ask_wall_time(transaction: Transaction) -> Callable[[], datetime]:
     if transaction.kind == "sqlite":
-        return datetime.now(UTC)
-    row = transaction.row("select clock_timestamp()")
-    assert row is not None
-    value: datetime = row[0]
-    return value
+        now = datetime.now(UTC)
+        return lambda: now
+    answer = transaction.ask("select clock_timestamp()")
+
+    def read() -> datetime:
+        row = answer.row()
+        assert row is not None
+        wall: datetime = row[0]
+        return wall
+
+    return read

@@ -85,10 +85,11 @@ class Firing:
         return Fired(len(claimed), 0, 0.0)
 
     def _claim(self, transaction: Transaction) -> list[tuple[StoredEnrollment, str | None, int]]:
-        directory = self._room.catalog.refresh(transaction)
-        times = self._room.clock.read(transaction)
-        self.ledger = Ledger(times, directory, self._room.replica_id, self._room.local_queues)
-        return claim_due(transaction, instant_text(times.workflow), self._most, alone=self._alone)
+        directory = self._room.catalog.ask(transaction)
+        times = self._room.clock.ask(transaction)
+        known = directory()
+        self.ledger = Ledger(times(), known, self._room.replica_id, self._room.local_queues)
+        return claim_due(transaction, instant_text(self.ledger.times.workflow), self._most, alone=self._alone)
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
         wanted: dict[tuple[str, str, str], datetime] = {}

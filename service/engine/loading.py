@@ -6,7 +6,7 @@ events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
@@ -26,11 +26,11 @@ from service.engine.commands import (
 )
 from service.engine.desk import Desk
 from service.engine.local import LocalQueue
-from service.storage.contacts import lock_contacts
+from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
 from service.storage.database import Transaction
 from service.storage.dialect import instant
-from service.storage.enrollments import load_past, load_runs
-from service.storage.events import Repeat, load_repeats, look_back
+from service.storage.enrollments import StoredEnrollment, ask_runs, load_past
+from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
@@ -67,31 +67,38 @@ class Stock:
         self.held: set[ContactKey] = set()
         self.tasks: dict[tuple[str, str], LeasedTask] = {}
         self.run_contacts: dict[tuple[str, str], str | None] = {}
-        self.repeats: dict[tuple[str, str, str, str], Repeat] = {}
+        self.repeats: dict[RepeatKey, Repeat] = {}
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
         self._resolve(transaction)
         self.keys = [self._contact_key(command) for command in self.commands]
         keys = {key for key in self.keys if key is not None}
-        found, self.held = lock_contacts(transaction, keys) if keys else ({}, set())
-        self.times = self._room.clock.read(transaction)
-        self.directory = self._room.catalog.refresh(transaction)
-        for tenant, contact_id in keys - self.held:
+        contacts = ask_contacts(transaction, keys)
+        times = self._room.clock.ask(transaction)
+        directory = self._room.catalog.ask(transaction)
+        repeats = self._ask_repeats(transaction)
+        runs = self._ask_runs(transaction)
+        found = contacts()
+        self.times = times()
+        self.directory = directory()
+        self.repeats = repeats()
+        stored_runs = runs()
+        self.held = held_elsewhere(transaction, keys - found.keys())
+        self._open_desks(keys - self.held, found)
+        self._load_versions(transaction)
+        self._seat_runs(transaction, stored_runs)
+        self._load_past(transaction)
+        self._load_events(transaction)
+
+    def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
+        for tenant, contact_id in keys:
             stored = found.get((tenant, contact_id))
             desk = Desk(tenant, stored.contact if stored else Contact(contact_id))
             if stored is not None:
-                desk.revision, desk.created_at, desk.updated_at = (
-                    stored.contact.revision,
-                    stored.created_at,
-                    stored.updated_at,
-                )
+                desk.revision = stored.contact.revision
+                desk.created_at, desk.updated_at = stored.created_at, stored.updated_at
             self.desks[tenant, contact_id] = desk
-        self._load_versions(transaction)
-        self._load_repeats(transaction)
-        self._load_runs(transaction)
-        self._load_past(transaction)
-        self._load_events(transaction)
 
     def _resolve(self, transaction: Transaction) -> None:
         """Find the (immutable) contact of commands that know only a task or an enrollment."""
@@ -123,7 +130,7 @@ class Stock:
             contact_id = command.contact_id
         return (command.tenant, contact_id) if contact_id else None
 
-    def _load_repeats(self, transaction: Transaction) -> None:
+    def _ask_repeats(self, transaction: Transaction) -> Callable[[], dict[RepeatKey, Repeat]]:
         keys: list[dict[str, Any]] = []
         requests: list[dict[str, Any]] = []
         pending: list[dict[str, Any]] = []
@@ -137,14 +144,14 @@ class Stock:
             elif not isinstance(command, ContinueRun) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
-        self.repeats = load_repeats(transaction, keys, requests, pending)
+        return ask_repeats(transaction, keys, requests, pending)
 
-    def _load_runs(self, transaction: Transaction) -> None:
+    def _ask_runs(self, transaction: Transaction) -> Callable[[], list[StoredEnrollment]]:
         contacts: dict[ContactKey, None] = {}
         ids: dict[tuple[str, str], None] = {}
         for command, key in zip(self.commands, self.keys, strict=True):
             if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
-                if key is not None and key in self.desks and self.desks[key].revision:
+                if key is not None:
                     contacts[key] = None
             elif isinstance(command, Operate | ContinueRun):
                 ids[command.tenant, command.enrollment_id] = None
@@ -152,11 +159,13 @@ class Stock:
                 task = self.tasks.get((command.tenant, command.task_id))
                 if task is not None:
                     ids[command.tenant, task.enrollment_id] = None
-        stored_runs = load_runs(
+        return ask_runs(
             transaction,
             [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
             [{"tenant_id": tenant, "id": name} for tenant, name in ids],
         )
+
+    def _seat_runs(self, transaction: Transaction, stored_runs: Sequence[StoredEnrollment]) -> None:
         for stored in stored_runs:
             snapshot = stored.snapshot
             self.run_contacts[stored.tenant, snapshot.id] = snapshot.contact_id

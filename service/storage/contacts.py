@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Final
 
-from service.storage.database import Transaction
+from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from statemachine.contact import Contact, contact_from_data
 from statemachine.record import record
@@ -38,18 +38,31 @@ def lock_contacts(transaction: Transaction, keys: Collection[Key]) -> tuple[dict
 
     A key in neither does not exist (yet).
     """
-    found: dict[Key, StoredContact] = {}
-    for tenant, contact_id, profile, revision, created, updated in transaction.rows(_LOCK, wanted=_rows(keys)):
-        created_at, updated_at = instant(created), instant(updated)
-        assert created_at is not None
-        assert updated_at is not None
-        contact = contact_from_data(contact_id, load(profile), revision)
-        found[tenant, contact_id] = StoredContact(tenant, contact, created_at, updated_at)
-    missing = [key for key in keys if key not in found]
+    found = ask_contacts(transaction, keys)()
+    return found, held_elsewhere(transaction, [key for key in keys if key not in found])
+
+
+def ask_contacts(transaction: Transaction, keys: Collection[Key]) -> Callable[[], dict[Key, StoredContact]]:
+    """Lock those contacts that nobody else holds, in key order."""
+    if not keys:
+        return dict
+    answer = transaction.ask(_LOCK, wanted=_rows(keys))
+    return lambda: {(stored.tenant, stored.contact.id): stored for stored in map(_stored, answer.rows())}
+
+
+def held_elsewhere(transaction: Transaction, missing: Collection[Key]) -> set[Key]:
+    """Which of the contacts that could not be locked exist."""
     if not missing or transaction.kind == "sqlite":
-        return found, set()
-    held = {(row[0], row[1]) for row in transaction.rows(_EXISTING, wanted=_rows(missing))}
-    return found, held
+        return set()
+    return {(row[0], row[1]) for row in transaction.rows(_EXISTING, wanted=_rows(missing))}
+
+
+def _stored(row: Row) -> StoredContact:
+    tenant, contact_id, profile, revision, created, updated = row
+    created_at, updated_at = instant(created), instant(updated)
+    assert created_at is not None
+    assert updated_at is not None
+    return StoredContact(tenant, contact_from_data(contact_id, load(profile), revision), created_at, updated_at)
 
 
 def _rows(keys: Iterable[Key]) -> list[dict[str, str]]:

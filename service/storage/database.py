@@ -12,16 +12,17 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from service.storage.dialect import Kind, dump_rows, render
+from service.storage.session import PostgresSession, Session, SqliteSession
 from statemachine.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
@@ -56,28 +57,57 @@ class KeyConflict(Conflict):
     """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
 
 
+class Answer:
+    """What the store says to one statement. On PostgreSQL it may still be on its way; reading it waits."""
+
+    __slots__ = ("_cursor", "_session")
+
+    def __init__(self, session: Session, cursor: Any) -> None:
+        self._session = session
+        self._cursor = cursor
+
+    def rows(self) -> Sequence[Row]:
+        return self._cursor.fetchall()  # type: ignore[no-any-return]
+
+    def row(self) -> Row | None:
+        return self._cursor.fetchone()  # type: ignore[no-any-return]
+
+    def count(self) -> int:
+        """How many rows a write touched."""
+        self._session.settle()
+        return self._cursor.rowcount  # type: ignore[no-any-return]
+
+
 class Transaction:
-    """One transaction: reads answer rows, writes take sets of rows as one JSON parameter."""
+    """One transaction: reads answer rows, writes take sets of rows as one JSON parameter.
 
-    __slots__ = ("_connection", "kind", "statements")
+    On PostgreSQL its statements travel in a pipeline: what is asked before an answer is read goes in one round trip,
+    `begin` included. Answers are read in the order in which they were asked for, so that the first error is the cause.
+    """
 
-    def __init__(self, connection: Connection, kind: Kind) -> None:
-        self._connection = connection
+    __slots__ = ("_session", "kind", "statements")
+
+    def __init__(self, kind: Kind, session: Session) -> None:
         self.kind = kind
         self.statements = 0
+        self._session = session
+
+    def ask(self, sql: str, **parameters: Any) -> Answer:
+        """Send a query. A parameter that is a list of mappings is a set of rows."""
+        self.statements += 1
+        plain = {name: dump_rows(value) if isinstance(value, list) else value for name, value in parameters.items()}
+        return Answer(self._session, self._session.execute(render(self.kind, sql), plain))
 
     def rows(self, sql: str, **parameters: Any) -> Sequence[Row]:
-        """All rows of a query. A parameter that is a list of mappings is a set of rows."""
-        result = self._execute(sql, parameters)
-        return result.fetchall()  # type: ignore[no-any-return]
+        """All rows of a query."""
+        return self.ask(sql, **parameters).rows()
 
     def row(self, sql: str, **parameters: Any) -> Row | None:
-        result = self._execute(sql, parameters)
-        return result.fetchone()  # type: ignore[no-any-return]
+        return self.ask(sql, **parameters).row()
 
     def write(self, sql: str, **parameters: Any) -> int:
         """Execute; answers how many rows it touched."""
-        return self._execute(sql, parameters).rowcount  # type: ignore[no-any-return]
+        return self.ask(sql, **parameters).count()
 
     def write_all(self, writes: Sequence[tuple[str, list[Mapping[str, Any]]]]) -> list[int]:
         """Several set-based writes, each `(sql with {rows:rows; …}, rows)`; answers the rows each touched.
@@ -96,11 +126,6 @@ class Transaction:
         assert row is not None
         return list(row)
 
-    def _execute(self, sql: str, parameters: Mapping[str, Any]) -> Any:
-        self.statements += 1
-        plain = {name: dump_rows(value) if isinstance(value, list) else value for name, value in parameters.items()}
-        return self._connection.exec_driver_sql(render(self.kind, sql), plain)
-
 
 class Database:
     """One store. Thread-safe: each thread that works on it keeps a connection of its own.
@@ -114,7 +139,7 @@ class Database:
         self._engine = _create_engine(url, self.kind, statement_timeout_s)
         self._local = threading.local()
         self._writer = threading.Lock() if self.kind == "sqlite" else nullcontext()
-        self._connections: list[Connection] = []
+        self._sessions: list[Session] = []
         self._lock = threading.Lock()
 
     @contextmanager
@@ -133,13 +158,13 @@ class Database:
 
         Raises Conflict when it should simply be run again, Unavailable when the store cannot be reached.
         """
-        with self._writer, self._begin("begin immediate" if self.kind == "sqlite" else None) as transaction:
+        with self._writer, self._begin(writing=True) as transaction:
             yield transaction
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A read-only transaction: one snapshot, no locks."""
-        with self._begin("begin" if self.kind == "sqlite" else None) as transaction:
+        with self._begin(writing=False) as transaction:
             yield transaction
 
     def run(self, work: Callable[[Transaction], T], *, tries: int = 5) -> T:
@@ -160,41 +185,43 @@ class Database:
 
     def close(self) -> None:
         with self._lock:
-            for connection in self._connections:
-                connection.invalidate()
-                connection.close()
-            self._connections.clear()
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self, statement: str | None) -> Iterator[Transaction]:
+    def _begin(self, *, writing: bool) -> Iterator[Transaction]:
+        session: Session | None = None
         try:
-            connection = self._connection()
-            with connection.begin():
-                if statement is not None:
-                    connection.exec_driver_sql(statement)
-                yield Transaction(connection, self.kind)
-        except DBAPIError as error:
-            self._drop_broken(error)
-            raise _translated(error) from error
+            session = self._session()
+            session.begin(writing=writing)
+            yield Transaction(self.kind, session)
+            session.commit()
+        except BaseException as error:
+            if session is not None:
+                session.roll_back()
+                self._drop_if_broken(session)
+            if isinstance(error, DBAPIError | psycopg.Error | sqlite3.Error):
+                raise _translated(error) from error
+            raise
 
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
-            connection = self._engine.connect()
-            self._local.connection = connection
+    def _session(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = SqliteSession(self._engine) if self.kind == "sqlite" else PostgresSession(self._engine)
+            self._local.session = session
             with self._lock:
-                self._connections.append(connection)
-        return connection
+                self._sessions.append(session)
+        return session
 
-    def _drop_broken(self, error: DBAPIError) -> None:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and (error.connection_invalidated or connection.invalidated):
-            with self._lock:
-                if connection in self._connections:
-                    self._connections.remove(connection)
-            connection.close()
-            self._local.connection = None
+    def _drop_if_broken(self, session: Session) -> None:
+        if not session.broken:
+            return
+        self._local.session = None
+        with self._lock, suppress(ValueError):
+            self._sessions.remove(session)
+        session.close()
 
 
 def _connected(engine: Engine) -> Connection:
@@ -262,16 +289,17 @@ def _as_written(data: str | bytes) -> str | bytes:
     return data
 
 
-def _translated(error: DBAPIError) -> Exception:
-    original = error.orig
+def _translated(error: Exception) -> Exception:
+    """What an error of a driver, bare or wrapped by the connection pool, means to us."""
+    original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, psycopg.Error):
         if original.sqlstate in _RETRYABLE:
             return Conflict(str(original))
-        if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) or error.connection_invalidated:
+        if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
             return Unavailable(f"the database cannot be reached: {original}")
-    if isinstance(error, IntegrityError):
+    if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):
         return KeyConflict(str(original))
-    if isinstance(error, OperationalError) and isinstance(original, sqlite3.OperationalError):
+    if isinstance(original, sqlite3.OperationalError):
         if "locked" in str(original) or "busy" in str(original):
             return Conflict(str(original))
         return Unavailable(f"the database cannot be used: {original}")

@@ -5,6 +5,7 @@ Statements are written once, with `:name` parameters and these marks:
 | mark | SQLite | PostgreSQL |
 |---|---|---|
 | `{rows:p; a text, b int}` | `json_each(:p)`, a `->>` per column | `json_to_recordset(:p) as r(a text, b int)` |
+| `{look up: t as e where …}` | `join t as e on …` | a lateral sub-select that the planner must run per row, by index |
 | `{for update}`, `{for update of c}` (and `… skip locked`) | nothing: one writer | the clause |
 
 A set of rows travels as one JSON parameter (measured: 10 µs a row in a batch of 500, against 18–33 by executemany).
@@ -23,6 +24,7 @@ import orjson
 Kind = Literal["sqlite", "postgresql"]
 
 _ROWS: Final = re.compile(r"\{rows:(\w+);\s*([^}]*)\}")
+_LOOK_UP: Final = re.compile(r"\{look up: (\w+) as (\w+)\s+where\s+([^}]*)\}")
 _LOCK: Final = re.compile(r"\{(for (?:update|share)[^}]*)\}")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
@@ -72,12 +74,20 @@ def _plain(value: Any) -> Any:
 def _render_postgresql(sql: str) -> str:
     sql = sql.replace("%", "%%")
     sql = _ROWS.sub(lambda found: f"json_to_recordset(cast(:{found[1]} as json)) as r({found[2]})", sql)
+    sql = _LOOK_UP.sub(_lateral, sql)
     sql = _LOCK.sub(lambda found: found[1], sql)
     return _PARAMETER.sub(lambda found: f"%({found[1]})s", sql)
 
 
+def _lateral(found: re.Match[str]) -> str:
+    """While a table is small, a plan would rather read all of it once than look up each row, and plans are kept."""
+    table, alias, where = found.groups()
+    return f"cross join lateral (select * from {table} as {alias} where {where} offset 0) as {alias}"
+
+
 def _render_sqlite(sql: str) -> str:
     sql = _ROWS.sub(lambda found: _json_each(found[1], found[2]), sql)
+    sql = _LOOK_UP.sub(lambda found: f"join {found[1]} as {found[2]} on {found[3]}", sql)
     return _LOCK.sub("", sql)
 
 

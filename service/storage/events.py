@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -84,35 +85,49 @@ from {rows:pending; tenant_id text, id text, accepted_at timestamptz}
 join events as p on p.tenant_id = r.tenant_id and p.accepted_at = r.accepted_at and p.id = r.id and p.pending"""
 
 
+RepeatKey = tuple[str, str, str, str]
+"""(`event` | `request` | `pending`, tenant, source | method | "", id)"""
+
+
 def load_repeats(
     transaction: Transaction,
     keys: list[dict[str, Any]],
     requests: list[dict[str, Any]],
     pending: list[dict[str, Any]],
-) -> dict[tuple[str, str, str, str], Repeat]:
-    """Which event ids and request ids were used before, and which stored events are still pending; one query.
+) -> dict[RepeatKey, Repeat]:
+    """Which event ids and request ids were used before, and which stored events are still pending."""
+    return ask_repeats(transaction, keys, requests, pending)()
 
-    Keyed by (`event` | `request` | `pending`, tenant, source | method | "", id).
-    """
+
+def ask_repeats(
+    transaction: Transaction,
+    keys: list[dict[str, Any]],
+    requests: list[dict[str, Any]],
+    pending: list[dict[str, Any]],
+) -> Callable[[], dict[RepeatKey, Repeat]]:
+    """`load_repeats`, to be read later; one query."""
     queries = [sql for sql, wanted in ((_KEYS, keys), (_REQUESTS, requests), (_PENDING, pending)) if wanted]
     if not queries:
-        return {}
+        return dict
     parameters = {name: rows for name, rows in (("keys", keys), ("requests", requests), ("pending", pending)) if rows}
-    found: dict[tuple[str, str, str, str], Repeat] = {}
-    for kind, tenant, scope, name, body_hash, answer, at in transaction.rows(" union all ".join(queries), **parameters):
-        when = instant(at)
-        assert when is not None
-        found[kind, tenant, scope, name] = Repeat(body_hash, load(answer), when)
-    return found
+    answer = transaction.ask(" union all ".join(queries), **parameters)
+    return lambda: dict(_repeat(row) for row in answer.rows())
 
 
-_LOOK_BACK: Final = f"""
+def _repeat(row: Row) -> tuple[RepeatKey, Repeat]:
+    kind, tenant, scope, name, body_hash, answer, at = row
+    when = instant(at)
+    assert when is not None
+    return (kind, tenant, scope, name), Repeat(body_hash, load(answer), when)
+
+
+LOOK_BACK: Final = f"""
 select {EVENT_COLUMNS} from {{rows:wanted; tenant_id text, contact_id text, since timestamptz, type text}}
-join events as e on e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.accepted_at >= r.since
-    and e.type = r.type
+{{look up: events as e where e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.accepted_at >= r.since
+    and e.type = r.type}}
 order by e.accepted_at, e.id"""
 
 
 def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tuple[str, Event]]:
     """(tenant, event) of earlier events in order of acceptance, by contact, type and since when."""
-    return [(row[0], event_of(row)) for row in transaction.rows(_LOOK_BACK, wanted=wanted)]
+    return [(row[0], event_of(row)) for row in transaction.rows(LOOK_BACK, wanted=wanted)]

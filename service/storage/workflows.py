@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -153,11 +153,16 @@ def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
     return [(row[0], tuple(load(row[1]))) for row in rows]
 
 
-def catalog_stamp(transaction: Transaction) -> tuple[Any, ...]:
+def ask_catalog_stamp(transaction: Transaction) -> Callable[[], tuple[int, int]]:
     """Changes whenever a workflow is published, activated, paused, resumed or deleted, on any replica."""
-    row = transaction.row("select count(*), coalesce(sum(revision), 0) from workflows")
-    assert row is not None
-    return int(row[0]), int(row[1])
+    answer = transaction.ask("select count(*), coalesce(sum(revision), 0) from workflows")
+
+    def read() -> tuple[int, int]:
+        row = answer.row()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    return read
 
 
 def insert_version(transaction: Transaction, version: StoredVersion) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from textwrap import dedent
@@ -57,6 +57,9 @@ class FakeClock:
 
     def read(self, transaction: Transaction) -> Times:
         return Times(self.now, self.now)
+
+    def ask(self, transaction: Transaction) -> Callable[[], Times]:
+        return lambda: self.read(transaction)
 
     def wall_delay(self, span: timedelta) -> timedelta:
         return span

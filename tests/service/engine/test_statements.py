@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine as SqlEngine
-from sqlalchemy import event as sql_event
 
 from service.engine.commands import ChangeContact, Command, EnrollContact, FinishTask, Operate
 from service.engine.engine import Engine
+from service.storage.session import Parameters, PostgresSession, Session, SqliteSession
 from tests.service.engine.house import House, event
 
 BOUND = {"postgresql": 12, "sqlite": 20}
@@ -38,27 +37,33 @@ WORKFLOWS = (
 
 
 @contextmanager
-def _transactions() -> Iterator[list[list[str]]]:
-    """The SQL that lanes execute, one list per commit, without BEGIN and COMMIT."""
+def _transactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+    """The SQL that lanes hand to the driver, one list per commit, without BEGIN and COMMIT."""
     committed: list[list[str]] = []
     current: list[str] = []
 
-    def executed(_c: object, _k: object, statement: str, *_: object) -> None:
-        if threading.current_thread().name.startswith("lane") and not statement.lower().startswith("begin"):
-            current.append(statement)
+    def watch(session: type[SqliteSession | PostgresSession]) -> None:
+        execute: Callable[..., Any] = session.execute
+        commit: Callable[..., None] = session.commit
 
-    def commit(_connection: object) -> None:
-        if threading.current_thread().name.startswith("lane"):
-            committed.append(current.copy())
-            current.clear()
+        def executed(self: Session, sql: str, parameters: Parameters) -> Any:
+            if threading.current_thread().name.startswith("lane"):
+                current.append(sql)
+            return execute(self, sql, parameters)
 
-    sql_event.listen(SqlEngine, "before_cursor_execute", executed)
-    sql_event.listen(SqlEngine, "commit", commit)
-    try:
+        def ended(self: Session) -> None:
+            commit(self)
+            if threading.current_thread().name.startswith("lane"):
+                committed.append(current.copy())
+                current.clear()
+
+        patch.setattr(session, "execute", executed)
+        patch.setattr(session, "commit", ended)
+
+    with monkeypatch.context() as patch:
+        watch(SqliteSession)
+        watch(PostgresSession)
         yield committed
-    finally:
-        sql_event.remove(SqlEngine, "before_cursor_execute", executed)
-        sql_event.remove(SqlEngine, "commit", commit)
 
 
 async def _mixed(house: House, engine: Engine, size: int) -> list[Command]:
@@ -94,7 +99,7 @@ async def _mixed(house: House, engine: Engine, size: int) -> list[Command]:
 
 
 async def test_a_mixed_batch_of_500_takes_as_many_statements_as_one_of_10(
-    house: House, capsys: pytest.CaptureFixture[str]
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for source in WORKFLOWS:
         await house.publish(source)
@@ -104,7 +109,7 @@ async def test_a_mixed_batch_of_500_takes_as_many_statements_as_one_of_10(
     for size in (10, 500):
         commands = await _mixed(house, engine, size)
         assert len(commands) == size
-        with _transactions() as committed:
+        with _transactions(monkeypatch) as committed:
             answers = await house.ask_all(commands, of=engine)
         assert len(answers) == size
         assert len(committed) == 1, "the commands did not travel as one batch"
@@ -116,7 +121,7 @@ async def test_a_mixed_batch_of_500_takes_as_many_statements_as_one_of_10(
 
 
 async def test_a_batch_of_500_timers_takes_as_many_statements_as_one_of_10(
-    house: House, capsys: pytest.CaptureFixture[str]
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.publish(WORKFLOWS[1])
     engine = await house.replica("counted", lanes=1)
@@ -124,7 +129,7 @@ async def test_a_batch_of_500_timers_takes_as_many_statements_as_one_of_10(
     for size in (10, 499):
         await house.ask_all([event("begin", f"{size}-{number}") for number in range(size)], of=engine)
         house.clock.move(86_400)
-        with _transactions() as committed:
+        with _transactions(monkeypatch) as committed:
             await engine.fire_due()
         await house.settle()
         counts[size] = max(map(len, committed))

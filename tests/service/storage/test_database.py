@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.storage.database import Conflict, Database, Transaction
+from service.storage.database import Conflict, Database, KeyConflict, Transaction
 from statemachine.errors import InvalidInput, Unavailable
 from tests.conftest import FreshDatabase
 from tests.databases import PostgresCluster
@@ -272,3 +272,34 @@ def test_a_second_writer_waits_its_turn_on_sqlite(fresh_database: FreshDatabase)
     assert _ids(database) == ["a", "b"]
     database.close()
     other.close()
+
+
+def test_what_is_asked_together_is_answered_each_with_its_own(store: Database) -> None:
+    with store.transaction() as transaction:
+        first = transaction.ask("select 1")
+        second = transaction.ask("select a from {rows:p; a text}", p=[{"a": "x"}, {"a": "y"}])
+        third = transaction.ask("select 3")
+        assert first.row() == (1,)
+        assert second.rows() == [("x",), ("y",)]
+        assert third.row() == (3,)
+
+
+def test_an_error_among_what_is_asked_together_undoes_all_and_spares_the_session(store: Database) -> None:
+    _put(store, "a")
+
+    def twice(transaction: Transaction) -> None:
+        transaction.ask(INSERT, rows=[{"id": "b"}])
+        transaction.ask(INSERT, rows=[{"id": "a"}])
+        transaction.row("select 1")
+
+    with pytest.raises(KeyConflict), store.transaction() as transaction:
+        twice(transaction)
+    assert _ids(store) == ["a"]
+    _put(store, "c")
+    assert _ids(store) == ["a", "c"]
+
+
+def test_a_write_that_nobody_counts_is_committed(store: Database) -> None:
+    with store.transaction() as transaction:
+        transaction.ask(INSERT, rows=[{"id": "a"}])
+    assert _ids(store) == ["a"]

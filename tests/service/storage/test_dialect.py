@@ -145,3 +145,11 @@ def test_what_is_no_json_value_is_refused_before_it_reaches_the_store() -> None:
 def test_null_json_loads_as_none() -> None:
     assert load(None) is None
     assert instant(None) is None
+
+
+def test_a_lookup_is_a_join_in_sqlite_and_lateral_in_postgresql() -> None:
+    sql = "select e.x from {rows:p; a text} {look up: things as e where e.a = r.a\n and e.live}"
+    assert render("sqlite", sql).endswith("join things as e on e.a = r.a\n and e.live")
+    assert render("postgresql", sql).endswith(
+        "cross join lateral (select * from things as e where e.a = r.a\n and e.live offset 0) as e"
+    )

@@ -95,6 +95,9 @@ class HandClock:
     def read(self, transaction: Transaction) -> Times:
         return Times(self.workflow, self.wall)
 
+    def ask(self, transaction: Transaction) -> Callable[[], Times]:
+        return lambda: self.read(transaction)
+
     def wall_delay(self, span: timedelta) -> timedelta:
         return span / self.rate
 
