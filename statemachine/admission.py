@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from statemachine.event import Event
 from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Past:
     """Earlier enrollments of a contact in a workflow under one entry key, live ones included."""
 
@@ -29,7 +29,7 @@ class Past:
         return Past(entries, started_at, self.last_ended_at if snapshot.live else snapshot.ended_at)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """Somebody at the door of a workflow: `live` are the enrollments under the same entry key that have not ended."""
 
@@ -45,8 +45,10 @@ class Entry:
     def open_at(self) -> datetime | None:
         """When the cooldown is over; None when there is none, or nothing to count it from."""
         rules = self.workflow.entry
+        if rules.cooldown is None:
+            return None
         since = self.past.last_started_at if rules.reentry == "always" else self.past.last_ended_at
-        return since + rules.cooldown if since is not None and rules.cooldown is not None else None
+        return since + rules.cooldown if since is not None else None
 
 
 def _reentry(entry: Entry) -> bool:
@@ -59,17 +61,25 @@ def _max_entries(entry: Entry) -> bool:
     return most is not None and entry.past.entries >= most
 
 
+def _cooldown(entry: Entry) -> bool:
+    open_at = entry.open_at
+    return open_at is not None and entry.now < open_at
+
+
 ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "workflow_paused": lambda entry: entry.paused,
     "causation_own": lambda entry: entry.workflow.key in entry.event.chain,
     "causation_depth": lambda entry: len(entry.event.chain) >= MAX_CAUSATION_DEPTH,
     "max_entries": _max_entries,
     "reentry": _reentry,
-    "cooldown": lambda entry: entry.open_at is not None and entry.now < entry.open_at,
+    "cooldown": _cooldown,
 }
 """Each rule by its name, and whether it keeps somebody out; the first that does is the verdict."""
 
 
 def entry_block(entry: Entry) -> str | None:
     """The rule that keeps the contact out of the workflow, or None."""
-    return next((name for name, blocks in ENTRY_RULES.items() if blocks(entry)), None)
+    for name, blocks in ENTRY_RULES.items():
+        if blocks(entry):
+            return name
+    return None

@@ -12,11 +12,12 @@ from service.rpc.explain_message import write_event_account, write_inactive, wri
 from service.rpc.fields import check_names, required_id
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
+from service.rpc.simulate_rpcs import MAX_ANSWER_BYTES
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
 from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
-from statemachine.errors import InvalidInput
+from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.event import Event
 from statemachine.event_explanation import explain_event
 from statemachine.run_explanation import explain_run
@@ -35,9 +36,10 @@ class ExplainRpcs:
             return await self._engine.read(lambda transaction: self._run(transaction, enrollment_id))
         if subject == "entry":
             event = _event(request.entry)
-            return await self._engine.read(
+            response = await self._engine.read(
                 lambda transaction: self._entries(transaction, request.entry.workflow, event)
             )
+            return _sendable(response)
         raise InvalidInput("a subject is required", [("subject", "enrollment_id or entry")])
 
     # --- entries ---
@@ -91,6 +93,14 @@ class ExplainRpcs:
             run.reason += " A worker holds the task."
         elif record.snapshot.task.retry_at is None:
             run.reason += " No worker has taken the task yet." if polled_at else " No worker has ever asked for it."
+
+
+def _sendable(response: ExplainResponse) -> ExplainResponse:
+    if response.ByteSize() > MAX_ANSWER_BYTES:
+        wanted = "one workflow, for fewer conditions"
+        raise LimitExceeded(f"the answer is too large: name {wanted}", [("entry.workflow", wanted)], limit="answer",
+                            maximum=str(MAX_ANSWER_BYTES))  # fmt: skip
+    return response
 
 
 def _event(question: EntryQuestion) -> Event:
