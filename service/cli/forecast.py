@@ -10,7 +10,7 @@ import click
 from service.cli.assignments import struct_of
 from service.cli.options import Span, assignments
 from service.cli.session import Session, Verb, pass_session
-from service.cli.simulation import Happening, add_events, note_end, show_timeline
+from service.cli.simulation import Happening, add_events, note_end, rounded, show_timeline
 
 if TYPE_CHECKING:
     from statewright.v1 import ForecastResponse
@@ -62,7 +62,7 @@ def _show(response: ForecastResponse) -> None:
         error = shape["last_error"]
         failed = f"{error['code']}: {error['message']}" if error and shape["status"] == "failed" else ""
         why = f" ({shape['exit_reason'] or failed})" if shape["exit_reason"] or failed else ""
-        after = span(response.end_time.ToDatetime(tzinfo=UTC) - start)
+        after = span(rounded(response.end_time.ToDatetime(tzinfo=UTC) - start))
         note(f"then: it would be {shape['status']}{why}, {after} from now")
     note(f"path from here: {' → '.join(enrollment.path) or 'no step'}")
     note_end(response.end)

@@ -250,7 +250,12 @@ def _lines(moment: SimulatedMoment, start: datetime) -> Iterator[tuple[str, str,
     kind = SimulatedMomentKind.Name(moment.kind).removeprefix("SIMULATED_MOMENT_KIND_")
     said = _SAYINGS[kind](moment)
     if said is not None:
-        yield span(at - start), f"{at:%Y-%m-%d %H:%M:%S}", moment.enrollment_id, *said
+        yield span(rounded(at - start)), f"{at:%Y-%m-%d %H:%M:%S}", moment.enrollment_id, *said
+
+
+def rounded(passed: timedelta) -> timedelta:
+    """A span as people want it: from a minute on, to the second."""
+    return timedelta(seconds=round(passed.total_seconds())) if passed >= timedelta(minutes=1) else passed
 
 
 def _of_event(moment: SimulatedMoment) -> tuple[str, str] | None:
