@@ -48,6 +48,20 @@ def typical_step(number: int) -> dict[str, Any]:
     }
 
 
+def canvas(nodes: list[Any], edges: list[Any]) -> str:
+    return json.dumps({"key": "k", "nodes": nodes, "edges": edges})
+
+
+def ways_by_id(count: int) -> str:
+    """Conditions that each name the next one on both ways."""
+    steps = [
+        {"id": f"c{n}", "type": "if", "condition": "true", "trueSteps": [f"c{n + 1}"], "falseSteps": [f"c{n + 1}"]}
+        for n in range(count)
+    ]
+    return json.dumps({"key": "k", "steps": steps})
+
+
+VARIANTS = {"id": "a", "type": "split", "config": {"variants": {f"v{n}": 1 for n in range(5000)}}}
 BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n" + "".join(f"d{n}: [*c,*c]\n" for n in range(1000))
 PROPERTY = "\\p{L}{1,900}"
 
@@ -57,6 +71,22 @@ HOSTILE: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "objects 100,000 deep": (lambda: '{"a":' * 100_000 + "1" + "}" * 100_000, "too_deep"),
     "blocks 100,000 deep": (lambda: "- " * 100_000, "too_deep"),
     "keys 100,000 deep": (lambda: "? " * 100_000, "bad_key"),
+    "nodes that are nothing": (lambda: canvas([{"id": n} for n in range(6000)], []), "missing_key"),
+    "nodes of no type": (
+        lambda: canvas(
+            [{"id": n, "type": "action", "label": "Send Replay", "config": {"a": 1}} for n in range(1500)], []
+        ),
+        "unknown_type",
+    ),
+    "edges to nowhere": (
+        lambda: canvas([{"id": "a", "type": "pass"}], [{"source": "a", "target": f"b{n}"} for n in range(3900)]),
+        "unknown_step",
+    ),
+    "edges of one outcome among thousands": (
+        lambda: canvas([VARIANTS], [{"source": "a", "target": "a", "label": "v1"} for _ in range(1200)]),
+        "conflicting_keys",
+    ),
+    "ways by id in a chain": (lambda: ways_by_id(1500), "too_many_steps"),
     "ten megabytes": (lambda: b"a: 1\n" * 2_000_000, "too_large"),
     "NULs": (lambda: "key: a\0b", "not_text"),
     "a thousand NULs": (lambda: "\0" * 1000, "not_text"),
