@@ -83,6 +83,11 @@ def test_an_outcome_without_an_edge_and_a_node_without_a_way_out_end_the_path() 
     assert targets(loaded, "a") == {"done": "end"}
 
 
+def test_an_edge_without_a_label_is_no_way_for_the_other_outcomes() -> None:
+    wait = {"id": "w", "type": "wait", "config": {"waitForEvent": "email_open", "timeout": "1d"}}
+    assert targets(drawn([TRIGGER, wait, tag("a")], ("t", "w"), ("w", "a")), "w") == {"done": "a", "timeout": "end"}
+
+
 def test_an_error_edge_is_on_error() -> None:
     sms = {"id": "m", "type": "sms", "config": {"body": "Hi"}}
     loaded = drawn([TRIGGER, sms, tag("a"), tag("b")], ("t", "m"), ("m", "a"), ("m", "b", "Error"))
