@@ -1,8 +1,9 @@
 """Runs the connectors of one queue inside this process, within bounds.
 
 Tasks come two ways: the engine hands over what it has just committed, already leased, and the pool itself leases what
-was left: by dead processes, by full pools, by retries that fell due. All it holds it keeps leased, started or not;
-a lease that is lost or revoked stops its attempt.
+was left: by dead processes, by full pools, by retries, as they fall due. All it holds it keeps leased, started or not,
+however long it takes: leases are short, so that others soon have the work of a dead process, and renewed three times
+before they end. A lease that is lost or revoked stops its attempt.
 
 Only so many attempts run at once, and only a few of them to any one destination, so that a slow one delays itself.
 What waits behind a crowded destination beyond a small line goes back to the table for a while and lets others pass
@@ -12,7 +13,6 @@ What waits behind a crowded destination beyond a small line goes back to the tab
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -25,6 +25,7 @@ from typing import Final
 
 from service.connectors.connector import Connector, TaskError
 from service.connectors.lines import Lines
+from service.connectors.rest import LOOK_EVERY_S, Rest
 from service.engine.commands import DEFAULT_TENANT, FinishTask
 from service.engine.results import OUTCOME_UNKNOWN
 from service.storage.tasks import LeasedTask
@@ -33,7 +34,6 @@ from service.tasks.port import TaskEngine
 from statemachine.cause import TaskFailure
 from statemachine.errors import InvalidInput, LimitExceeded, NotFound, Saturated, StaleLease, Unavailable, WorkflowError
 
-_LOOK_EVERY_S: Final = 1.0
 _PUT_OFF: Final = timedelta(seconds=10)
 _LEASE_AT_ONCE: Final = 100
 _MAX_PAUSE_S: Final = 2.0
@@ -61,6 +61,7 @@ class LocalPool:
     """The connectors of one queue, by task type. Made and used on the event loop; `free` and `offer` from any thread.
 
     `running` attempts at once, `per_destination` of them to one destination; `capacity` tasks held, started or not.
+    `lease` is how long a task is held without being renewed, those that the engine hands over too.
     """
 
     def __init__(
@@ -76,16 +77,17 @@ class LocalPool:
         per_destination: int = 8,
         capacity: int = 256,
         lease: timedelta = DEFAULT_LEASE,
+        look_every_s: float = LOOK_EVERY_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.queue = queue
+        self.lease = lease
         self._engine = engine
         self._tasks = tasks
         self._connectors = connectors
         self._worker_id = worker_id
         self._tenant = tenant
         self._capacity = capacity
-        self._lease = lease
         self._monotonic = monotonic
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
@@ -96,7 +98,7 @@ class LocalPool:
         self._held: dict[tuple[str, str, int], Held] = {}
         self._lines: Lines[Held] = Lines(running=running, per_destination=per_destination, length=capacity // 2)
         self._was_full = False
-        self._room = asyncio.Event()
+        self._rest = Rest(look_every_s)
         self._idle = asyncio.Event()
         self._idle.set()
         self._loops: list[asyncio.Task[None]] = []
@@ -132,7 +134,7 @@ class LocalPool:
         What still runs then is stopped, and its lease left to run out: nobody knows what its effect was.
         """
         self._draining = True
-        self._room.set()
+        self._rest.end()
         if self._loops:
             await asyncio.wait(self._loops[:1], timeout=timeout_s)
         await self._give_back()
@@ -188,15 +190,17 @@ class LocalPool:
         if not self._held:
             self._idle.set()
         if self._was_full and len(self._held) <= self._capacity // 2:
-            self._room.set()
+            self._rest.end()
 
     def _ends_at(self) -> float:
-        return self._monotonic() + self._lease.total_seconds()
+        return self._monotonic() + self.lease.total_seconds()
 
     async def _run(self, held: Held) -> None:
         result = await self._attempt(held.task)
         held.told = True
         await self._deliver(held, result)
+        if result.failure is not None:
+            self._rest.end_soon()
 
     async def _attempt(self, task: LeasedTask) -> FinishTask:
         try:
@@ -242,18 +246,19 @@ class LocalPool:
                 result = _failed(held.task, code, refused.message, retryable=False)
 
     async def _lease_always(self) -> None:
-        """Lease what was left, while there is room; look again after a second, or when a full pool has emptied."""
+        """Lease what was left, while there is room; look again when more falls due, or when a full pool has emptied."""
         while not self._draining:
+            looked_at = self._monotonic()
+            due_in_s = None
             try:
-                more = await self._lease_some()
+                if await self._lease_some():
+                    continue
+                due_in_s = await self._due_in_s()
             except WorkflowError as error:
                 _log.warning("queue %s: no tasks could be leased: %s", self.queue, error)
-                more = False
             except Exception:
                 _log.exception("queue %s: leasing has a defect", self.queue)
-                more = False
-            if not more:
-                await self._wait_for_room()
+            await self._rest.take(self._rest.span(self._monotonic() - looked_at, due_in_s))
 
     async def _lease_some(self) -> bool:
         """Whether there may be more to lease at once."""
@@ -262,21 +267,19 @@ class LocalPool:
             return False
         self._was_full = False
         leased = await self._tasks.lease(
-            self._tenant, [self.queue], self._worker_id, wanted, self._lease, wait=timedelta(0)
+            self._tenant, [self.queue], self._worker_id, wanted, self.lease, wait=timedelta(0)
         )
         self._admit(leased)
         self._was_full |= len(leased) == wanted
         return len(leased) == wanted and self.free > 0
 
-    async def _wait_for_room(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_EVERY_S):
-                await self._room.wait()
-        self._room.clear()
+    async def _due_in_s(self) -> float | None:
+        """When the next task falls due; not asked by a full pool, which could not take it."""
+        return await self._tasks.due_in_s(self._tenant, [self.queue]) if self.free else None
 
     async def _renew_always(self) -> None:
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
+            await asyncio.sleep(self.lease.total_seconds() / 3)
             try:
                 await self.renew()
             except WorkflowError as error:
@@ -291,7 +294,7 @@ class LocalPool:
         if not held:
             return
         asked_at, ends_at = self._monotonic(), self._ends_at()
-        kept = await self._tasks.extend_all([one.task for one in held], self._lease)
+        kept = await self._tasks.extend_all([one.task for one in held], self.lease)
         for one in held:
             one.lost_at = ends_at if one.key in kept else asked_at
         self._drop_lost()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from service.engine.catalog import Directory
@@ -27,7 +27,6 @@ from statemachine.event import Event
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
-LOCAL_LEASE: Final = timedelta(seconds=30)
 SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
 
@@ -234,7 +233,7 @@ class Ledger:
         write.task_id = task.id
         local = self.local_queues.get(order.queue)
         if local is not None and local.free > len(self.local_tasks):
-            task = task_batch.leased(task, self.replica_id, self.times.wall + LOCAL_LEASE)
+            task = task_batch.leased(task, self.replica_id, self.times.wall + local.lease)
             self.local_tasks.append(task)
         self._new_tasks[task.id] = task_batch.task_row(task)
 

@@ -190,6 +190,13 @@ def has_ready(transaction: Transaction, tenant: str, queues: Sequence[str], now:
     return transaction.row(_HAS_READY, tenant=tenant, now=instant_text(now), rows=rows) is not None
 
 
+def next_due_at(transaction: Transaction, tenant: str, queues: Sequence[str], now: datetime) -> datetime | None:
+    """When the first task of these queues falls due that is not due `now` (workflow time)."""
+    rows = [{"queue": queue} for queue in dict.fromkeys(queues)]
+    row = transaction.row(_NEXT_DUE, tenant=tenant, now=instant_text(now), rows=rows)
+    return instant(row[0]) if row is not None else None
+
+
 def get_task(transaction: Transaction, tenant: str, task_id: str) -> LeasedTask:
     """One task. Raises NotFound."""
     row = transaction.row(
@@ -300,6 +307,11 @@ select 1 from {rows:rows; queue text} where exists (
     select 1 from tasks t
     where t.tenant_id = :tenant and t.queue = r.queue and t.status = 'ready' and t.available_at <= :now
 ) limit 1
+"""
+
+_NEXT_DUE: Final = """
+select min(t.available_at) from {rows:rows; queue text}
+join tasks t on t.tenant_id = :tenant and t.queue = r.queue and t.status = 'ready' and t.available_at > :now
 """
 
 _DEPTHS: Final = """

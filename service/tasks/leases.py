@@ -24,6 +24,7 @@ from service.storage.tasks import (
     extend_leases,
     has_ready,
     lease_tasks,
+    next_due_at,
     record_polls,
     release_lease,
     release_leases,
@@ -95,6 +96,18 @@ class TaskQueue:
                 else:
                     await self._rest(left)
         return tasks
+
+    async def due_in_s(self, tenant: str, queues: Sequence[str]) -> float | None:
+        """In how many seconds on the wall the next task of these queues may be leased that may not be leased yet; None
+        when there is none."""
+        clock = self._engine.clock
+
+        def work(transaction: Transaction) -> float | None:
+            now = clock.read(transaction).workflow
+            due_at = next_due_at(transaction, tenant, queues, now)
+            return None if due_at is None else clock.wall_delay(due_at - now).total_seconds()
+
+        return await self._engine.read(work)
 
     async def extend(self, tenant: str, task_id: str, token: int, lease: timedelta = DEFAULT_LEASE) -> Extension:
         """Move the end of a lease to `lease` from now (1 s to 1 h), or learn that the task was revoked.

@@ -254,6 +254,40 @@ async def test_what_was_left_ready_is_leased_and_run(
     assert task(database, "later").status == "ready"
 
 
+async def test_a_task_is_leased_at_the_instant_it_falls_due(
+    database: Database, engine: RecordingEngine, make: Make, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of its look says when the next one is; the clock jumps there as soon as it was asked for."""
+    put(database, task_row(available_at=START + timedelta(milliseconds=60)))
+    ask = TaskQueue.due_in_s
+    answers: list[float | None] = []
+
+    async def due_in_s(tasks: TaskQueue, tenant: str, queues: list[str]) -> float | None:
+        answers.append(await ask(tasks, tenant, queues))
+        clock.move(0.06)
+        return answers[-1]
+
+    monkeypatch.setattr(TaskQueue, "due_in_s", due_in_s)
+    make(look_every_s=3600).start()
+    assert (await told(engine)).task_id == "t1"
+    assert answers[0] == pytest.approx(0.06)
+
+
+async def test_a_retry_that_its_own_failure_ordered_is_found_without_waiting_for_the_next_look(
+    database: Database, engine: RecordingEngine, make: Make, worker: Worker
+) -> None:
+    worker.gate.clear()
+    worker.error = TaskError("http_503", "down", retryable=True)
+    pool = make(look_every_s=3600)
+    pool.start()
+    await engine.was_read.wait()
+    pool.offer(held(database))
+    await worker.started.get()
+    put(database, task_row("retry"))
+    worker.gate.set()
+    assert [(await told(engine)).task_id for _ in range(2)] == ["t1", "retry"]
+
+
 async def test_a_full_pool_leases_the_rest_when_it_has_emptied(
     database: Database, engine: RecordingEngine, make: Make
 ) -> None:
@@ -277,6 +311,38 @@ async def test_leases_of_what_runs_and_waits_are_renewed(
     clock.move(10)
     await pool.renew()
     assert [task(database, f"t{n}").lease_until for n in range(2)] == [START + timedelta(seconds=40)] * 2
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+async def test_an_attempt_of_five_minutes_is_not_taken_over_while_its_process_lives(
+    database: Database, engine: RecordingEngine, make: Make, worker: Worker, clock: HandClock, renewed: bool
+) -> None:
+    """Its lease stays 30 s, so that others have the work of a dead process soon, and is renewed as long as it runs."""
+    worker.gate.clear()
+    pool, others = make(), TaskQueue(engine)
+    pool.offer(held(database, timeout_s=300.0))
+    await worker.started.get()
+    taken = 0
+    for _ in range(31):
+        clock.move(10)
+        if renewed:
+            await pool.renew()
+        taken += await others.reclaim_expired()
+    assert (taken == 0, task(database).lease_token == 1) == (renewed, renewed)
+
+
+async def test_leases_are_renewed_without_anybody_asking(
+    database: Database, engine: RecordingEngine, make: Make, worker: Worker, clock: HandClock
+) -> None:
+    worker.gate.clear()
+    pool = make(lease=timedelta(seconds=1))
+    pool.start()
+    pool.offer(held(database))
+    await worker.started.get()
+    clock.move(10)
+    while task(database).lease_until != START + timedelta(seconds=11):
+        await engine.written.wait()
+        engine.written.clear()
 
 
 async def test_an_attempt_whose_task_was_revoked_is_stopped(

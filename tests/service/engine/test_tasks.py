@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -303,6 +304,8 @@ async def test_results_of_a_run_without_a_contact_are_applied(house: House) -> N
 class Connectors:
     """A local queue that notes what is offered, and whether it was committed by then."""
 
+    lease = timedelta(seconds=7)
+
     def __init__(self, house: House, free: int) -> None:
         self.house = house
         self.free = free
@@ -321,6 +324,7 @@ async def test_a_local_queue_gets_its_tasks_leased_and_after_the_commit_up_to_wh
     other = await house.replica("r2", lanes=1, local_queues={"work": queue})
     commands: list[TriggerEvent] = [event("go", f"c{number}") for number in range(3)]
     await house.ask_all(commands, of=other)
+    assert {task.lease_until for task, _ in local.offered} == {house.clock.now + local.lease}
     assert [status for _, status in local.offered] == ["leased", "leased"]
     assert all(task.worker_id == "r2" and task.lease_token == 1 for task, _ in local.offered)
     await house.finish(await house.take())

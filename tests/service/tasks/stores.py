@@ -136,15 +136,21 @@ class RecordingEngine:
         self.asked: list[Command] = []
         self.answers: list[Answer | Exception] = []
         self.heard = asyncio.Event()
+        self.was_read = asyncio.Event()
+        self.written = asyncio.Event()
         self.writes = 0
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         with self.database.reading() as transaction:
-            return work(transaction)
+            answer = work(transaction)
+        self.was_read.set()
+        return answer
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         self.writes += 1
-        return self.database.run(work)
+        answer = self.database.run(work)
+        self.written.set()
+        return answer
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Answer | Exception]:
         return [self._answer(command) for command in commands]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from service.storage.tasks import (
     has_ready,
     lease_tasks,
     list_tasks,
+    next_due_at,
     queue_depths,
     record_polls,
     release_lease,
@@ -253,3 +254,18 @@ def test_readiness_is_seen_without_taking_anything(database: Database) -> None:
 
     assert [ready(0, "other", "work"), ready(-1, "work"), ready(0, "other")] == [True, False, False]
     assert task(database).status == "ready"
+
+
+def test_what_falls_due_next_is_known_whatever_its_priority(database: Database) -> None:
+    """Of the tenant and the queues that are asked for; what is due already, leased or finished does not count."""
+    due = START + timedelta(seconds=40)
+    put(database, task_row("now"), task_row("later", priority=9, available_at=LATER), task_row("b", available_at=due))
+    soon = START + timedelta(seconds=1)
+    put(database, leased_row("c", available_at=soon), task_row("d", status="failed", available_at=soon))
+    put(database, task_row("e", tenant_id="other", available_at=soon))
+
+    def next_due(now: datetime, *queues: str) -> datetime | None:
+        return database.run(lambda transaction: next_due_at(transaction, "default", queues, now))
+
+    assert [next_due(START, "work", "other"), next_due(due, "work"), next_due(LATER, "work")] == [due, LATER, None]
+    assert next_due(START, "other") is None
