@@ -21,12 +21,14 @@ from service.engine.catalog import Catalog
 from service.engine.clock import Clock
 from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
 from service.engine.firing import NOTHING_FIRED, Fired
-from service.engine.lanes import MAX_BATCH, FireTimers, Group, Lane, Ticket
+from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
-from service.storage.database import Database, KeyConflict, Transaction
+from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
+from service.storage.connections import KeyConflict
+from service.storage.database import Database, Transaction
 from service.storage.enrollments import next_due
 from service.storage.parking import any_parked, unpark
 from service.storage.pending_events import MAX_FAILURES, PendingEvent, left_pending, put_off

@@ -16,7 +16,8 @@ from service.engine.clock import Times
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
 from service.storage import contacts, enrollments, events, history, task_batch
-from service.storage.database import Conflict, Transaction
+from service.storage.connections import Conflict
+from service.storage.database import Transaction
 from service.storage.enrollments import StoredEnrollment, state_of
 from service.storage.history import history_row
 from service.storage.tasks import LeasedTask

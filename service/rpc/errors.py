@@ -21,7 +21,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFail
 from google.rpc.status_pb2 import Status
 
 from service.rpc.moment import write_span
-from service.storage.database import Conflict
+from service.storage.connections import Conflict
 from statemachine.errors import (
     AlreadyExists,
     DefinitionError,

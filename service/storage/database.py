@@ -1,10 +1,6 @@
-"""Connections: how a store is opened, and what every session is told.
+"""Transactions on a store: what is asked and written in them, and how they begin and end.
 
-PostgreSQL sessions give up on locks after 2 s and on silent networks after 10 s; without that a partition hung a client
-for 45 s while its ghost kept row locks. Plans are made once and kept: planning anew cost more than executing a small
-batch, and a plan made while a table was small must not scan it when it has grown, so lookups go by index and nested
-loop from the start. SQLite writes with BEGIN IMMEDIATE, WAL and synchronous=FULL, so an answered
-commit survives power loss.
+SQLite writes with BEGIN IMMEDIATE, and its writers take turns; PostgreSQL has as many as there are sessions.
 """
 
 from __future__ import annotations
@@ -13,48 +9,19 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg.types.json import set_json_loads
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
+from service.storage.connections import Conflict, connected, kind_of, open_engine, translated
 from service.storage.dialect import Kind, dump_rows, render
 from service.storage.session import PostgresSession, Session, SqliteSession
-from statemachine.errors import InvalidInput, Unavailable
+from statemachine.errors import Unavailable
 
 T = TypeVar("T")
 Row = Sequence[Any]
-
-_SESSION: Final = {
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "10s",
-    "synchronous_commit": "on",
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "enable_material": "off",
-    "enable_bitmapscan": "off",
-    "timezone": "UTC",
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-_RETRYABLE: Final = frozenset({"40P01", "40001", "55P03"})
-MIN_SQLITE: Final = (3, 38)
-
-
-class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
-    """The transaction lost a race (deadlock, lock time-out, unique key, …): nothing happened, run it again."""
-
-
-class KeyConflict(Conflict):
-    """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
 
 
 class Answer:
@@ -135,8 +102,8 @@ class Database:
 
     def __init__(self, url: str, *, statement_timeout_s: float = 15.0) -> None:
         self.url = url
-        self.kind: Kind = _kind_of(url)
-        self._engine = _create_engine(url, self.kind, statement_timeout_s)
+        self.kind: Kind = kind_of(url)
+        self._engine = open_engine(url, self.kind, statement_timeout_s)
         self._local = threading.local()
         self._writer = threading.Lock() if self.kind == "sqlite" else nullcontext()
         self._sessions: list[Session] = []
@@ -145,9 +112,9 @@ class Database:
     @contextmanager
     def plain_connection(self) -> Iterator[Connection]:
         """A connection of its own with nothing of ours on it, for migrations and schema tests."""
-        engine = _create_engine(self.url, self.kind, 600.0, plain=True)
+        engine = open_engine(self.url, self.kind, 600.0, plain=True)
         try:
-            with _connected(engine) as connection:
+            with connected(engine) as connection:
                 yield connection
         finally:
             engine.dispose()
@@ -203,7 +170,7 @@ class Database:
                 session.roll_back()
                 self._drop_if_broken(session)
             if isinstance(error, DBAPIError | psycopg.Error | sqlite3.Error):
-                raise _translated(error) from error
+                raise translated(error) from error
             raise
 
     def _session(self) -> Session:
@@ -222,85 +189,3 @@ class Database:
         with self._lock, suppress(ValueError):
             self._sessions.remove(session)
         session.close()
-
-
-def _connected(engine: Engine) -> Connection:
-    try:
-        return engine.connect()
-    except DBAPIError as error:
-        raise _translated(error) from error
-
-
-def _kind_of(url: str) -> Kind:
-    scheme = url.split(":", 1)[0].split("+", 1)[0]
-    if scheme in ("postgresql", "postgres"):
-        return "postgresql"
-    if scheme == "sqlite":
-        return "sqlite"
-    raise InvalidInput(f"database URL {scheme!r} is not supported; use postgresql://… or sqlite:///path")
-
-
-def _create_engine(url: str, kind: Kind, statement_timeout_s: float, *, plain: bool = False) -> Engine:
-    if kind == "sqlite":
-        if sqlite3.sqlite_version_info < MIN_SQLITE:
-            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; 3.38 or newer is needed")
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0, "check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
-        return engine
-    target = make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
-    options = {**_SESSION, "statement_timeout": f"{int(statement_timeout_s * 1000)}"}
-    engine = create_engine(
-        target,
-        poolclass=NullPool,
-        connect_args={
-            "connect_timeout": 3,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
-            "prepare_threshold": 1,
-            "application_name": "statewright",
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-        },
-    )
-    if not plain:
-        event.listen(engine, "connect", _prepare_postgresql)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=10000",
-        "foreign_keys=ON",
-        "cache_size=-65536",
-    ):
-        connection.execute(f"pragma {pragma}")
-
-
-def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
-    set_json_loads(_as_written, connection)
-
-
-def _as_written(data: str | bytes) -> str | bytes:
-    """JSON columns are decoded by the code that needs them, once, and not before."""
-    return data
-
-
-def _translated(error: Exception) -> Exception:
-    """What an error of a driver, bare or wrapped by the connection pool, means to us."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(original, psycopg.Error):
-        if original.sqlstate in _RETRYABLE:
-            return Conflict(str(original))
-        if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
-            return Unavailable(f"the database cannot be reached: {original}")
-    if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):
-        return KeyConflict(str(original))
-    if isinstance(original, sqlite3.OperationalError):
-        if "locked" in str(original) or "busy" in str(original):
-            return Conflict(str(original))
-        return Unavailable(f"the database cannot be used: {original}")
-    return error

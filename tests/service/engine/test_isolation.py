@@ -11,7 +11,8 @@ import pytest
 from service.engine.commands import EventAnswer
 from service.engine.ledger import Ledger
 from service.storage.audit import audit_liveness
-from service.storage.database import Conflict, Transaction
+from service.storage.connections import Conflict
+from service.storage.database import Transaction
 from statemachine.decide import decide
 from statemachine.intake import receive
 from tests.service.engine.house import House, event

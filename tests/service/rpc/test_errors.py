@@ -14,7 +14,7 @@ from statewright.v1 import ErrorReason
 
 import statemachine.errors
 from service.rpc.errors import CODES, DeadlinePassed, NotSupportedYet, code_of, status_of
-from service.storage.database import Conflict
+from service.storage.connections import Conflict
 from statemachine.errors import (
     DefinitionError,
     EventIdReused,

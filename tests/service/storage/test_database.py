@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.storage.database import Conflict, Database, KeyConflict, Transaction
+from service.storage.connections import Conflict, KeyConflict
+from service.storage.database import Database, Transaction
 from statemachine.errors import InvalidInput, Unavailable
 from tests.conftest import FreshDatabase
 from tests.databases import PostgresCluster

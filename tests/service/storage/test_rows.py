@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from service.storage import contacts, enrollments, events
+from service.storage.connections import Conflict
 from service.storage.contacts import lock_contacts
-from service.storage.database import Conflict, Database
+from service.storage.database import Database
 from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of, state_of
 from service.storage.events import load_repeats, look_back
 from service.storage.pending_events import left_pending

@@ -1,0 +1,131 @@
+"""Connections: how a store is opened, what every session is told, and what errors of a driver mean.
+
+PostgreSQL sessions give up on locks after 2 s and on silent networks after 10 s; without that a partition hung a client
+for 45 s while its ghost kept row locks. Plans are made once and kept: planning anew cost more than executing a small
+batch, and a plan made while a table was small must not scan it when it has grown, so lookups go by index and nested
+loop from the start. SQLite runs with WAL and synchronous=FULL, so an answered commit survives power loss.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+import psycopg
+from psycopg.types.json import set_json_loads
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from service.storage.dialect import Kind
+from statemachine.errors import InvalidInput, Unavailable
+
+_SESSION: Final = {
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+    "enable_bitmapscan": "off",
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+_RETRYABLE: Final = frozenset({"40P01", "40001", "55P03"})
+MIN_SQLITE: Final = (3, 38)
+
+
+class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
+    """The transaction lost a race (deadlock, lock time-out, unique key, …): nothing happened, run it again."""
+
+
+class KeyConflict(Conflict):
+    """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
+
+
+def connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise translated(error) from error
+
+
+def kind_of(url: str) -> Kind:
+    scheme = url.split(":", 1)[0].split("+", 1)[0]
+    if scheme in ("postgresql", "postgres"):
+        return "postgresql"
+    if scheme == "sqlite":
+        return "sqlite"
+    raise InvalidInput(f"database URL {scheme!r} is not supported; use postgresql://… or sqlite:///path")
+
+
+def open_engine(url: str, kind: Kind, statement_timeout_s: float, *, plain: bool = False) -> Engine:
+    if kind == "sqlite":
+        if sqlite3.sqlite_version_info < MIN_SQLITE:
+            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; 3.38 or newer is needed")
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    target = make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+    options = {**_SESSION, "statement_timeout": f"{int(statement_timeout_s * 1000)}"}
+    engine = create_engine(
+        target,
+        poolclass=NullPool,
+        connect_args={
+            "connect_timeout": 3,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+            "prepare_threshold": 1,
+            "application_name": "statewright",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        },
+    )
+    if not plain:
+        event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"pragma {pragma}")
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
+    set_json_loads(_as_written, connection)
+
+
+def _as_written(data: str | bytes) -> str | bytes:
+    """JSON columns are decoded by the code that needs them, once, and not before."""
+    return data
+
+
+def translated(error: Exception) -> Exception:
+    """What an error of a driver, bare or wrapped by the connection pool, means to us."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, psycopg.Error):
+        if original.sqlstate in _RETRYABLE:
+            return Conflict(str(original))
+        if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
+            return Unavailable(f"the database cannot be reached: {original}")
+    if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):
+        return KeyConflict(str(original))
+    if isinstance(original, sqlite3.OperationalError):
+        if "locked" in str(original) or "busy" in str(original):
+            return Conflict(str(original))
+        return Unavailable(f"the database cannot be used: {original}")
+    return error
