@@ -1,6 +1,6 @@
 # Everything sets itself up: on a machine with Python >= 3.11, git and make, start with `make demo` or `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proto errors-page pictures bench bench-long storm serve
+.PHONY: help setup demo test check proto errors-page pictures bench bench-long fuzz storm serve
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
@@ -28,6 +28,9 @@ test: $(READY) ## every test; of the storm a light form
 
 storm: $(READY) ## kills and crashes under load, at full length
 	STATEWRIGHT_STORM=full $(BIN)/pytest tests/storm -q $(ARGS)
+
+fuzz: $(READY) ## strange definitions, expressions and templates for a minute; ARGS="--seconds 600"
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, protos
 	$(BIN)/ruff format --check .

@@ -113,3 +113,11 @@ def _at(data: Any, path: Path_) -> Any:
     for key in path:
         data = data[key]
     return data
+
+
+def texts_of(kind: str) -> list[str]:
+    """Every text of the corpus that is a template, or may be an expression."""
+    texts = [part for part in parts() if isinstance(part, str)]
+    if kind == "template":
+        return [text for text in texts if "{{" in text or "{%" in text]
+    return [text for text in texts if "{{" not in text and any(sign in text for sign in "=<>.&(")]
