@@ -23,7 +23,10 @@ _LOCK: Final = 0x57A7E
 
 
 def migrate(database: Database) -> tuple[str | None, str]:
-    """Apply every outstanding migration; answers (revision before, revision now)."""
+    """Apply every outstanding migration; answers (revision before, revision now).
+
+    A database of a newer version is left as it is.
+    """
     with database.plain_connection() as connection:
         if database.kind == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_lock({_LOCK})")
@@ -32,15 +35,18 @@ def migrate(database: Database) -> tuple[str | None, str]:
         else:
             connection.exec_driver_sql("begin immediate")
         before = MigrationContext.configure(connection).get_current_revision()
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if not _is_newer(before):
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        now = MigrationContext.configure(connection).get_current_revision()
         connection.commit()
         if database.kind == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_unlock({_LOCK})")
             connection.commit()
     ensure_partitions(database)
-    return before, head_revision()
+    assert now is not None
+    return before, now
 
 
 def head_revision() -> str:

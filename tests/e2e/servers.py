@@ -37,15 +37,24 @@ _QUICK_RECONNECT: Final = (("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max
 class Server:
     """One `statewright serve` on `database_url`. `settings` by name: `dev=True, clock_rate=60, workers=2`.
 
-    It migrates its database, takes a PostgreSQL without fsync, and keeps its ports over restarts. Its processes share a
-    process group, so that `kill` leaves none behind.
+    `program` is the `statewright` of another version. It migrates its database, takes a PostgreSQL without fsync, and
+    keeps its ports over restarts. Its processes share a process group, so that `kill` leaves none behind.
     """
 
-    def __init__(self, database_url: str, folder: Path, *, port: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        folder: Path,
+        *,
+        port: int | None = None,
+        program: Path = PROGRAM,
+        **settings: Any,
+    ) -> None:
         self.database_url = database_url
         self.port = port or free_port()
         self.http_port = free_port()
         self.folder = folder
+        self.program = program
         self.log = folder / f"server-{self.port}.log"
         self.settings = {"auto_migrate": True, "unsafe": True, **settings}
         self.process: subprocess.Popen[bytes] | None = None
@@ -75,7 +84,7 @@ class Server:
         assert not self.running, "the server is running already"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve"],
+                [self.program, "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

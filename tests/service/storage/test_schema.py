@@ -128,6 +128,13 @@ def test_a_database_of_a_newer_version_is_accepted(store: Database) -> None:
     require_schema(store)
 
 
+def test_migrating_a_database_of_a_newer_version_leaves_it_as_it_is(store: Database) -> None:
+    before = _columns(store)
+    store.run(lambda transaction: transaction.write("update alembic_version set version_num = '9999'"))
+    assert migrate(store) == ("9999", "9999")
+    assert (current_revision(store), _columns(store)) == ("9999", before)
+
+
 def test_a_server_that_cannot_be_reached_is_unavailable_when_its_schema_is_asked_for() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(Unavailable):
