@@ -1,9 +1,13 @@
-"""What operators do to a run: advance, pause, resume, cancel, retry. A refusal raises and changes nothing."""
+"""What operators do to a run: advance, pause, resume, cancel, retry, set variables.
+
+A refusal raises and changes nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from statemachine.cause import OperatorCause
@@ -18,12 +22,16 @@ from statemachine.course import (
     settle_failure,
 )
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
+from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, PAUSE_POLICIES, moved
 from statemachine.step import EffectStep
+from statemachine.variable_path import BadVariable, variable_path
+
+_MOST_NAMES: Final = 50
 
 
 def on_operator(run: Run, cause: OperatorCause) -> bool:
@@ -127,12 +135,64 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
     proceed(run)
 
 
+def _set_variables(run: Run, data: Mapping[str, Any]) -> None:
+    """All of them or none; a null removes. Nothing moves: conditions that read them are tested when they are next."""
+    if run.status not in LIVE:
+        raise _refusal(run, "set_variables")
+    _require_history(run, "set_variables")
+    changes = _changes(_mapping(data, "variables"))
+    try:
+        for path in [path for path, value in changes.items() if value is None]:
+            run.remove_variable(path)
+        for path, value in changes.items():
+            if value is not None:
+                run.set_variable(path, value)
+    except StepFailed as failure:
+        most = f"at most {MAX_VARIABLES_BYTES // 1024} KiB in all"
+        raise LimitExceeded(
+            failure.message, [("variables", most)], limit="variables", maximum=str(MAX_VARIABLES_BYTES)
+        ) from failure
+    names = sorted(".".join(path) for path in changes)
+    metadata: dict[str, Any] = {"names": names[:_MOST_NAMES], "status": run.status.value}
+    if len(names) > _MOST_NAMES:
+        metadata["more"] = len(names) - _MOST_NAMES
+    run.note("variables_set", step=run.step_id or None, metadata=metadata)
+
+
+def _changes(patch: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Path → value. Raises InvalidInput with every name that is none, or that leads into another."""
+    changes: dict[tuple[str, ...], Any] = {}
+    faults: list[tuple[str, str]] = []
+    for name, value in patch.items():
+        try:
+            path = variable_path(name)
+        except BadVariable as bad:
+            faults.append((f"variables[{name[:100]}]", bad.message))
+            continue
+        if path in changes:
+            faults.append((f"variables[{name[:100]}]", "a variable that is not named twice"))
+        changes[path] = value
+    ordered = sorted(changes)
+    for before, after in pairwise(ordered):
+        if after[: len(before)] == before:
+            place = ".".join(after)[:100]
+            faults.append((f"variables[{place}]", f"either {'.'.join(before)[:100]!r} or what is in it, not both"))
+    if not patch:
+        faults.append(("variables", "at least one variable"))
+    if faults:
+        place, wanted = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise InvalidInput(f"{place}: {wanted}{more}", faults)
+    return changes
+
+
 _OPERATIONS: Final[Mapping[str, Callable[[Run, Mapping[str, Any]], None]]] = {
     "advance": _advance,
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,
     "retry": _retry,
+    "set_variables": _set_variables,
 }
 
 
@@ -168,7 +228,7 @@ def _operations(run: Run) -> tuple[str, ...]:
     if run.status is Status.FAILED:
         return ("retry",) if run.step_id else ()
     if run.status is Status.PAUSED:
-        return ("resume", "cancel")
+        return ("resume", "set_variables", "cancel")
     if run.status is Status.PENDING:
-        return ("cancel",)
-    return ("advance", "pause", "cancel") if run.status in LIVE else ()
+        return ("set_variables", "cancel")
+    return ("advance", "pause", "set_variables", "cancel") if run.status in LIVE else ()

@@ -21,6 +21,7 @@ from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYT
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, identity_of
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
+from statemachine.variable_path import with_path, without_path
 from statemachine.view import View
 from statemachine.workflow import Step, Workflow
 
@@ -241,7 +242,10 @@ class Run:
 
     def set_variable(self, path: tuple[str, ...], value: Any) -> None:
         name_size = sum(4 * len(name) + 6 for name in path)
-        self._keep_variables(_with_path(self.variables, path, value), value, name_size)
+        self._keep_variables(with_path(self.variables, path, value), value, name_size)
+
+    def remove_variable(self, path: tuple[str, ...]) -> None:
+        self._keep_variables(without_path(self.variables, path), None)
 
     def set_variables(self, values: Mapping[str, Any]) -> None:
         """Set all of them, or none when they would be too large."""
@@ -460,10 +464,3 @@ def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
     if contact.revision and ("*" in names or "revision" in names):
         data["revision"] = contact.revision
     return {"id": contact.id, **data}
-
-
-def _with_path(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    if len(path) == 1:
-        return {**tree, path[0]: value}
-    below = tree.get(path[0])
-    return {**tree, path[0]: _with_path(below if isinstance(below, Mapping) else {}, path[1:], value)}

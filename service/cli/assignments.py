@@ -57,6 +57,16 @@ def struct_of(assignments: Sequence[tuple[tuple[str, ...], Any]]) -> Struct | No
     return struct
 
 
+def named_struct_of(assignments: Sequence[tuple[tuple[str, ...], Any]]) -> Struct:
+    """The object with a key per assignment, dots and all: a patch of places rather than of whole objects."""
+    from google.protobuf.struct_pb2 import Struct
+
+    struct = Struct()
+    for path, value in assignments:
+        struct.update({".".join(path): value} if path else value)
+    return struct
+
+
 def _assign(made: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     if not path:
         made.update(value)

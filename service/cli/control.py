@@ -1,4 +1,4 @@
-"""Commands that take an enrollment in hand: advance, pause, resume, cancel, retry."""
+"""Commands that take an enrollment in hand: advance, pause, resume, cancel, retry, set-variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from service.cli.assignments import struct_of
+from service.cli.assignments import Assignment, named_struct_of, struct_of
 from service.cli.enrollments import answer_enrollment
 from service.cli.options import assignments, guarded
 from service.cli.session import Session, Verb, pass_session
@@ -121,3 +121,19 @@ def retry(session: Session, enrollment_id: str, **given: Any) -> None:
     given["input"] = struct_of(given["input"])
     request = RetryRequest(enrollment_id=enrollment_id, **given)
     answer_enrollment(session, session.call(session.client.enrollments.Retry, request).enrollment)
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@click.argument("variables", type=Assignment(), nargs=-1, required=True, metavar="K=V...")
+@guarded
+@pass_session
+def set_variables(session: Session, enrollment_id: str, variables: Any, **guard: Any) -> None:
+    """Set variables of a live enrollment: k=text, k:=json; k:=null removes one.
+
+    A name with dots leads into an object: order.total:=12 leaves the rest of order as it is.
+    """
+    from statewright.v1 import SetVariablesRequest
+
+    request = SetVariablesRequest(enrollment_id=enrollment_id, variables=named_struct_of(variables), **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.SetVariables, request).enrollment)

@@ -73,7 +73,8 @@ class EnrollAnswer:
 
 @record
 class Operate:
-    """advance {transition, data}, pause {timers}, resume, cancel {reason} or retry {input} one enrollment."""
+    """advance {transition, data}, pause {timers}, resume, cancel {reason}, retry {input} or set_variables {variables}
+    of one enrollment."""
 
     tenant: str
     enrollment_id: str

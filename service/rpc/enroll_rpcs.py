@@ -22,6 +22,8 @@ from statewright.v1 import (
     EnrollResponse,
     RetryRequest,
     RetryResponse,
+    SetVariablesRequest,
+    SetVariablesResponse,
 )
 
 from service.engine.commands import DEFAULT_TENANT, EnrollAnswer, EnrollContact, Operate, OperateAnswer
@@ -104,6 +106,11 @@ class EnrollRpcs:
         _check_size("input", request.input, MAX_EVENT_BYTES, "input")
         edited = read_struct(request.input, "input")
         return await self._operate("retry", request, RetryResponse(), {"input": edited} if edited else {})
+
+    async def set_variables(self, request: SetVariablesRequest) -> SetVariablesResponse:
+        _check_size("variables", request.variables, MAX_EVENT_BYTES, "variables")
+        patch = read_struct(request.variables, "variables")
+        return await self._operate("set_variables", request, SetVariablesResponse(), {"variables": patch})
 
     async def _operate(self, operation: Operation, request: Any, response: R, data: dict[str, Any]) -> R:
         command = Operate(

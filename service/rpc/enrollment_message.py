@@ -52,6 +52,8 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "exited": Status.EXITED,
     "cancelled": Status.CANCELLED,
 }
+_SAYING_STATUS: Final = frozenset({"migrated", "variables_set"})
+"""What may happen to a run in any status says in which it left it."""
 _EVENT_ONLY: Final = frozenset({"manual", "api"})
 
 
@@ -152,7 +154,7 @@ def write_row_error(row: HistoryRow, message: StepError) -> None:
 
 def status_after(row: HistoryRow) -> int:
     """The enrollment's status after a line of its history."""
-    if row.kind == "migrated":
+    if row.kind in _SAYING_STATUS:
         return STATUSES[row.entry["metadata"]["status"]]
     return STATUSES[_STATUS_AFTER.get(row.kind, Status.RUNNING)]
 

@@ -57,6 +57,7 @@ _KINDS: Final = {
     "paused": WatchEventKind.WATCH_EVENT_KIND_PAUSED,
     "resumed": WatchEventKind.WATCH_EVENT_KIND_RESUMED,
     "migrated": WatchEventKind.WATCH_EVENT_KIND_MIGRATED,
+    "variables_set": WatchEventKind.WATCH_EVENT_KIND_VARIABLES_SET,
     "completed": WatchEventKind.WATCH_EVENT_KIND_COMPLETED,
     "failed": WatchEventKind.WATCH_EVENT_KIND_FAILED,
     "exited": WatchEventKind.WATCH_EVENT_KIND_EXITED,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
@@ -12,17 +11,10 @@ from statemachine.keys import about
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
+from statemachine.variable_path import BadVariable, variable_path
 
 if TYPE_CHECKING:
     from statemachine.template import Value
-
-_SEGMENT: Final = re.compile(r"[^\W\d][\w-]*")
-_OWN: Final = ("variables", "vars")
-_LATER: Final = ("conversation", "global")
-_READ_ONLY: Final = frozenset({
-    "contact", "customer", "trigger", "input", "event", "steps", "loop", "enrollment", "execution", "resources",
-    "connection", "error", "last_error", "now",
-})  # fmt: skip
 
 
 class SetVariableConfig(StepConfig):
@@ -76,25 +68,12 @@ def _assignments(config: SetVariableConfig, build: Build) -> list[tuple[Path, st
 
 
 def _variable_path(name: str, place: Path, build: Build) -> tuple[str, ...] | None:
-    """The path below the workflow's variables that a name means, or None after reporting why it means none."""
-    segments = name.split(".")
-    if segments[0] in _OWN and len(segments) > 1:
-        segments = segments[1:]
-    root = segments[0]
-    if root in _LATER:
-        build.problem("not_supported_yet", place, f"variables of scope `{root}` are not supported yet")
+    """The path that a name means, or None after reporting why it means none."""
+    try:
+        return variable_path(name)
+    except BadVariable as bad:
+        build.problem(bad.code, place, bad.message, suggestion=bad.suggestion)
         return None
-    if root == "workflow":
-        segments = segments[1:]
-    elif root in _READ_ONLY:
-        hint = "update_field changes contact fields" if root in ("contact", "customer") else ""
-        build.problem("read_only_path", place, f"`{root}` cannot be set by set_variable", suggestion=hint)
-        return None
-    if not segments or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        message = f"{name!r} names no variable; write a name, or names joined by dots, e.g. order.total"
-        build.problem("bad_name", place, message)
-        return None
-    return tuple(segments)
 
 
 class TransformConfig(StepConfig):

@@ -111,6 +111,19 @@ def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     assert "Next:" in refused.stderr
 
 
+def test_variables_of_a_run_are_set_and_removed(cli: Cli, enrolled: str) -> None:
+    answer(cli("pause", enrolled, "--json"))
+    setting = ("set-variables", enrolled, "offer=spring", 'order:={"total": 5, "vip": true}')
+    assert answer(cli(*setting, "--request-id", "s1", "--json"))["variables"]["order"] == {"total": 5, "vip": True}
+    variables = answer(cli("set-variables", enrolled, "order.total:=7", "offer:=null", "--json"))["variables"]
+    assert (variables["order"], "offer" in variables) == ({"total": 7, "vip": True}, False)
+    lines = [json.loads(line) for line in cli("history", enrolled, "--json").stdout.splitlines()]
+    assert [(line["kind"], line["status"]) for line in lines[-2:]] == [("variables_set", "paused")] * 2
+    assert lines[-2]["cause"] == "op:set_variables/s1"
+    refused = cli("set-variables", enrolled, "contact.plan=pro")
+    assert (refused.returncode, "variables[contact.plan]" in refused.stderr) == (1, True)
+
+
 def test_a_whole_workflow_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--json"))
     assert (paused["key"], paused["status"], paused["pause_timers"]) == ("welcome", "paused", "remaining")
@@ -295,6 +308,9 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("history", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("watch", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("cancel", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("set-variables", "0190b0a0-0000-7000-8000-000000000000", "a=1"), 1, "Error:"),
+        (("set-variables", "nobody"), 2, "K=V"),
+        (("set-variables", "nobody", "a"), 2, "k:=json"),
         (("explain", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("render", "nothing"), 1, "workflows list"),
         (("export", "nothing"), 1, "workflows list"),

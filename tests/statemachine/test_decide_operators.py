@@ -89,10 +89,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("state", "operation", "allowed"),
         [
-            ("waiting", "resume", ("advance", "pause", "cancel")),
-            ("waiting", "retry", ("advance", "pause", "cancel")),
-            ("paused", "pause", ("resume", "cancel")),
-            ("paused", "retry", ("resume", "cancel")),
+            ("waiting", "resume", ("advance", "pause", "set_variables", "cancel")),
+            ("waiting", "retry", ("advance", "pause", "set_variables", "cancel")),
+            ("paused", "pause", ("resume", "set_variables", "cancel")),
+            ("paused", "retry", ("resume", "set_variables", "cancel")),
+            ("failed", "set_variables", ("retry",)),
+            ("cancelled", "set_variables", ()),
             ("failed", "pause", ("retry",)),
             ("failed", "resume", ("retry",)),
             ("failed", "cancel", ("retry",)),

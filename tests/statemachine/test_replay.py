@@ -294,6 +294,13 @@ actions = st.lists(
             transition=st.sampled_from(("done", "left", "timeout", "error", "true")),
             data=st.sampled_from(({}, {"x": 1})),
         ),
+        _do(
+            "operate",
+            st.just("set_variables"),
+            variables=st.sampled_from(
+                ({"v": 4}, {"v": None}, {"vars.o.p": [1], "word": "x"}, {"v": "y" * 300_000}, {})
+            ),
+        ),
         _do("pause_workflow", timers=st.sampled_from(("keep", "remaining", "catch_up"))),
         _do("resume_workflow"),
         _do("change", stage=st.sampled_from(("lead", "lost", "2026-01-02")), score=st.integers(0, 5)),

@@ -17,6 +17,7 @@ from service.settings import load_settings
 from service.storage.database import Database
 from service.storage.schema import migrate
 from service.storage.tables import metadata
+from tests.audit import assert_history_dense, assert_no_early_or_double_timer, assert_replays
 
 WELCOME = """
 name: Welcome
@@ -147,6 +148,16 @@ def everything_stored(url: str) -> dict[str, list[str]]:
         }
     database.close()
     return found
+
+
+def assert_decided_again(url: str) -> None:
+    """What is stored is what the histories decide, byte for byte."""
+    database = Database(url)
+    with database.reading() as transaction:
+        assert_history_dense(transaction)
+        assert_replays(transaction)
+        assert_no_early_or_double_timer(transaction)
+    database.close()
 
 
 async def get(client: AsyncClient, enrollment_id: str) -> Enrollment:

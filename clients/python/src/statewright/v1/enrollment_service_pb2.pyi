@@ -360,6 +360,24 @@ class RetryResponse(_message.Message):
     enrollment: _enrollment_pb2.Enrollment
     def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
 
+class SetVariablesRequest(_message.Message):
+    __slots__ = ("enrollment_id", "variables", "expected_revision", "request_id")
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    variables: _struct_pb2.Struct
+    expected_revision: int
+    request_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ..., variables: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SetVariablesResponse(_message.Message):
+    __slots__ = ("enrollment",)
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
+
 class ExplainRequest(_message.Message):
     __slots__ = ("enrollment_id", "entry")
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]

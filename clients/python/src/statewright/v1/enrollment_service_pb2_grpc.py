@@ -120,6 +120,11 @@ class EnrollmentServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RetryRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RetryResponse.FromString,
                 _registered_method=True)
+        self.SetVariables = channel.unary_unary(
+                '/statewright.v1.EnrollmentService/SetVariables',
+                request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/statewright.v1.EnrollmentService/Explain',
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.SerializeToString,
@@ -287,6 +292,17 @@ class EnrollmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetVariables(self, request, context):
+        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
+        it; what reads them next, reads the new ones. History records names and values. Atomic.
+        Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
+        NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
+        (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
         enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -388,6 +404,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.Retry,
                     request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RetryRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RetryResponse.SerializeToString,
+            ),
+            'SetVariables': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetVariables,
+                    request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -838,6 +859,33 @@ class EnrollmentService(object):
             '/statewright.v1.EnrollmentService/Retry',
             statewright_dot_v1_dot_enrollment__service__pb2.RetryRequest.SerializeToString,
             statewright_dot_v1_dot_enrollment__service__pb2.RetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetVariables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.EnrollmentService/SetVariables',
+            statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.SerializeToString,
+            statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.FromString,
             options,
             channel_credentials,
             insecure,

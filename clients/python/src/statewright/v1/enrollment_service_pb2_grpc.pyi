@@ -121,6 +121,13 @@ class EnrollmentServiceStub:
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    SetVariables: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]
+    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
+    it; what reads them next, reads the new ones. History records names and values. Atomic.
+    Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
+    NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
+    (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
     Explain: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
     enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -225,6 +232,13 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     key. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    SetVariables: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]  # type: ignore[assignment]
+    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
+    it; what reads them next, reads the new ones. History records names and values. Atomic.
+    Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
+    NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
+    (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
@@ -423,6 +437,19 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         key. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
         another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def SetVariables(
+        self,
+        request: _enrollment_service_pb2.SetVariablesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrollment_service_pb2.SetVariablesResponse, _abc.Awaitable[_enrollment_service_pb2.SetVariablesResponse]]:
+        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
+        it; what reads them next, reads the new ones. History records names and values. Atomic.
+        Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
+        NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
+        (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
