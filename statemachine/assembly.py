@@ -112,7 +112,8 @@ class _Builder:
             return
         place = (*entry.path, "config")
         free_form = (*step_type.free_form, *CONDITION_VALUES)
-        config = {} if part.config is None else respell_all(part.config, place, self._problems, free_form)
+        raw = self._spelled_out(step_type, part.config, place)
+        config = {} if raw is None else respell_all(raw, place, self._problems, free_form)
         part = self._lift_output(entry, part, config)
         build = StepBuild(entry.id, place, tuple(entry.branches), self._problems)
         runner = self._runner(step_type, config, build, place)
@@ -157,6 +158,13 @@ class _Builder:
             self._made.places[entry.id] = entry.path
             self._made.canonical.append(_canonical(entry, part, step, config))
 
+    def _spelled_out(self, step_type: type[StepType], config: Any, place: Path) -> Any:
+        """A config that is nothing but a number, with the key that it means."""
+        if step_type.bare is None or isinstance(config, bool) or not isinstance(config, int | float):
+            return config
+        self._problems.spelled((*place, step_type.bare), self._problems.source_path(place))
+        return {step_type.bare: config}
+
     def _lift_output(self, entry: Entry, part: StepPart, config: Any) -> StepPart:
         """`outputVariable` may stand in the config, where some editors write it; it means the step's `output`."""
         if not isinstance(config, dict) or "output_variable" not in config:
@@ -191,7 +199,8 @@ class _Builder:
 
     def _runner(self, step_type: type[StepType], config: Any, build: StepBuild, path: Path) -> StepType | None:
         if not isinstance(config, Mapping):
-            self._problems.add("not_an_object", path, f"`config` has to be an object, not {kind_of(config)}")
+            wanted = f"an object, or a number of seconds for `{step_type.bare}`" if step_type.bare else "an object"
+            self._problems.add("not_an_object", path, f"`config` has to be {wanted}, not {kind_of(config)}")
             return None
         try:
             model = step_type.Config.model_validate(config)

@@ -175,6 +175,9 @@ class StepType(ABC):
     free_form: ClassVar[tuple[str, ...]] = ()
     """Config keys whose content is the author's own data: its keys are never re-spelled (headers, values, …)."""
 
+    bare: ClassVar[str | None] = None
+    """The config key that is meant, in seconds, when the config is nothing but a number."""
+
     silent: ClassVar[bool] = False
     """Whether the step never has an output."""
 

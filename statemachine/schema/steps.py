@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from statemachine.document import StepPart
+from statemachine.duration import MAX_DURATION
 from statemachine.schema.conditions import condition_forms
 from statemachine.schema.models import model_schema
 from statemachine.schema.shapes import or_null, ref
@@ -64,7 +65,8 @@ def _by_type(step_type: type[StepType]) -> Schema:
     here = {"required": ["type"], "properties": {"type": {"enum": names}}}
     config = f"{step_type.name}_config"
     needed = _needs_config(step_type)
-    keys = {"config": ref(config) if needed else or_null(ref(config))}
+    alone = _bare(step_type)
+    keys = {"config": {"anyOf": [ref(config), alone]} if alone else ref(config) if needed else or_null(ref(config))}
     then: Schema = {"description": _sentence(step_type), "properties": keys}
     if step_type is Branch:
         beside = {"properties": {"config": or_null({"type": "object"})}}
@@ -77,6 +79,14 @@ def _by_type(step_type: type[StepType]) -> Schema:
     if step_type is Branch:
         then["anyOf"] = _ways_out()
     return {"if": here, "then": then}
+
+
+def _bare(step_type: type[StepType]) -> Schema | None:
+    """A config that is nothing but the number for one of its keys."""
+    if step_type.bare is None:
+        return None
+    meaning = f"The same as `{step_type.bare}`: that many seconds."
+    return {"type": "number", "minimum": 0, "maximum": MAX_DURATION.total_seconds(), "description": meaning}
 
 
 def _needs_config(step_type: type[StepType]) -> bool:

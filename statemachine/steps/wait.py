@@ -72,6 +72,7 @@ class Wait(WaitingStep):
     aliases: ClassVar[tuple[str, ...]] = ("delay",)
     Config = WaitConfig
     free_form: ClassVar[tuple[str, ...]] = ("value", "right")
+    bare: ClassVar[str | None] = "for"
 
     def __init__(self, config: WaitConfig, build: Build) -> None:
         parts = Parts(build)

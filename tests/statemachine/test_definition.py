@@ -195,6 +195,28 @@ class TestSteps:
         workflow = workflow_of(with_steps({"id": "a", "type": "goto", "config": {"to": "c"}}, tag("b"), tag("c")))
         assert workflow.steps["a"].targets == {"done": "c"}
 
+    @pytest.mark.parametrize("kind", ["wait", "delay"])
+    def test_a_wait_may_be_nothing_but_its_seconds(self, kind: str) -> None:
+        loaded = load_workflow(with_steps({"id": "a", "type": kind, "config": 60}))
+        assert loaded.canonical["steps"][0]["config"] == {"for": 60}
+
+    @pytest.mark.parametrize(
+        ("kind", "config", "code", "words"),
+        [
+            ("wait", -60, "bad_duration", "negative"),
+            ("wait", 1e9, "bad_duration", "over five years"),
+            ("wait", "2d", "not_an_object", "an object, or a number of seconds for `for`, not text"),
+            ("wait", True, "not_an_object", "an object, or a number of seconds for `for`, not true or false"),
+            ("add_tag", 60, "not_an_object", "has to be an object, not a number"),
+        ],
+    )
+    def test_another_config_that_is_no_object_is_refused_where_it_stands(
+        self, kind: str, config: Any, code: str, words: str
+    ) -> None:
+        (problem,) = load_workflow(with_steps({"id": "a", "type": kind, "config": config})).problems
+        assert (problem.code, problem.path) == (code, "steps[0].config")
+        assert words in problem.message
+
     def test_bodies_in_place_come_after_their_condition_and_go_on_behind_it(self) -> None:
         workflow = workflow_of((GOOD / "true_steps.json").read_text())
         assert list(workflow.steps) == ["start", "check", "yes_1", "yes_2", "middle", "last"]

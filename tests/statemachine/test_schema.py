@@ -182,6 +182,13 @@ def test_camel_case_is_as_good_as_snake_case(change: dict[str, Any]) -> None:
     assert VALIDATOR.is_valid({"key": "k", "entry": change, "steps": [STEP]})
 
 
+@pytest.mark.parametrize("config", [60, 0, 2.5, 86400 * 1826])
+def test_a_wait_may_be_nothing_but_seconds(config: float) -> None:
+    data = {"key": "k", "steps": [{"id": "a", "type": "wait", "config": config}]}
+    assert VALIDATOR.is_valid(data)
+    assert load_workflow(json.dumps(data)).problems == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -196,6 +203,11 @@ def test_camel_case_is_as_good_as_snake_case(change: dict[str, Any]) -> None:
         {"steps": [{"id": "a", "type": "sms"}]},
         {"steps": [{"id": "a", "type": "wait", "config": {"for": "2 dyas"}}]},
         {"steps": [{"id": "a", "type": "wait", "config": {"for": ["{{x}}"]}}]},
+        {"steps": [{"id": "a", "type": "wait", "config": -60}]},
+        {"steps": [{"id": "a", "type": "wait", "config": 1e9}]},
+        {"steps": [{"id": "a", "type": "wait", "config": True}]},
+        {"steps": [{"id": "a", "type": "wait", "config": "60"}]},
+        {"steps": [{"id": "a", "type": "send_sms", "config": 60}]},
         {"steps": [{"id": "a", "type": "pass", "timeout": "3s"}]},
         {"steps": [{"id": "a", "type": "pass", "crashPolicy": "at_most_once"}]},
         {"steps": [{"id": "a", "type": "split", "config": {"variants": {"a": 1, "b": -1}}}]},
