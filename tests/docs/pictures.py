@@ -10,14 +10,14 @@ from statemachine.definition import compile_workflow
 from statemachine.picture import picture_of
 from statemachine.svg import draw_svg
 from statemachine.workflow import Workflow
-from tests.docs.pages import ROOT
+from tests.examples import ROOT, WORKFLOWS, name_of
 
-EXAMPLES: Final = ROOT / "examples"
 PAGE: Final = ROOT / "docs" / "pictures.md"
 FOLDER: Final = ROOT / "docs" / "pictures"
 _HEAD: Final = """# Pictures of the examples
 
-Each is drawn from its machine by `statewright render FILE --format svg`, and drawn anew by `make pictures`.
+[Examples](examples.md) says what they are for. Each is drawn from its machine by
+`statewright render FILE --format svg`, and drawn anew by `make pictures`.
 """
 
 
@@ -33,13 +33,11 @@ def present() -> set[Path]:
 
 
 def _examples() -> Iterator[tuple[Path, Workflow]]:
-    for file in sorted(EXAMPLES.rglob("*")):
-        if file.suffix in (".yaml", ".yml", ".json") and not file.stem.endswith(".test"):
-            yield file, compile_workflow(file.read_text(encoding="utf-8"))
+    return ((file, compile_workflow(file.read_text(encoding="utf-8"))) for file in WORKFLOWS)
 
 
 def _name(file: Path) -> str:
-    return "-".join(file.relative_to(EXAMPLES).with_suffix("").parts)
+    return name_of(file.with_suffix("")).replace("/", "-")
 
 
 def _section(file: Path, workflow: Workflow) -> str:

@@ -20,11 +20,11 @@ from statemachine.source import read_source
 from statemachine.step import StepType
 from statemachine.steps import STEP_TYPES
 from tests.docs.pages import blocks, whole
+from tests.examples import WORKFLOWS
 from tests.fuzz.mutation import nearly_right
 
 CORPUS = Path(__file__).parents[1] / "workflows"
-EXAMPLES = Path(__file__).parents[2] / "examples"
-GOOD = sorted(file for folder in (CORPUS / "good", EXAMPLES) for file in folder.rglob("*.*") if file.suffix != ".md")
+GOOD = [*sorted((CORPUS / "good").iterdir()), *WORKFLOWS]
 BAD = sorted(file for file in (CORPUS / "bad").iterdir() if ".warning." not in file.name)
 SCHEMA = definition_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import WORKFLOWS, name_of
 from tests.service.cli.conftest import Run, parsed
 
 BAD = "name: Bad\nsteps:\n  - id: a\n    type: pass\n    next: nowhere\n  - {id: b, type: pas}\n"
 
 
-@pytest.mark.parametrize("file", sorted(Path("examples").iterdir()), ids=lambda file: str(file.name))
+@pytest.mark.parametrize("file", WORKFLOWS, ids=name_of)
 def test_every_example_is_valid_without_a_warning(run_alone: Run, file: Path) -> None:
     shape = parsed(run_alone("validate", str(file), "--json"))
     assert shape["problems"] == []
