@@ -89,6 +89,15 @@ class Store:
             connection.exec_driver_sql(sql)
             connection.commit()
 
+    def tidy(self) -> None:
+        """Count anew and, on PostgreSQL, do what autovacuum would begin to do in a minute."""
+        with self._database.plain_connection() as connection:
+            if self.kind == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("vacuum analyze")
+            else:
+                connection.exec_driver_sql("analyze")
+                connection.commit()
+
     def completed(self, workflow: str) -> int:
         return self.number(
             "select count(*) from enrollments where workflow = :workflow and status = 'completed'", workflow=workflow
