@@ -1,4 +1,4 @@
-"""What operators do to a run: advance, pause, resume, cancel, retry, set variables.
+"""What operators do to a run: advance, pause, resume, cancel, retry, set variables, reschedule.
 
 A refusal raises and changes nothing.
 """
@@ -6,12 +6,13 @@ A refusal raises and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
 from statemachine.cause import OperatorCause
 from statemachine.course import (
+    WAIT,
     finish,
     fire,
     leave,
@@ -186,6 +187,29 @@ def _changes(patch: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
     return changes
 
 
+def _reschedule(run: Run, data: Mapping[str, Any]) -> None:
+    """Move when its wait ends by time. An instant that has passed means now: the timer then fires as it always does."""
+    before = run.deadlines.get(WAIT) if run.status is Status.WAITING else None
+    if before is None:
+        raise _refusal(run, "reschedule", "" if run.status is not Status.WAITING else "nothing waits by time here")
+    _require_movable(run, "reschedule")
+    _require_history(run, "reschedule")
+    until = max(_wanted_instant(before, data), run.now)
+    run.deadlines[WAIT] = until
+    metadata = {"from": before.isoformat(), "until": until.isoformat()}
+    run.note("rescheduled", step=run.step_id, step_type=run.step.type, metadata=metadata)
+
+
+def _wanted_instant(before: datetime, data: Mapping[str, Any]) -> datetime:
+    if "until" in data:
+        return datetime.fromisoformat(data["until"])
+    try:
+        return (before + timedelta(seconds=data["by_s"])).astimezone(UTC)
+    except OverflowError:
+        wanted = "a span that ends in the years 1 to 9999"
+        raise InvalidInput(f"by: {wanted}", [("by", wanted)]) from None
+
+
 _OPERATIONS: Final[Mapping[str, Callable[[Run, Mapping[str, Any]], None]]] = {
     "advance": _advance,
     "pause": _pause,
@@ -193,6 +217,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[Run, Mapping[str, Any]], None]]] = {
     "cancel": _cancel,
     "retry": _retry,
     "set_variables": _set_variables,
+    "reschedule": _reschedule,
 }
 
 
@@ -231,4 +256,7 @@ def _operations(run: Run) -> tuple[str, ...]:
         return ("resume", "set_variables", "cancel")
     if run.status is Status.PENDING:
         return ("set_variables", "cancel")
-    return ("advance", "pause", "set_variables", "cancel") if run.status in LIVE else ()
+    if run.status not in LIVE:
+        return ()
+    timed = ("reschedule",) if run.status is Status.WAITING and WAIT in run.deadlines else ()
+    return ("advance", "pause", "set_variables", *timed, "cancel")

@@ -139,7 +139,7 @@ def assert_no_orphaned_task(transaction: Transaction) -> None:
 def assert_no_early_or_double_timer(transaction: Transaction) -> None:
     """A wait ends by its timer once, and not before the deadline that it announced last."""
     announced = transaction.rows(
-        "select enrollment_id, visit, entry, kind from history where kind in ('waiting', 'migrated') "
+        "select enrollment_id, visit, entry, kind from history where kind in ('waiting', 'migrated', 'rescheduled') "
         "order by enrollment_id, sequence"
     )
     deadlines: dict[tuple[str, int], str | None] = {}

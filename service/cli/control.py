@@ -1,4 +1,4 @@
-"""Commands that take an enrollment in hand: advance, pause, resume, cancel, retry, set-variables."""
+"""Commands that take an enrollment in hand: advance, pause, resume, cancel, retry, set-variables, reschedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from service.cli.assignments import Assignment, named_struct_of, struct_of
 from service.cli.enrollments import answer_enrollment
-from service.cli.options import assignments, guarded
+from service.cli.options import Moment, Shift, assignments, guarded, timestamp
 from service.cli.session import Session, Verb, pass_session
 from service.cli.workflows import pause_workflow, resume_workflow
 
@@ -137,3 +137,19 @@ def set_variables(session: Session, enrollment_id: str, variables: Any, **guard:
 
     request = SetVariablesRequest(enrollment_id=enrollment_id, variables=named_struct_of(variables), **guard)
     answer_enrollment(session, session.call(session.client.enrollments.SetVariables, request).enrollment)
+
+
+@click.command(cls=Verb)
+@click.argument("enrollment_id", metavar="ID")
+@click.option("--to", "moment", type=Moment(), help="The instant, such as 2026-01-31T09:00Z.")
+@click.option("--by", "shift", type=Shift(), help="How much later, such as 2h; earlier with a minus: --by=-2h.")
+@guarded
+@pass_session
+def reschedule(session: Session, enrollment_id: str, moment: Any, shift: Any, **guard: Any) -> None:
+    """Move when the wait of an enrollment ends by time."""
+    from statewright.v1 import RescheduleRequest
+
+    if (moment is None) == (shift is None):
+        raise click.UsageError("give either --to INSTANT or --by SPAN")
+    request = RescheduleRequest(enrollment_id=enrollment_id, to_time=timestamp(moment), by=shift, **guard)
+    answer_enrollment(session, session.call(session.client.enrollments.Reschedule, request).enrollment)

@@ -58,6 +58,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "cancel": Entry("Control", "control:cancel", "End an enrollment."),
     "retry": Entry("Control", "control:retry", "Continue a failed enrollment from the step that failed."),
     "set-variables": Entry("Control", "control:set_variables", "Set variables of a live enrollment."),
+    "reschedule": Entry("Control", "control:reschedule", "Move when the wait of an enrollment ends."),
     "tasks": Entry("Around", "tasks:tasks", "List, take and answer tasks."),
     "contacts": Entry("Around", "contacts:contacts", "Read and write contacts."),
     "outbox": Entry("Around", "outbox:outbox", "List the messages kept by a development server."),

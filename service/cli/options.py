@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -48,6 +48,37 @@ class Span(click.ParamType):  # type: ignore[type-arg]
             return parse_duration(value).total_seconds()
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """An instant in ISO 8601, local when it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time such as 2026-01-31T09:00Z", param, ctx)
+
+
+class Shift(click.ParamType):  # type: ignore[type-arg]
+    """A duration that may be negative, such as `2h` or `-30m`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        from statemachine.duration import parse_duration
+
+        try:
+            span = parse_duration(str(value).removeprefix("-"))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return -span if str(value).startswith("-") else span
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:

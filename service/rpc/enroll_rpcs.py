@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar, cast
 
 from google.protobuf.message import Message
 from statewright.v1 import (
@@ -20,6 +20,8 @@ from statewright.v1 import (
     EnrollmentServiceResumeResponse,
     EnrollRequest,
     EnrollResponse,
+    RescheduleRequest,
+    RescheduleResponse,
     RetryRequest,
     RetryResponse,
     SetVariablesRequest,
@@ -31,6 +33,7 @@ from service.rpc.enrollment_message import PAUSE_TIMERS, write_enrollment
 from service.rpc.errors import status_of
 from service.rpc.event_message import write_verdict
 from service.rpc.fields import Violations, check_batch, chosen, required_id
+from service.rpc.moment import read_instant, read_span
 from service.rpc.payload import read_struct
 from service.rpc.repeats import body_hash, request_key
 from service.rpc.rooms import Rooms
@@ -42,6 +45,7 @@ from statemachine.limits import MAX_EVENT_BYTES, MAX_OUTPUT_BYTES
 from statemachine.snapshot import Snapshot
 
 R = TypeVar("R", bound=Message)
+_MOST_BY: Final = timedelta(days=36_525)
 
 
 class EnrollRpcs:
@@ -112,6 +116,9 @@ class EnrollRpcs:
         patch = read_struct(request.variables, "variables")
         return await self._operate("set_variables", request, SetVariablesResponse(), {"variables": patch})
 
+    async def reschedule(self, request: RescheduleRequest) -> RescheduleResponse:
+        return await self._operate("reschedule", request, RescheduleResponse(), _wanted_timer(request))
+
     async def _operate(self, operation: Operation, request: Any, response: R, data: dict[str, Any]) -> R:
         command = Operate(
             DEFAULT_TENANT,
@@ -143,6 +150,19 @@ class EnrollRpcs:
             return find_enrollments(transaction, DEFAULT_TENANT, enrollment_ids, paths=False), now
 
         return await self._engine.read(work)
+
+
+def _wanted_timer(request: RescheduleRequest) -> dict[str, Any]:
+    kind = request.WhichOneof("when")
+    if kind == "to_time":
+        return {"until": read_instant(request.to_time, "to_time").isoformat()}
+    if kind == "by":
+        span = read_span(request.by, "by", least=-_MOST_BY, most=_MOST_BY)
+        if span:
+            return {"by_s": span.total_seconds()}
+        raise InvalidInput("by: a span that is not zero", [("by", "a span that is not zero")])
+    wanted = "required: to_time or by"
+    raise InvalidInput(f"when: {wanted}", [("when", wanted)])
 
 
 def _write_verdict(answer: EnrollAnswer, request: EnrollRequest, response: EnrollResponse) -> None:

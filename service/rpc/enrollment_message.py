@@ -45,6 +45,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "waiting": Status.WAITING,
     "retrying": Status.WAITING,
     "resumed": Status.WAITING,
+    "rescheduled": Status.WAITING,
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
     "completed": Status.COMPLETED,

@@ -58,6 +58,7 @@ _KINDS: Final = {
     "resumed": WatchEventKind.WATCH_EVENT_KIND_RESUMED,
     "migrated": WatchEventKind.WATCH_EVENT_KIND_MIGRATED,
     "variables_set": WatchEventKind.WATCH_EVENT_KIND_VARIABLES_SET,
+    "rescheduled": WatchEventKind.WATCH_EVENT_KIND_RESCHEDULED,
     "completed": WatchEventKind.WATCH_EVENT_KIND_COMPLETED,
     "failed": WatchEventKind.WATCH_EVENT_KIND_FAILED,
     "exited": WatchEventKind.WATCH_EVENT_KIND_EXITED,

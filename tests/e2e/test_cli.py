@@ -124,6 +124,19 @@ def test_variables_of_a_run_are_set_and_removed(cli: Cli, enrolled: str) -> None
     assert (refused.returncode, "variables[contact.plan]" in refused.stderr) == (1, True)
 
 
+def test_a_wait_is_moved(cli: Cli, enrolled: str) -> None:
+    moved = answer(cli("reschedule", enrolled, "--to", "2100-01-01T00:00Z", "--request-id", "m1", "--json"))
+    assert moved["due_time"] == "2100-01-01T00:00:00Z"
+    assert answer(cli("reschedule", enrolled, "--by=-1d", "--json"))["due_time"] == "2099-12-31T00:00:00Z"
+    assert answer(cli("reschedule", enrolled, "--by", "2h", "--json"))["due_time"] == "2099-12-31T02:00:00Z"
+    lines = [json.loads(line) for line in cli("history", enrolled, "--json").stdout.splitlines()]
+    causes = [line["cause"] for line in lines if line["kind"] == "rescheduled"]
+    assert (causes[0], len(causes)) == ("op:reschedule/m1", 3)
+    assert cli("reschedule", enrolled).returncode == 2
+    answer(cli("pause", enrolled, "--json"))
+    assert cli("reschedule", enrolled, "--by", "1h").returncode == 1
+
+
 def test_a_whole_workflow_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--json"))
     assert (paused["key"], paused["status"], paused["pause_timers"]) == ("welcome", "paused", "remaining")
@@ -309,6 +322,9 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("watch", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("cancel", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("set-variables", "0190b0a0-0000-7000-8000-000000000000", "a=1"), 1, "Error:"),
+        (("reschedule", "0190b0a0-0000-7000-8000-000000000000", "--by", "1h"), 1, "Error:"),
+        (("reschedule", "nobody", "--by", "soon"), 2, "soon"),
+        (("reschedule", "nobody", "--to", "soon"), 2, "soon"),
         (("set-variables", "nobody"), 2, "K=V"),
         (("set-variables", "nobody", "a"), 2, "k:=json"),
         (("explain", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),

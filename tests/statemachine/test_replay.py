@@ -301,6 +301,12 @@ actions = st.lists(
                 ({"v": 4}, {"v": None}, {"vars.o.p": [1], "word": "x"}, {"v": "y" * 300_000}, {})
             ),
         ),
+        _do("operate", st.just("reschedule"), by_s=st.sampled_from((3600.0, -7200.0, 1e9, 1e15))),
+        _do(
+            "operate",
+            st.just("reschedule"),
+            until=st.just("2026-03-01T00:00:00+00:00"),
+        ),
         _do("pause_workflow", timers=st.sampled_from(("keep", "remaining", "catch_up"))),
         _do("resume_workflow"),
         _do("change", stage=st.sampled_from(("lead", "lost", "2026-01-02")), score=st.integers(0, 5)),

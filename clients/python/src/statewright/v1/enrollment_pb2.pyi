@@ -60,6 +60,7 @@ class WatchEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_EVENT_KIND_CANCELLED: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_MIGRATED: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_VARIABLES_SET: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_RESCHEDULED: _ClassVar[WatchEventKind]
 ENROLLMENT_STATUS_UNSPECIFIED: EnrollmentStatus
 ENROLLMENT_STATUS_PENDING: EnrollmentStatus
 ENROLLMENT_STATUS_RUNNING: EnrollmentStatus
@@ -94,6 +95,7 @@ WATCH_EVENT_KIND_EXITED: WatchEventKind
 WATCH_EVENT_KIND_CANCELLED: WatchEventKind
 WATCH_EVENT_KIND_MIGRATED: WatchEventKind
 WATCH_EVENT_KIND_VARIABLES_SET: WatchEventKind
+WATCH_EVENT_KIND_RESCHEDULED: WatchEventKind
 
 class EnrollmentTrigger(_message.Message):
     __slots__ = ("id", "type", "event_id")

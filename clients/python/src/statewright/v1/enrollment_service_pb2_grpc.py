@@ -125,6 +125,11 @@ class EnrollmentServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.FromString,
                 _registered_method=True)
+        self.Reschedule = channel.unary_unary(
+                '/statewright.v1.EnrollmentService/Reschedule',
+                request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/statewright.v1.EnrollmentService/Explain',
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.SerializeToString,
@@ -303,6 +308,18 @@ class EnrollmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reschedule(self, request, context):
+        """Moves when the wait of a waiting enrollment ends by time: to an instant, or by a span. It rests where it rests;
+        events it waits for, and `limits.max_duration`, stay as they are. An instant that has passed ends the wait at once,
+        as its timer would. Atomic.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
+        has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
+        ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
         enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -409,6 +426,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.SetVariables,
                     request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.SerializeToString,
+            ),
+            'Reschedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reschedule,
+                    request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -886,6 +908,33 @@ class EnrollmentService(object):
             '/statewright.v1.EnrollmentService/SetVariables',
             statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesRequest.SerializeToString,
             statewright_dot_v1_dot_enrollment__service__pb2.SetVariablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reschedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.EnrollmentService/Reschedule',
+            statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.SerializeToString,
+            statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -128,6 +128,14 @@ class EnrollmentServiceStub:
     NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
     (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    Reschedule: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.RescheduleRequest, _enrollment_service_pb2.RescheduleResponse]
+    """Moves when the wait of a waiting enrollment ends by time: to an instant, or by a span. It rests where it rests;
+    events it waits for, and `limits.max_duration`, stay as they are. An instant that has passed ends the wait at once,
+    as its timer would. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
+    has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
+    ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
     Explain: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
     enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -239,6 +247,14 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
     NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
     (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Reschedule: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.RescheduleRequest, _enrollment_service_pb2.RescheduleResponse]  # type: ignore[assignment]
+    """Moves when the wait of a waiting enrollment ends by time: to an instant, or by a span. It rests where it rests;
+    events it waits for, and `limits.max_duration`, stay as they are. An instant that has passed ends the wait at once,
+    as its timer would. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
+    has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
+    ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Explain: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
@@ -450,6 +466,20 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
         NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
         (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Reschedule(
+        self,
+        request: _enrollment_service_pb2.RescheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrollment_service_pb2.RescheduleResponse, _abc.Awaitable[_enrollment_service_pb2.RescheduleResponse]]:
+        """Moves when the wait of a waiting enrollment ends by time: to an instant, or by a span. It rests where it rests;
+        events it waits for, and `limits.max_duration`, stay as they are. An instant that has passed ends the wait at once,
+        as its timer would. Atomic.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
+        has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
+        ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
