@@ -88,5 +88,7 @@ def anchor(heading: str) -> str:
 
 
 def whole(fragment: str) -> str:
-    """A workflow around a list of steps."""
+    """A workflow around a list of steps, or around `steps` and `tests`."""
+    if fragment.startswith("steps:"):
+        return "key: fragment\n" + fragment
     return "key: fragment\nsteps:\n" + textwrap.indent(fragment, "  ")

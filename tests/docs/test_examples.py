@@ -12,7 +12,8 @@ import statewright
 from statewright import v1
 
 from service.cli.main import COMMANDS, Commands
-from statemachine.definition import load_workflow
+from statemachine.definition import Loaded, load_workflow
+from statemachine.testing.trial import run_tests
 from tests.docs.pages import PAGES, ROOT, Block, anchor, blocks, headings, links, prose, whole
 
 _COMING = {"docs/testing.md", "docs/performance.md"}
@@ -32,6 +33,22 @@ _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?statewright((?: [a-z][a-z-]*
 def test_a_definition_shown_loads_without_a_problem(block: Block) -> None:
     loaded = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text)
     assert [str(problem) for problem in loaded.problems] == []
+
+
+def _place(shown: object) -> str:
+    return str(shown) if isinstance(shown, Block) else ""
+
+
+def _shown() -> Iterator[tuple[Block, Loaded]]:
+    for block in blocks("yaml", "yaml fragment"):
+        yield block, load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text)
+
+
+@pytest.mark.parametrize(("block", "loaded"), [shown for shown in _shown() if shown[1].tests], ids=_place)
+def test_a_definition_shown_passes_the_tests_shown_with_it(block: Block, loaded: Loaded) -> None:
+    assert loaded.workflow is not None
+    trials = run_tests(loaded.workflow, loaded.tests).trials
+    assert [(trial.case.name, str(difference)) for trial in trials for difference in trial.differences] == []
 
 
 @pytest.mark.parametrize("block", list(blocks("python")), ids=str)

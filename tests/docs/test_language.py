@@ -1,12 +1,16 @@
 """The language reference is complete and says nothing that is not so: each table is compared with the code."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
+from statemachine.definition import load_workflow
 from statemachine.document import (
     DocumentPart,
     EntryPart,
@@ -21,13 +25,17 @@ from statemachine.document import (
 from statemachine.duration import UNITS
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
 from statemachine.problem import CODES
+from statemachine.schema import definition_schema
+from statemachine.schema.conditions import condition_forms
 from statemachine.scope import ROOTS
+from statemachine.source import read_source
 from statemachine.step import StepType
 from statemachine.steps import NOT_YET, STEP_TYPES
 from statemachine.steps.parts import later
 from statemachine.template import compile_value
+from statemachine.testing.trial import run_tests
 from statemachine.values import OPERATOR_ALIASES, OPERATORS
-from tests.docs.pages import LANGUAGE, PAGES, blocks, prose, quoted, rows, sections
+from tests.docs.pages import LANGUAGE, PAGES, blocks, prose, quoted, rows, sections, whole
 
 CHAPTERS = sections(LANGUAGE, 2)
 STEPS = {name: text for title, text in sections(LANGUAGE, 3).items() for name in quoted(title)}
@@ -75,10 +83,42 @@ def test_a_step_type_is_described_with_its_keys_and_other_names(step_type: type[
 
 
 @pytest.mark.parametrize("step_type", CLASSES, ids=lambda each: each.name)
-def test_a_step_type_is_shown_at_work(step_type: type[StepType]) -> None:
-    names = "|".join(map(re.escape, (step_type.name, *step_type.aliases)))
-    shown = "".join(block.text for block in blocks("yaml", "yaml fragment") if block.page == LANGUAGE)
-    assert re.search(rf"type: (?:{names})\b", shown)
+def test_a_step_type_is_shown_at_work_in_an_example_with_tests_that_pass_through_it(step_type: type[StepType]) -> None:
+    assert step_type.name in _covered()
+
+
+@cache
+def _covered() -> frozenset[str]:
+    """The types of the steps that tests of the examples on this page enter."""
+    entered: set[str] = set()
+    for block in blocks("yaml", "yaml fragment"):
+        loaded = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text)
+        if block.page == LANGUAGE and loaded.workflow is not None and loaded.tests:
+            trials = run_tests(loaded.workflow, loaded.tests)
+            missing = trials.coverage.missing_steps
+            entered |= {step.type for step in loaded.workflow.steps.values() if step.id not in missing}
+    return frozenset(entered)
+
+
+@pytest.mark.parametrize("form", condition_forms())
+def test_a_form_of_conditions_is_shown_at_work(form: str) -> None:
+    schema = definition_schema()
+    validator = Draft202012Validator({"$ref": f"#/$defs/{form}", "$defs": schema["$defs"]})
+    assert any(validator.is_valid(condition) for condition in _conditions())
+
+
+@cache
+def _conditions() -> tuple[Any, ...]:
+    """Every object in the examples of this page that may be a condition."""
+    texts = [block.text for block in blocks("yaml", "yaml fragment") if block.page == LANGUAGE]
+    return tuple(part for text in texts for part in _objects(read_source(text).data))
+
+
+def _objects(data: Any) -> Iterator[Any]:
+    if isinstance(data, dict):
+        yield data
+    for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _objects(part)
 
 
 @pytest.mark.parametrize("step_type", CLASSES, ids=lambda each: each.name)
