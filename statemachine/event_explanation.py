@@ -102,6 +102,15 @@ def explain_event(event: Event, roster: Roster, now: datetime) -> EventAccount:
     return EventAccount(tuple(witness.entry_account(each) for each in ordered), tuple(witness.touched()))
 
 
+def explain_enrolment(
+    workflow: Workflow, event: Event, roster: Roster, now: datetime, *, entry_key: str | None = None
+) -> EventAccount:
+    """What `enter` would do now: one entry, without triggers, and the enrollments that it would end."""
+    witness = _Witness(replace(event, accepted_at=now), roster, now, lambda: "new")
+    witness.enrol(workflow, entry_key)
+    return EventAccount((witness.entry_account(workflow),), tuple(witness.touched()))
+
+
 @dataclass
 class _Notes:
     """What was seen at one enrollment."""
@@ -139,6 +148,12 @@ class _Witness(Receiving):
         for verdict in self.verdicts[before:]:
             if verdict.enrollment_id not in self._notes or verdict.kind == "BLOCKED":
                 self._entry_verdicts[verdict.workflow] = verdict
+
+    def enrol(self, workflow: Workflow, entry_key: str | None) -> None:
+        """Enter by API, as `intake.enter` does."""
+        self.patch()
+        self.enter(workflow, None, entry_key)
+        self._entry_verdicts[workflow.key] = next(one for one in self.verdicts if one.rule != "restarted")
 
     def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
         notes = self._notes.get(snapshot.id)

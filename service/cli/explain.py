@@ -1,4 +1,4 @@
-"""`statewright explain`: why a run is where it is, or what an event would do to somebody."""
+"""`statewright explain`: why a run is where it is, what an event would do to somebody, whether `enroll` may be."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 @click.command(cls=Verb)
 @click.argument("enrollment_id", metavar="[ID]", required=False)
 @click.option("--event", "type_", metavar="TYPE", help="Instead of ID: what would such an event do to the contact?")
-@click.option("--contact", default="", metavar="ID", help="With --event: which contact.")
-@click.option("--workflow", default="", metavar="KEY", help="With --event: only this workflow.")
+@click.option("--contact", default="", metavar="ID", help="Which contact.")
+@click.option(
+    "--workflow", default="", metavar="KEY", help="Only this workflow; without --event: would `enroll` be accepted?"
+)
 @assignments("--contact-field", "With --event: contact fields it would set.")
 @assignments("--data", "With --event: its data.")
 @click.option("--key", default="", help="With --event: its entry key.")
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 def explain(session: Session, enrollment_id: str | None, type_: str | None, workflow: str, **given: Any) -> None:
     """Say what a run waits for and what would move it, or what an event would do to a contact and why.
 
+    With --workflow and no --event, say whether `enroll` would be accepted, whatever the triggers.
+
     Shows every condition with the values it read. Changes nothing.
     """
     from statewright.v1 import EntryQuestion, ExplainRequest
@@ -35,12 +39,14 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
     from service.cli.output import print_json
     from service.cli.shapes import plain
 
-    if bool(enrollment_id) == bool(type_):
-        raise click.UsageError("name an enrollment's ID, or ask about an entry with --event TYPE --contact ID")
-    request = ExplainRequest(enrollment_id=enrollment_id) if enrollment_id else ExplainRequest()
-    if type_:
-        question = EntryQuestion(workflow=workflow, contact_id=given["contact"], event=event_of(type_, **given))
-        request.entry.CopyFrom(question)
+    _check(enrollment_id, type_, workflow, given)
+    if enrollment_id:
+        request = ExplainRequest(enrollment_id=enrollment_id)
+    else:
+        question = EntryQuestion(workflow=workflow, contact_id=given["contact"])
+        if type_:
+            question.event.CopyFrom(event_of(type_, **given))
+        request = ExplainRequest(entry=question)
     response = session.call(session.client.enrollments.Explain, request)
     if session.json:
         shape = plain(response)
@@ -49,6 +55,21 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
         _show_run(response.run)
     else:
         _show_event(response)
+
+
+def _check(enrollment_id: str | None, type_: str | None, workflow: str, given: dict[str, Any]) -> None:
+    """Raises UsageError when the question is none, or two."""
+    entry = [option for option, value in (("--event", type_), ("--workflow", workflow)) if value]
+    if not enrollment_id and not entry:
+        wanted = "--event TYPE --contact ID, or about an enrolment by hand with --workflow KEY --contact ID"
+        raise click.UsageError(f"name an enrollment's ID, or ask about an entry with {wanted}")
+    if enrollment_id and entry:
+        raise click.UsageError(f"give ID to ask about a run, or {' and '.join(entry)} to ask about an entry, not both")
+    described = [name for name in ("contact_field", "data", "key", "source") if given[name]]
+    if described and not type_:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in described)
+        hint = "" if enrollment_id else "; `enroll --dry-run` answers for an input and an entry key"
+        raise click.UsageError(f"{options}: only with --event, which they describe{hint}")
 
 
 # --- a run ---

@@ -96,7 +96,8 @@ def _write_entry(account: EntryAccount, message: EntryExplanation) -> None:
     message.key = account.key
     message.step = verdict.step
     if verdict.kind == ENROLLED:
-        message.reason = "a trigger matches and no rule keeps the contact out"
+        by = "a trigger matches and " if account.triggers else ""
+        message.reason = f"{by}no rule keeps the contact out"
     elif verdict.rule:
         message.rule, message.reason = rule_and_reason(verdict.kind, verdict.rule)
     if verdict.kind == BLOCKED:

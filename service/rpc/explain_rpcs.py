@@ -19,7 +19,7 @@ from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
 from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.event import Event
-from statemachine.event_explanation import explain_event
+from statemachine.event_explanation import explain_enrolment, explain_event
 from statemachine.run_explanation import explain_run
 from statemachine.workflow import Workflow
 
@@ -34,6 +34,11 @@ class ExplainRpcs:
         if subject == "enrollment_id":
             enrollment_id = required_id("enrollment_id", request.enrollment_id)
             return await self._engine.read(lambda transaction: self._run(transaction, enrollment_id))
+        if subject == "entry" and not request.entry.HasField("event"):
+            event = _by_api(request.entry)
+            return _sendable(
+                await self._engine.read(lambda transaction: self._enrolment(transaction, request.entry.workflow, event))
+            )
         if subject == "entry":
             event = _event(request.entry)
             response = await self._engine.read(
@@ -57,6 +62,18 @@ class ExplainRpcs:
                 candidates = (*candidates, asked)
         roster = read_roster(transaction, catalog, DEFAULT_TENANT, event.contact_id, candidates, now)
         write_event_account(explain_event(event, roster, now), response, workflow=workflow)
+        return response
+
+    def _enrolment(self, transaction: Transaction, key: str, event: Event) -> ExplainResponse:
+        """What Enroll would answer."""
+        response = ExplainResponse()
+        now = self._engine.clock.read(transaction).workflow
+        workflow = self._active(transaction, key)
+        if workflow is None:
+            write_inactive(key, response.entries.add())
+            return response
+        roster = read_roster(transaction, self._engine.catalog, DEFAULT_TENANT, event.contact_id, (workflow,), now)
+        write_event_account(explain_enrolment(workflow, event, roster, now), response, workflow=key)
         return response
 
     def _active(self, transaction: Transaction, key: str) -> Workflow | None:
@@ -103,9 +120,16 @@ def _sendable(response: ExplainResponse) -> ExplainResponse:
     return response
 
 
+def _by_api(question: EntryQuestion) -> Event:
+    """The enrolment that is asked about, as the event that it is inside."""
+    if not question.workflow:
+        wanted = "required; or entry.workflow alone, to ask about an enrolment by API"
+        raise InvalidInput("entry.event or entry.workflow is required", [("entry.event", wanted)])
+    check_names({"entry.workflow": question.workflow, "entry.contact_id": question.contact_id})
+    return Event(id="", type="api", source="api", contact_id=question.contact_id or None)
+
+
 def _event(question: EntryQuestion) -> Event:
-    if not question.HasField("event"):
-        raise InvalidInput("entry.event is required", [("entry.event", "required")])
     check_names({"entry.workflow": question.workflow, "entry.contact_id": question.contact_id})
     if question.contact_id:
         question.event.contact_id = question.contact_id

@@ -284,6 +284,14 @@ def test_explain_and_count_answer(cli: Cli, enrolled: str) -> None:
     assert counts["total"] == sum(counts["statuses"].values()) == 1
 
 
+def test_explain_tells_whether_enroll_would_be_accepted(cli: Cli, enrolled: str) -> None:
+    question = ("explain", "--workflow", "welcome", "--contact")
+    [entry] = answer(cli(*question, "zoe", "--json"))["entries"]
+    assert (entry["would_enroll"], entry["triggers"]) == (True, [])
+    assert "no rule keeps the contact out" in cli(*question, "zoe").stdout
+    assert "in the way" in cli(*question, "ann").stdout
+
+
 def test_explain_shows_conditions_rules_and_moves_as_a_tree(cli: Cli, enrolled: str) -> None:
     question = ("explain", "--event", "contact_created", "--contact")
     assert '✗ contact.source equals "facebook_ad", is "google"' in cli(*question, "zoe", "--contact-field",

@@ -11,6 +11,7 @@ from statewright.v1 import (
     CancelRequest,
     EnrollmentServiceListRequest,
     EnrollmentServicePauseRequest,
+    EnrollRequest,
     EntryExplanation,
     EntryQuestion,
     ExplainRequest,
@@ -22,6 +23,13 @@ from statewright.v1 import (
 )
 
 from tests.e2e.api.calls import WELCOME, enrolled, event, everything_stored, publish, refusal
+
+RESTARTING = """
+key: again
+entry: {reentry: restart}
+trigger: {type: go}
+steps: [{id: rest, type: wait, config: {for: 1d}}]
+"""
 
 
 async def entry(client: AsyncClient, contact: str, plan: str = "", workflow: str = "") -> EntryExplanation:
@@ -66,6 +74,53 @@ async def test_a_rule_in_the_way_is_named_with_the_enrollment_that_stands_there(
 
 async def test_a_workflow_that_does_not_exist_is_not_found(client: AsyncClient) -> None:
     refused = await refusal(entry(client, "ann", workflow="nope"))
+    assert (refused.code, refused.info.reason) == (grpc.StatusCode.NOT_FOUND, "WORKFLOW_NOT_FOUND")
+
+
+async def enrolment(client: AsyncClient, contact: str = "ann", workflow: str = "welcome") -> ExplainResponse:
+    question = EntryQuestion(workflow=workflow, contact_id=contact)
+    return await client.enrollments.Explain(ExplainRequest(entry=question), timeout=10)
+
+
+async def test_an_enrolment_by_hand_is_explained_whatever_the_triggers(client: AsyncClient, url: str) -> None:
+    await publish(client)
+    before = everything_stored(url)
+    (told,) = (await enrolment(client, "zoe")).entries
+    assert (told.would_enroll, told.verdict, told.reason) == (
+        True,
+        VerdictKind.VERDICT_KIND_ENROLLED,
+        "no rule keeps the contact out",
+    )
+    assert everything_stored(url) == before
+    assert (
+        await client.enrollments.Enroll(EnrollRequest(workflow="welcome", contact_id="zoe"), timeout=10)
+    ).enrollment.id
+
+
+async def test_an_enrolment_by_hand_that_would_be_refused_names_the_rule_as_the_refusal_does(
+    client: AsyncClient,
+) -> None:
+    await publish(client)
+    standing = await enrolled(client)
+    (told,) = (await enrolment(client)).entries
+    refused = await client.enrollments.Enroll(EnrollRequest(workflow="welcome", contact_id="ann"), timeout=10)
+    assert (told.would_enroll, told.verdict, told.rule) == (False, refused.verdict.kind, refused.verdict.rule)
+    assert (told.blocking_enrollment_id, [rule.name for rule in told.rules if rule.blocks]) == (standing, ["reentry"])
+
+
+async def test_an_enrolment_by_hand_shows_the_run_that_it_would_restart(client: AsyncClient) -> None:
+    await client.workflows.Publish(PublishRequest(source=RESTARTING), timeout=10)
+    enrolment_request = EnrollRequest(workflow="again", contact_id="ann")
+    standing = (await client.enrollments.Enroll(enrolment_request, timeout=10)).enrollment.id
+    told = await enrolment(client, workflow="again")
+    assert ([one.would_enroll for one in told.entries], [one.enrollment_id for one in told.effects]) == (
+        [True],
+        [standing],
+    )
+
+
+async def test_an_enrolment_into_no_workflow_is_not_found(client: AsyncClient) -> None:
+    refused = await refusal(enrolment(client, workflow="nope"))
     assert (refused.code, refused.info.reason) == (grpc.StatusCode.NOT_FOUND, "WORKFLOW_NOT_FOUND")
 
 

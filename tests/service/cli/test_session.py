@@ -75,6 +75,23 @@ def test_an_unknown_command_suggests_the_one_that_was_meant(run_alone: Run) -> N
     assert "did you mean 'publish'?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "name an enrollment's ID, or ask about an entry with --event TYPE --contact ID"),
+        (("--contact", "ann"), "with --workflow KEY --contact ID"),
+        (("e1", "--workflow", "welcome"), "give ID to ask about a run, or --workflow to ask about an entry, not both"),
+        (("--workflow", "welcome", "--data", "a=1", "--key", "k"), "--data, --key: only with --event"),
+    ],
+)
+def test_a_question_to_explain_that_is_none_says_what_would_be_one(
+    run_alone: Run, arguments: tuple[str, ...], told: str
+) -> None:
+    refused = run_alone("explain", *arguments)
+    assert refused.exit_code == 2
+    assert told in refused.stderr
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_explains_itself(run_alone: Run, name: str) -> None:
     result = run_alone(name, "--help")
