@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -29,6 +30,7 @@ _DAY_GROUPS: Final = {
     "weekday": (0, 1, 2, 3, 4), "weekdays": (0, 1, 2, 3, 4), "weekend": (5, 6), "weekends": (5, 6),
     "daily": (0, 1, 2, 3, 4, 5, 6),
 }  # fmt: skip
+ALL_DAYS: Final = frozenset(range(7))
 DAY_NAMES: Final = (*_DAY_NAMES, *_DAY_GROUPS)
 """Every word for a day, or for several."""
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\Z")
@@ -70,6 +72,22 @@ def resolve_local(naive: datetime, zone: str | ZoneInfo) -> datetime:
     if instant.astimezone(known).replace(tzinfo=None) == naive.replace(fold=0):
         return instant
     return _gap_end(naive.replace(tzinfo=known, fold=1).astimezone(UTC), instant, known)
+
+
+def next_local(start: datetime, clock: time, days: frozenset[int], zone: ZoneInfo) -> datetime:
+    """The first instant from `start` on, itself included, at which `zone` shows `clock` on one of `days` (not empty).
+
+    Once on each of these days (Monday is 0): when the clock jumps over the time it is the first instant after the gap,
+    when it shows the time twice it is the first.
+    """
+    first = start.astimezone(zone).date() - _MOST_SKIPPED
+    coming = (first + timedelta(days=number) for number in count())
+    moments = (resolve_local(datetime.combine(day, clock), zone) for day in coming if day.weekday() in days)
+    return next(moment for moment in moments if moment >= start)
+
+
+_MOST_SKIPPED: Final = timedelta(days=2)
+"""How far back a local time can lie whose gap ends now: zones have skipped whole days."""
 
 
 def parse_time(raw: Any, zone: str | ZoneInfo) -> datetime:

@@ -308,6 +308,7 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     run.anchor_at = None
     run.paused_at = None
     run.held = ()
+    run.moments = {}
     run.resting = False
     if status is not Status.FAILED:
         run.step_id = ""

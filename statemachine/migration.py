@@ -218,6 +218,7 @@ def _rename(run: Run, route: Route) -> None:
         run.replace_outputs(_renamed(run.outputs, moved))
     run.step_starts = _renamed(run.step_starts, moved)
     run.variants = _renamed(run.variants, moved)
+    run.moments = _renamed(run.moments, moved)
     if run.previous_step is not None:
         run.previous_step = moved.get(run.previous_step, run.previous_step)
 

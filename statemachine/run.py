@@ -45,10 +45,10 @@ class Run:
         "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
         "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
         "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "goal", "held", "history",
-        "last_error", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step", "resting",
-        "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id",
-        "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants", "version", "visit",
-        "workflow_version",
+        "last_error", "moments", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step",
+        "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status",
+        "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants", "version",
+        "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -94,6 +94,7 @@ class Run:
         self.deadlines = dict(snapshot.deadlines)
         self.anchor_at = snapshot.anchor_at
         self.step_starts = dict(snapshot.step_starts)
+        self.moments = snapshot.moments
         self.previous_step = snapshot.previous_step
         self.task: OpenTask | None = snapshot.task
         self.enrolled_at = snapshot.started_at or self.now
@@ -171,6 +172,14 @@ class Run:
 
     def started_at(self, step_id: str) -> datetime | None:
         return self.step_starts.get(step_id)
+
+    @property
+    def moment(self) -> datetime | None:
+        return self.moments.get(self.step_id)
+
+    def aim_at(self, moment: datetime) -> None:
+        ahead = {step: other for step, other in self.moments.items() if other >= self.now}
+        self.moments = {**ahead, self.step_id: moment}
 
     def zone(self, name: str | None = None) -> str:
         if name:
@@ -380,6 +389,7 @@ class Run:
             deadlines=self.deadlines,
             anchor_at=self.anchor_at,
             step_starts=self.step_starts,
+            moments=self.moments,
             previous_step=self.previous_step,
             task=self.task,
             started_at=self.enrolled_at,

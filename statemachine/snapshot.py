@@ -58,6 +58,7 @@ class Snapshot:
     `step` is where it rests (or failed); `visit` numbers the steps entered so far and so names this stay.
     `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
     `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
+    `moments` are the times of day, ahead or just now, that steps aimed at.
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
     deadlines have been moved by.
@@ -103,6 +104,7 @@ class Snapshot:
     goal: str | None = None
     revision: int = 0
     standstill_s: float = 0.0
+    moments: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:
@@ -144,7 +146,7 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
     for name in _INSTANTS:
         if name in fields:
             fields[name] = datetime.fromisoformat(fields[name])
-    for name in ("deadlines", "step_starts"):
+    for name in ("deadlines", "step_starts", "moments"):
         if name in fields:
             fields[name] = {key: datetime.fromisoformat(value) for key, value in fields[name].items()}
     if "status" in fields:
@@ -186,7 +188,7 @@ _UNSET: Final = object()
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if name in ("deadlines", "step_starts"):
+    if name in ("deadlines", "step_starts", "moments"):
         return {key: instant.isoformat() for key, instant in value.items()}
     if isinstance(value, OpenTask):
         retry_at = value.retry_at.isoformat() if value.retry_at else None

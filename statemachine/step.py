@@ -122,6 +122,13 @@ class Context(Protocol):
     def started_at(self, step_id: str) -> datetime | None:
         """The latest start of a step of this run; None when it has not run."""
 
+    @property
+    def moment(self) -> datetime | None:
+        """What this step aimed at when it ran last, unless that moment has passed."""
+
+    def aim_at(self, moment: datetime) -> None:
+        """Remember that the step waits for this moment, also when it is now."""
+
     def zone(self, name: str | None = None) -> str:
         """The zone that local times mean: `name`, or contact > workflow > tenant > UTC."""
 
@@ -231,7 +238,7 @@ class WaitingStep(PureStep):
         return "done"
 
     def least_rest(self) -> timedelta | None:
-        """How long it rests at least when no event ends it; None when a template decides, or nothing but an event."""
+        """How long it rests at least when no event ends it; None when it depends, or nothing but an event ends it."""
         return None
 
 

@@ -93,6 +93,7 @@ def snapshot_of(row: Row) -> Snapshot:
         get("goal"),
         row[9],
         get("standstill_s", 0.0),
+        _instants(get("moments")),
     )
 
 
@@ -131,6 +132,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
     """What most runs never have."""
     if snapshot.timers:
         state["timers"] = snapshot.timers
+    if snapshot.moments:
+        state["moments"] = snapshot.moments
     if snapshot.variants:
         state["variants"] = snapshot.variants
     if snapshot.held:

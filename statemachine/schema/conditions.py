@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from statemachine.calendar import DAY_NAMES, WEEKDAYS
 from statemachine.condition import COMBINATIONS, TAG_OPERATORS
 from statemachine.event_condition import EVENT_OPERATORS
 from statemachine.schema.shapes import or_null, ref
@@ -166,15 +165,13 @@ def _event() -> Schema:
 
 def _time() -> Schema:
     said = "A time of day (in quotes), a date or an instant."
-    day = words(DAY_NAMES, f"Write {', '.join(WEEKDAYS)}, weekdays, weekend or daily.")
     edge = or_null(ref("time_of_day"))
     keys = {
         "after": {"description": said, "examples": ["09:00"], **edge},
         "before": {"description": said, "examples": ["17:00"], **edge},
         "between": {"description": "Two such times.", "type": ["array", "string", "object"],
                     "examples": [["09:00", "17:00"]]},
-        "days": {"description": "On these days.", "examples": ["weekdays"],
-                 "anyOf": [day, {"type": "array", "items": day}]},
+        "days": {"description": "On these days.", "examples": ["weekdays"], **ref("weekdays")},
         "timezone": {"description": "An IANA zone, or `contact`.", "examples": ["Europe/Berlin"]},
         "operator": {"enum": ["after", "before", "between", "days"]},
         "value": {},

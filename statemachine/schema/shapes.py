@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from statemachine.calendar import DAY_NAMES, WEEKDAYS
 from statemachine.document import NAME_PATTERN, VARIABLE_PATTERN
 from statemachine.duration import MAX_DURATION, UNITS
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
@@ -44,6 +45,9 @@ def _counted(duration: Schema) -> Schema:
     return closed({"duration": duration, "unit": {"type": ["string", "null"]}}, required=["duration"])
 
 
+_CLOCK: Final = rf"{_TEMPLATE}|^\s*(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*$"
+_DAY: Final = words(DAY_NAMES, f"Write {', '.join(WEEKDAYS)}, weekdays, weekend or daily.")
+_AT_TIME: Final = _text(_CLOCK, "Write a time of day like 09:00, or a template.")
 _ID: Final[Schema] = {"type": ["string", "integer"], "minLength": 1}
 _COUNT: Final[Schema] = {"type": ["number", "string"]}
 
@@ -166,11 +170,25 @@ SHAPES: Final[Schema] = {
     "status": one_or_list(_STATUS, minItems=1),
     "target": {"type": ["string", "number"], "description": "The id of a step, or `end`, which completes the run."},
     "template": {},
-    "time_of_day": _text(
-        rf"{_TEMPLATE}|^\s*(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*$|^\s*\d{{4}}-?[\dW]",
-        "Write a time like 09:00, 2026-03-01 or 2026-03-01T09:00Z.",
-    ),
+    "time_of_day": _text(rf"{_CLOCK}|^\s*\d{{4}}-?[\dW]", "Write a time like 09:00, 2026-03-01 or 2026-03-01T09:00Z."),
+    "time_of_day_on": {
+        "anyOf": [
+            _AT_TIME,
+            closed(
+                {
+                    "time": {"description": "What the local clock shows.", "examples": ["09:00"], **_AT_TIME},
+                    "days": or_null({"description": "On these days. Default: every day.", **ref("weekdays")}),
+                    "timezone": {
+                        "description": "Whose clock: an IANA zone, or `contact`, which is the default.",
+                        **or_null(ref("zone")),
+                    },
+                },
+                required=["time"],
+            ),
+        ]
+    },
     "variable": _text(f"^(?:{VARIABLE_PATTERN})$", "Use letters, digits and _."),
+    "weekdays": one_or_list(_DAY, minItems=1),
     "weight": {"type": "number", "exclusiveMinimum": 0},
     "zone": {"type": "string", "minLength": 1, "examples": ["Europe/Berlin", "UTC"]},
 }

@@ -22,7 +22,7 @@ _BESIDE: Final[Schema] = {**dict.fromkeys(_BODIES, ref("body")), "output_variabl
 """Keys of a step that its config may hold too."""
 _TEXT: Final = ("body", "message", "template", "template_id")
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "wait": (("for", "duration", "until", "on", "event", "wait_for_event"),),
+    "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event"),),
     "set_variable": (("path", "values"),),
     "transform": (("expression", "mapping", "output"),),
     "split": (("variants", "paths"),),

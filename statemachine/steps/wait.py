@@ -1,32 +1,24 @@
-"""The wait step: rest for a while, until a time, or until an event comes.
+"""The wait step: rest for a while, until a time, until a time of day, or until an event comes.
 
 With events the timer's outcome is `timeout`; without, it is `done`. A case without `branch` leads to `done`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Final
 
-from statemachine.calendar import parse_time
 from statemachine.condition_tree import All, Condition
-from statemachine.duration import parse_duration
-from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, AnyCondition, EventType, Moment, Offset, Shape, Span, about
 from statemachine.names import EventName, did_you_mean, event_group
 from statemachine.path import Path
 from statemachine.step import Build, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
 from statemachine.steps.parts import Parts, later, refuse_later
-
-if TYPE_CHECKING:
-    from statemachine.template import Value
+from statemachine.steps.timers import least_rest, reckoning
 
 DONE: Final = "done"
 TIMEOUT: Final = "timeout"
-_TIMERS: Final = ("for", "duration", "until", "timeout")
-
-Reckon = Callable[[Context], datetime]
+_TIMERS: Final = ("for", "duration", "until", "at", "timeout")
 
 
 class WaitConfig(StepConfig):
@@ -37,6 +29,11 @@ class WaitConfig(StepConfig):
         "Rest until this time, or the time a template makes.", "2026-03-01T09:00", "{{contact.renewal}}"
     )
     offset: Offset = about("Moves `until`.", "-3d")
+    at: Annotated[Any, Shape("time_of_day_on")] = about(
+        "Rest until the local clock shows this time, on one of the days.",
+        {"time": "09:00", "days": ["mon", "thu"], "timezone": "contact"},
+        "09:00",
+    )
     on: Annotated[Any, Shape("event_entries")] = about(
         "The events to wait for; the first that matches wins.", [{"event": "reply", "branch": "replied"}]
     )
@@ -46,7 +43,6 @@ class WaitConfig(StepConfig):
     since: str | None = about(
         "From when on events count: `enrollment`, `wait` (now), or the latest start of a step.", "enrollment"
     )
-    at: Any = later()
     until_true: Any = later()
     on_change: Any = later()
     late: Any = later()
@@ -64,7 +60,7 @@ class EventEntry(StepConfig):
 
 
 class Wait(WaitingStep):
-    """Rest for a while, until a time, or until an event comes.
+    """Rest for a while, until a time, until a time of day, or until an event comes.
 
     Errors at run time: `bad_duration`, `bad_time` (a template that renders to no duration, no time)."""
 
@@ -78,8 +74,8 @@ class Wait(WaitingStep):
         parts = Parts(build)
         refuse_later(config, build)
         self._cases = _event_cases(config, parts, build)
-        self._deadline = _timer(config, parts, build)
-        self._least = _least_rest(config)
+        self._deadline = reckoning(config, parts, build)
+        self._least = least_rest(config)
         self._since = config.since
         _check(config, build)
         self.reads = parts.reads | Reads(events={case.event: None for case in self._cases})
@@ -128,8 +124,9 @@ def _check(config: WaitConfig, build: Build) -> None:
     if len(timers) > 1:
         build.problem("conflicting_keys", (timers[1],), f"`{timers[0]}` and `{timers[1]}` exclude each other")
     waits_for_events = bool({"on", "event", "wait_for_event"} & given)
-    if not timers and not waits_for_events and not {"at", "until_true"} & given:
-        build.problem("missing_key", (), "say how long: `for: 2d`, `until: <time>` or `on: [{event: …}]`")
+    if not timers and not waits_for_events and "until_true" not in given:
+        forms = "`for: 2d`, `until: <time>`, `at: {time: 09:00}` or `on: [{event: …}]`"
+        build.problem("missing_key", (), f"say how long: {forms}")
     if "timeout" in timers and not waits_for_events:
         build.problem("missing_key", ("timeout",), "`timeout` belongs to `on`; a plain wait is `for`")
     if config.offset is not None and config.until is None:
@@ -199,92 +196,3 @@ def _filtered(path: Path, kind: EventName, when: Condition | None, parts: Parts)
         for name, wanted in kind.data_filter.items()
     ])  # fmt: skip
     return All(tuple(part for part in (implied, when) if part is not None))
-
-
-# --- timers ---
-
-
-def _timer(config: WaitConfig, parts: Parts, build: Build) -> Reckon | None:
-    if config.until is not None:
-        return _until(config, parts, build)
-    for path, raw in (("for", config.for_), ("duration", config.duration), ("timeout", config.timeout)):
-        if raw is not None:
-            unit = None if path == "timeout" else config.unit
-            span = _span((path,), raw, unit, parts, build)
-            return lambda context: context.now + span(context)
-    return None
-
-
-def _least_rest(config: WaitConfig) -> timedelta | None:
-    """A constant span is kept to each time; a constant time is past from some day on."""
-    if config.until is not None:
-        return None if isinstance(config.until, str) and "{{" in config.until else timedelta(0)
-    raw = next((raw for raw in (config.for_, config.duration, config.timeout) if raw is not None), None)
-    try:
-        return None if raw is None else parse_duration(raw, None if raw is config.timeout else config.unit)
-    except ValueError:
-        return None
-
-
-def _span(path: Path, raw: Any, unit: str | None, parts: Parts, build: Build) -> Callable[[Context], timedelta]:
-    """A duration, read once when it is constant, else each time the step runs."""
-    value = parts.value(path, raw)
-    if value.constant or not _may_become_duration(raw):
-        try:
-            span = parse_duration(raw, unit)
-        except ValueError as error:
-            build.problem("bad_duration", path, str(error))
-            span = timedelta(0)
-        return lambda context: span
-    return lambda context: _read_span(value, unit, context)
-
-
-def _may_become_duration(raw: Any) -> bool:
-    """Whether templates in it can make a duration of it."""
-    return isinstance(raw, str) or (isinstance(raw, dict) and "duration" in raw and raw.keys() <= {"duration", "unit"})
-
-
-def _read_span(value: Value, unit: str | None, context: Context) -> timedelta:
-    try:
-        return parse_duration(value.resolve(context.scope), unit)
-    except ValueError as error:
-        raise StepFailed("bad_duration", str(error)) from error
-
-
-def _until(config: WaitConfig, parts: Parts, build: Build) -> Reckon:
-    value = parts.value(("until",), config.until)
-    parts.field("timezone")
-    sign, offset = _offset(config.offset, parts, build)
-    if value.constant or not isinstance(config.until, str):
-        try:
-            parse_time(config.until, "UTC")
-        except ValueError as error:
-            build.problem("bad_time", ("until",), str(error))
-
-    def reckon(context: Context) -> datetime:
-        try:
-            moment = parse_time(value.resolve(context.scope), context.zone())
-        except ValueError as error:
-            raise StepFailed("bad_time", f"cannot wait until then: {error}") from error
-        return _moved(moment, sign * offset(context))
-
-    return reckon
-
-
-def _offset(raw: Any, parts: Parts, build: Build) -> tuple[int, Callable[[Context], timedelta]]:
-    """The direction and length of an offset such as `-3d`; a templated one is always forwards unless signed outside."""
-    if raw is None:
-        return 1, lambda context: timedelta(0)
-    if isinstance(raw, str) and raw.strip()[:1] in ("-", "+"):
-        text = raw.strip()
-        return (-1 if text[0] == "-" else 1), _span(("offset",), text[1:].strip(), None, parts, build)
-    if isinstance(raw, int | float) and not isinstance(raw, bool) and raw < 0:
-        return -1, _span(("offset",), -raw, None, parts, build)
-    return 1, _span(("offset",), raw, None, parts, build)
-
-
-def _moved(moment: datetime, offset: timedelta) -> datetime:
-    try:
-        return moment + offset
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if offset > timedelta(0) else datetime.min.replace(tzinfo=UTC)

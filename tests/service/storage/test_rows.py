@@ -58,6 +58,7 @@ FULL = Snapshot(
     goal="g",
     revision=1,
     standstill_s=2.5,
+    moments={"s": AT + timedelta(hours=1)},
 )
 
 

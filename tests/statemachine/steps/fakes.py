@@ -84,6 +84,7 @@ class Stay:
     variants: dict[str, str] = field(default_factory=dict)
     raised: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     written: int = 0
+    moment: datetime | None = None
     contact_id: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +108,9 @@ class Stay:
 
     def started_at(self, step_id: str) -> datetime | None:
         return self.starts.get(step_id)
+
+    def aim_at(self, moment: datetime) -> None:
+        self.moment = moment
 
     def zone(self, name: str | None = None) -> str:
         return name or self.timezone

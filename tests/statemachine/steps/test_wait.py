@@ -81,6 +81,38 @@ def test_a_template_that_renders_to_nonsense_fails_the_step(config: dict[str, An
     assert failure(build("wait", **config), Stay(variables={"text": "soon", "none": None})) == code
 
 
+@pytest.mark.parametrize(
+    ("at", "zone", "expected"),
+    [
+        ("09:30", "UTC", "2026-01-01T09:30Z"),
+        ("08:30", "UTC", "2026-01-02T08:30Z"),
+        ({"time": "11:00"}, "Europe/Berlin", "2026-01-01T10:00Z"),
+        ({"time": "11:00", "timezone": "contact"}, "Europe/Berlin", "2026-01-01T10:00Z"),
+        ({"time": "11:00", "timezone": "Asia/Tokyo"}, "Europe/Berlin", "2026-01-02T02:00Z"),
+        ({"time": "08:00", "days": "weekend"}, "UTC", "2026-01-03T08:00Z"),
+        ({"time": "08:00", "days": ["Thursday", "mon"]}, "UTC", "2026-01-05T08:00Z"),
+        ({"time": "{{contact.best_time}}"}, "UTC", "2026-01-01T18:15Z"),
+    ],
+)
+def test_a_time_of_day_is_the_next_one_in_its_zone_on_its_days(at: Any, zone: str, expected: str) -> None:
+    stay = Stay(Contact("c1", custom_fields={"best_time": "18:15"}), timezone=zone)
+    assert run(build("wait", at=at), stay) == Rest(datetime.fromisoformat(expected))
+
+
+def test_a_wait_that_begins_exactly_on_time_is_over_and_the_same_moment_does_not_end_it_twice() -> None:
+    step, stay = build("wait", at="09:00"), Stay()
+    assert run(step, stay) == Outcome("done")
+    assert run(step, stay) == Rest(NOW + timedelta(days=1))
+    stay.now += timedelta(days=1)
+    assert run(step, stay) == Rest(NOW + timedelta(days=2))
+    stay.now += timedelta(days=1, microseconds=1)
+    assert run(step, stay) == Rest(NOW + timedelta(days=3))
+
+
+def test_a_template_that_makes_no_time_of_day_fails_the_step() -> None:
+    assert failure(build("wait", at="{{contact.best_time}}"), Stay()) == "bad_time"
+
+
 def cases_of(**config: Any) -> list[tuple[str, str]]:
     step = build("wait", **config)
     assert isinstance(step, WaitingStep)
@@ -135,6 +167,7 @@ def test_an_alias_with_when_asks_for_both() -> None:
         ({"for_": "1d"}, ("done",), "done"),
         ({"on": "reply", "timeout": "1d"}, ("done", "timeout"), "timeout"),
         ({"on": "reply", "for_": "1d"}, ("done", "timeout"), "timeout"),
+        ({"on": "reply", "at": "09:00"}, ("done", "timeout"), "timeout"),
         ({"on": "reply"}, ("done",), "timeout"),
         ({"on": [{"event": "a", "branch": "x"}, "b"], "timeout": 60}, ("done", "x", "timeout"), "timeout"),
         ({"on": [{"event": "a", "branch": "x"}, {"event": "b", "branch": "x"}]}, ("x",), "timeout"),
@@ -175,6 +208,8 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
     assert step.reads.contact == {"vip", "patience"}
     assert dict(step.reads.events) == {"email_opened": None}
     assert build("wait", until="{{contact.birthday}}").reads.contact == {"birthday", "timezone"}
+    assert build("wait", at={"time": "{{contact.best_time}}"}).reads.contact == {"best_time", "timezone"}
+    assert build("wait", at={"time": "09:00", "timezone": "UTC"}).reads.contact == set()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +231,18 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
         ({"on": {"event": "a", "wen": "x"}, "timeout": "1d"}, [("unknown_key", ("on", "wen"))]),
         ({"on": {"event": "a", "branch": "error"}, "timeout": "1d"}, [("reserved_id", ("on", "branch"))]),
         ({"on": "a", "event": "b", "timeout": "1d"}, [("conflicting_keys", ("event",))]),
-        ({"at": {"time": "09:00"}}, [("not_supported_yet", ("at",))]),
+        ({"at": {"time": "9am"}}, [("bad_time", ("at", "time"))]),
+        ({"at": "25:00"}, [("bad_time", ("at",))]),
+        ({"at": {"time": 540}}, [("bad_time", ("at", "time"))]),
+        ({"at": 9}, [("bad_value", ("at",))]),
+        ({"at": {"days": ["mon"]}}, [("missing_key", ("at",))]),
+        ({"at": {"time": "09:00", "days": ["funday"]}}, [("bad_weekday", ("at", "days"))]),
+        ({"at": {"time": "09:00", "days": []}}, [("bad_weekday", ("at", "days"))]),
+        ({"at": {"time": "09:00", "timezone": "Berlin"}}, [("bad_timezone", ("at", "timezone"))]),
+        ({"at": {"time": "09:00", "zone": "UTC"}}, [("unknown_key", ("at", "zone"))]),
+        ({"at": "09:00", "until": "2026-01-01"}, [("conflicting_keys", ("at",))]),
+        ({"on": "a", "at": "09:00", "timeout": "1d"}, [("conflicting_keys", ("timeout",))]),
+        ({"at": "09:00", "offset": "1d"}, [("missing_key", ("offset",))]),
         ({"until_true": "contact.vip"}, [("not_supported_yet", ("until_true",))]),
         ({"for_": "1d", "late": "fire"}, [("not_supported_yet", ("late",))]),
         ({"on": "a", "timeout": 1, "debounce": "5s"}, [("not_supported_yet", ("debounce",))]),
