@@ -23,7 +23,7 @@ from statemachine.snapshot import Snapshot
 from statemachine.standstill import NO_STANDSTILL, Standstill
 
 Phase = Literal["entry", "exit", "wait", "restart"]
-Operation = Literal["advance", "pause", "resume", "cancel", "retry", "set_variables", "reschedule", "migrate"]
+Operation = Literal["advance", "pause", "resume", "cancel", "exit", "retry", "set_variables", "reschedule", "migrate"]
 
 
 @record
@@ -88,8 +88,8 @@ class OperatorCause:
     """A person or service says what to do.
 
     `data`: advance {transition, data}; retry {input}; pause {timers: keep | remaining | catch_up}; cancel {reason};
-    resume {}; set_variables {variables}; reschedule {until: ISO 8601} or {by_s: seconds}; migrate {from_version,
-    to_version, mapping, timers} (decided by `statemachine.migration.migrate`).
+    exit {reason}; resume {}; set_variables {variables}; reschedule {until: ISO 8601} or {by_s: seconds};
+    migrate {from_version, to_version, mapping, timers} (decided by `statemachine.migration.migrate`).
     """
 
     operation: Operation

@@ -1,4 +1,4 @@
-"""What operators do to a run: advance, pause, resume, cancel, retry, set variables, reschedule.
+"""What operators do to a run: advance, pause, resume, cancel, exit, retry, set variables, reschedule.
 
 A refusal raises and changes nothing.
 """
@@ -13,6 +13,7 @@ from typing import Any, Final
 from statemachine.cause import OperatorCause
 from statemachine.course import (
     WAIT,
+    exit_run,
     finish,
     fire,
     leave,
@@ -110,6 +111,13 @@ def _cancel(run: Run, data: Mapping[str, Any]) -> None:
     run.exit_reason = str(data.get("reason") or "") or None
     leave(run, CANCEL)
     finish(run, Status.CANCELLED)
+
+
+def _exit(run: Run, data: Mapping[str, Any]) -> None:
+    """As an exit rule would end it; like `cancel` always possible while the run lives."""
+    if run.status not in LIVE:
+        raise _refusal(run, "exit")
+    exit_run(run, str(data.get("reason") or "") or None)
 
 
 def _retry(run: Run, data: Mapping[str, Any]) -> None:
@@ -215,6 +223,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[Run, Mapping[str, Any]], None]]] = {
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,
+    "exit": _exit,
     "retry": _retry,
     "set_variables": _set_variables,
     "reschedule": _reschedule,

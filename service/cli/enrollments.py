@@ -32,7 +32,7 @@ def filters(function: F) -> F:
     return function
 
 
-def _filtered(
+def filtered(
     workflow: str,
     version: int | None,
     contact: str,
@@ -146,7 +146,7 @@ def list_(session: Session, oldest_first: bool, full: bool, every: bool, limit: 
     answer_page(
         session,
         session.client.enrollments.List,
-        Request(**_filtered(**f), order=order, view=view),
+        Request(**filtered(**f), order=order, view=view),
         "enrollments",
         {"every": every, "limit": limit, "page_token": page_token},
         ("id", "workflow", "version", "contact", "status", "step", "due", "started", "lasted", "reason", "error"),
@@ -186,7 +186,7 @@ def count(session: Session, **given: Any) -> None:
     from service.cli.output import print_json, print_table
     from service.cli.shapes import plain
 
-    counts = plain(session.call(session.client.enrollments.Count, CountRequest(**_filtered(**given))))["counts"]
+    counts = plain(session.call(session.client.enrollments.Count, CountRequest(**filtered(**given))))["counts"]
     counts = counts or {"total": 0, "statuses": {}, "steps": {}}
     if session.json:
         print_json(counts)

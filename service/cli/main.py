@@ -59,6 +59,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "retry": Entry("Control", "control:retry", "Continue a failed enrollment from the step that failed."),
     "set-variables": Entry("Control", "control:set_variables", "Set variables of a live enrollment."),
     "reschedule": Entry("Control", "control:reschedule", "Move when the wait of an enrollment ends."),
+    "batch": Entry("Control", "bulk:batch", "Do the same to many enrollments: cancel, exit, pause, ..."),
     "tasks": Entry("Around", "tasks:tasks", "List, take and answer tasks."),
     "contacts": Entry("Around", "contacts:contacts", "Read and write contacts."),
     "outbox": Entry("Around", "outbox:outbox", "List the messages kept by a development server."),

@@ -109,8 +109,8 @@ def migrate_runs(
         return
     request = ApplyMigrationRequest(**given, rate=rate, request_id=request_id or f"migration-{uuid4().hex[:12]}")
     last: Any = None
-    with _progress(f"migrating {given['key']}", session) as told:
-        for last in _messages(session, request):
+    with progress(f"migrating {given['key']}", session) as told:
+        for last in messages(session, session.client.workflows.ApplyMigration, request):
             told(last.migrated + last.left, last.total)
     shape = plain(last)
     if session.json:
@@ -119,7 +119,7 @@ def migrate_runs(
         _show_migrated(shape)
 
 
-def _messages(session: Session, request: Any) -> Iterator[Any]:
+def messages(session: Session, call: Callable[[Any], Any], request: Any) -> Iterator[Any]:
     """What the server tells, up to its last word. When it goes away it is asked again, for half a minute.
 
     Raises grpc.RpcError, and click.Abort at Ctrl-C, saying how to go on.
@@ -129,7 +129,7 @@ def _messages(session: Session, request: Any) -> Iterator[Any]:
     lost_at = 0.0
     while True:
         try:
-            for message in session.client.workflows.ApplyMigration(request):
+            for message in call(request):
                 lost_at = 0.0
                 yield message
                 if message.done:
@@ -214,7 +214,7 @@ def delete(session: Session, key: str, force: bool, request_id: str, **guard: An
 
     name = request_id or f"delete-{uuid4().hex[:12]}"
     request = WorkflowServiceDeleteRequest(key=key, force=force, request_id=name, **guard)
-    with _progress(f"cancelling enrollments of {key}", session) as told:
+    with progress(f"cancelling enrollments of {key}", session) as told:
         response = _deleted(session, request, told)
     if session.json:
         print_json(plain(response))
@@ -266,17 +266,17 @@ def _live(session: Session, key: str) -> int:
 
 
 @contextmanager
-def _progress(title: str, session: Session) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str, session: Session) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error while it lasts, for people at a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     error = Console(stderr=True)
-    with Progress(*columns, console=error, transient=True, disable=session.json or not error.is_terminal) as progress:
-        task = progress.add_task(title, total=None, visible=False)
+    with Progress(*columns, console=error, transient=True, disable=session.json or not error.is_terminal) as bar:
+        task = bar.add_task(title, total=None, visible=False)
 
         def told(completed: int, total: int) -> None:
-            progress.update(task, completed=completed, total=total, visible=total > 0)
+            bar.update(task, completed=completed, total=total, visible=total > 0)
 
         yield told

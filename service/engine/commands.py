@@ -73,8 +73,8 @@ class EnrollAnswer:
 
 @record
 class Operate:
-    """advance {transition, data}, pause {timers}, resume, cancel {reason}, retry {input}, set_variables {variables}
-    or reschedule {until or by_s} one enrollment."""
+    """advance {transition, data}, pause {timers}, resume, cancel {reason}, exit {reason}, retry {input},
+    set_variables {variables} or reschedule {until or by_s} one enrollment."""
 
     tenant: str
     enrollment_id: str

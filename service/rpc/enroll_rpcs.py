@@ -87,7 +87,7 @@ class EnrollRpcs:
         violations = Violations()
         violations.name("transition", request.transition, required=True)
         violations.check()
-        _check_size("data", request.data, MAX_OUTPUT_BYTES, "output")
+        check_size("data", request.data, MAX_OUTPUT_BYTES, "output")
         data = {"transition": request.transition, "data": read_struct(request.data, "data")}
         return await self._operate("advance", request, AdvanceResponse(), data)
 
@@ -107,12 +107,12 @@ class EnrollRpcs:
         return await self._operate("cancel", request, CancelResponse(), {"reason": request.reason or "cancelled"})
 
     async def retry(self, request: RetryRequest) -> RetryResponse:
-        _check_size("input", request.input, MAX_EVENT_BYTES, "input")
+        check_size("input", request.input, MAX_EVENT_BYTES, "input")
         edited = read_struct(request.input, "input")
         return await self._operate("retry", request, RetryResponse(), {"input": edited} if edited else {})
 
     async def set_variables(self, request: SetVariablesRequest) -> SetVariablesResponse:
-        _check_size("variables", request.variables, MAX_EVENT_BYTES, "variables")
+        check_size("variables", request.variables, MAX_EVENT_BYTES, "variables")
         patch = read_struct(request.variables, "variables")
         return await self._operate("set_variables", request, SetVariablesResponse(), {"variables": patch})
 
@@ -193,8 +193,8 @@ def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
     if request.contact_patch.fields and not request.contact_id:
         violations.add(f"{place}contact_id", "required with a contact_patch")
     violations.check()
-    _check_size(f"{place}input", request.input, MAX_EVENT_BYTES, "event")
-    _check_size(f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
+    check_size(f"{place}input", request.input, MAX_EVENT_BYTES, "event")
+    check_size(f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
     return EnrollContact(
         DEFAULT_TENANT,
         request.workflow,
@@ -210,7 +210,8 @@ def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
     )
 
 
-def _check_size(place: str, payload: Message, most: int, limit: str) -> None:
+def check_size(place: str, payload: Message, most: int, limit: str) -> None:
+    """Raises LimitExceeded for a payload of more bytes."""
     if payload.ByteSize() > most:
         wanted = f"at most {most // 1024} KiB"
         raise LimitExceeded(f"{place} may have {wanted}", [(place, wanted)], limit=limit, maximum=str(most))

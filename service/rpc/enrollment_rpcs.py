@@ -22,21 +22,19 @@ from statewright.v1 import (
 )
 
 from service.engine.commands import DEFAULT_TENANT
+from service.rpc.enrollment_filter import read_filter
 from service.rpc.enrollment_message import (
     LEVELS,
-    STATUS_WORDS,
     write_counts,
     write_enrollment,
     write_history,
     write_transition,
 )
 from service.rpc.fields import check_names, chosen, required_id
-from service.rpc.moment import read_instant
 from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import (
-    EnrollmentFilter,
     EnrollmentRecord,
     count_enrollments,
     find_enrollment,
@@ -44,7 +42,6 @@ from service.storage.enrollment_queries import (
 )
 from service.storage.history_queries import HistoryRow, history_page
 from statemachine.decide import allowed_transitions
-from statemachine.errors import InvalidInput
 from statemachine.snapshot import Snapshot
 
 _VIEWS: Final = {view: name for name, view in EnrollmentView.items()}
@@ -70,7 +67,7 @@ class EnrollmentRpcs:
     async def list(self, request: EnrollmentServiceListRequest) -> EnrollmentServiceListResponse:
         chosen("view", request.view, _VIEWS)
         chosen("order", request.order, _ORDERS)
-        wanted = _filter(request)
+        wanted = read_filter(request)
         size = page_size(request.page_size)
         full = request.view == EnrollmentView.ENROLLMENT_VIEW_FULL
         size = min(size, _MOST_IN_FULL) if full else size
@@ -97,7 +94,7 @@ class EnrollmentRpcs:
         return response
 
     async def count(self, request: CountRequest) -> CountResponse:
-        wanted = _filter(request)
+        wanted = read_filter(request)
         counts = await self._engine.read(lambda transaction: count_enrollments(transaction, wanted))
         response = CountResponse()
         write_counts(counts, response.counts)
@@ -153,21 +150,3 @@ class EnrollmentRpcs:
 
     async def _version(self, snapshot: Snapshot) -> Any:
         return await self._engine.version(DEFAULT_TENANT, snapshot.workflow, snapshot.version)
-
-
-def _filter(request: EnrollmentServiceListRequest | CountRequest) -> EnrollmentFilter:
-    check_names({name: getattr(request, name) for name in ("workflow", "contact_id", "step", "parent_id")})
-    version = request.version if request.HasField("version") else None
-    if version is not None and not request.workflow:
-        raise InvalidInput("version needs workflow", [("workflow", "required with a version")])
-    return EnrollmentFilter(
-        DEFAULT_TENANT,
-        request.workflow,
-        version,
-        request.contact_id,
-        tuple(chosen("status", status, STATUS_WORDS) for status in request.status),
-        request.step,
-        read_instant(request.start_time_from, "start_time_from") if request.HasField("start_time_from") else None,
-        read_instant(request.start_time_before, "start_time_before") if request.HasField("start_time_before") else None,
-        request.parent_id,
-    )

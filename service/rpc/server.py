@@ -22,6 +22,7 @@ from statewright.v1 import (
 
 from service.rpc.admin_rpcs import AdminRpcs
 from service.rpc.border import Border
+from service.rpc.bulk_rpcs import BulkRpcs
 from service.rpc.contact_rpcs import ContactRpcs
 from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
@@ -147,6 +148,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         WatchRpcs,
         ExplainRpcs,
         ForecastRpcs,
+        BulkRpcs,
     ),
     _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, SimulateRpcs, VersionRpcs),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),

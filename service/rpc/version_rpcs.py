@@ -22,12 +22,8 @@ from service.engine.catalog import load_stored
 from service.engine.commands import DEFAULT_TENANT
 from service.engine.deleting import cancel_live
 from service.engine.migrating import (
-    DEFAULT_RATE,
-    MAX_RATE,
     Group,
     Migration,
-    Pace,
-    Progress,
     begin,
     carry_on,
     groups_left,
@@ -35,6 +31,7 @@ from service.engine.migrating import (
     plan,
 )
 from service.engine.publishing import delete
+from service.engine.rounds import DEFAULT_RATE, MAX_RATE, Pace, Progress
 from service.rpc.fields import Violations, chosen, required_id
 from service.rpc.repeats import once, request_key
 from service.rpc.rooms import Rooms
@@ -217,7 +214,7 @@ def _message(migration: Migration, progress: Progress) -> ApplyMigrationResponse
         from_version=migration.route.source.version,
         to_version=migration.route.target.version,
         total=migration.total,
-        migrated=progress.migrated,
+        migrated=progress.changed,
         left=progress.left.total(),
         done=progress.done,
     )

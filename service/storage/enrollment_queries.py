@@ -112,7 +112,7 @@ def list_enrollments(
     paths: bool,
 ) -> list[EnrollmentRecord]:
     """A page by id, which is by start; `after` is the last id of the page before."""
-    conditions, parameters = _conditions(wanted)
+    conditions, parameters = conditions_of(wanted)
     if after is not None:
         conditions.append("e.id < :after" if newest_first else "e.id > :after")
         parameters["after"] = after
@@ -124,7 +124,7 @@ def list_enrollments(
 
 def count_enrollments(transaction: Transaction, wanted: EnrollmentFilter) -> Counts:
     """How many there are, in total, by status, and (the live ones) by step."""
-    conditions, parameters = _conditions(wanted)
+    conditions, parameters = conditions_of(wanted)
     rows = transaction.rows(
         f"select e.status, case when {LIVE_SQL.replace('status', 'e.status')} then e.step end as at_step, count(*) "
         f"from enrollments as e where {' and '.join(conditions)} group by 1, 2",
@@ -208,7 +208,8 @@ def _last_steps(transaction: Transaction, tenant: str, enrollment_ids: Sequence[
     return {row[0]: row[1] for row in rows}
 
 
-def _conditions(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
+def conditions_of(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
+    """The filter in SQL over `enrollments as e`, and its parameters."""
     conditions = ["e.tenant_id = :tenant"]
     parameters: dict[str, Any] = {"tenant": wanted.tenant}
     for name in ("workflow", "version", "contact_id", "step", "parent_id"):

@@ -137,6 +137,16 @@ def test_a_wait_is_moved(cli: Cli, enrolled: str) -> None:
     assert cli("reschedule", enrolled, "--by", "1h").returncode == 1
 
 
+def test_many_enrollments_are_taken_in_hand(cli: Cli, enrolled: str) -> None:
+    chosen = ("--workflow", "welcome")
+    assert "1 of 1 would be changed" in cli("batch", "pause", *chosen, "--dry-run").stdout
+    paused = answer(cli("batch", "pause", *chosen, "--request-id", "b1", "--rate", "500", "--json"))
+    assert (paused["request_id"], paused["changed"], paused["done"]) == ("b1", 1, True)
+    assert answer(cli("get", enrolled, "--json"))["status"] == "paused"
+    assert "1 of 1 are changed, 0 refuse" in cli("batch", "exit", *chosen, "--reason", "sold out").stdout
+    assert answer(cli("get", enrolled, "--json"))["exit_reason"] == "sold out"
+
+
 def test_a_whole_workflow_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--json"))
     assert (paused["key"], paused["status"], paused["pause_timers"]) == ("welcome", "paused", "remaining")
@@ -333,6 +343,9 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("reschedule", "0190b0a0-0000-7000-8000-000000000000", "--by", "1h"), 1, "Error:"),
         (("reschedule", "nobody", "--by", "soon"), 2, "soon"),
         (("reschedule", "nobody", "--to", "soon"), 2, "soon"),
+        (("batch", "exit", "--workflow", "w"), 2, "--reason"),
+        (("batch", "cancel", "--workflow", "w", "--transition", "x"), 2, "--transition"),
+        (("batch", "cancel"), 1, "filter"),
         (("set-variables", "nobody"), 2, "K=V"),
         (("set-variables", "nobody", "a"), 2, "k:=json"),
         (("explain", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),

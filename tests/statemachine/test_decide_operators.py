@@ -85,6 +85,18 @@ class TestAdvance:
             simulation.operate(operation, transition="done")
 
 
+class TestExit:
+    @pytest.mark.parametrize("paused", [False, True])
+    def test_a_live_run_ends_as_by_an_exit_rule(self, paused: bool) -> None:
+        simulation = started(task())
+        if paused:
+            simulation.operate("pause")
+        decision = simulation.operate("exit", reason="sold out")
+        assert (simulation.run.status, simulation.run.exit_reason) == ("exited", "sold out")
+        assert decision.revoked == (("t", 1),)
+        simulation.audit()
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("state", "operation", "allowed"),
@@ -97,6 +109,8 @@ class TestRefusals:
             ("paused", "reschedule", ("resume", "set_variables", "cancel")),
             ("failed", "reschedule", ("retry",)),
             ("cancelled", "reschedule", ()),
+            ("failed", "exit", ("retry",)),
+            ("cancelled", "exit", ()),
             ("failed", "set_variables", ("retry",)),
             ("cancelled", "set_variables", ()),
             ("failed", "pause", ("retry",)),

@@ -284,7 +284,7 @@ actions = st.lists(
             retryable=st.booleans(),
             retry_after_s=st.sampled_from((None, 90.0)),
         ),
-        _do("operate", st.sampled_from(("resume", "cancel", "retry", "pause"))),
+        _do("operate", st.sampled_from(("resume", "cancel", "exit", "retry", "pause"))),
         _do("operate", st.just("pause"), timers=st.sampled_from(("keep", "remaining", "catch_up"))),
         _do("operate", st.just("resume")),
         _do("operate", st.just("retry"), input=st.sampled_from(({}, {"x": "edited", "v": 3}))),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from service.engine.commands import Operate
-from service.engine.migrating import Group, Migration, Pace, begin, carry_on, groups_left, plan
+from service.engine.migrating import Group, Migration, begin, carry_on, groups_left, plan
+from service.engine.rounds import Pace
 from service.storage import enrollments
 from service.storage.dialect import load
 from statemachine.cause import TaskFailure
@@ -86,7 +87,7 @@ async def test_a_migration_moves_those_that_fit_and_tells_which_stay(house: Hous
     migration = await _begin(house, route)
     assert (migration.total, migration.moved) == (5, 0)
     progress = [one async for one in carry_on(house.engine, migration, _unhurried())][-1]
-    assert (progress.migrated, progress.left.total(), progress.done) == (4, 1, True)
+    assert (progress.changed, progress.left.total(), progress.done) == (4, 1, True)
     assert _facts(groups_left(migration, progress)) == [("work", "needs_mapping", "step_removed", 1)]
     assert {run.contact_id: run.version for run in house.runs()} == {"c0": 1, "c1": 2, "c2": 2, "c3": 2, "c4": 2}
     await house.fire(timedelta(days=2))
@@ -100,7 +101,7 @@ async def test_a_mapping_takes_an_open_task_along_and_its_result_counts_on_the_n
     await house.trigger("heard", "c0")
     task = await house.take()
     progress = await _migrate(house, route)
-    assert (progress.migrated, progress.left.total()) == (1, 0)
+    assert (progress.changed, progress.left.total()) == (1, 0)
     run = house.run()
     assert (run.version, run.step) == (2, "job")
     assert (await house.finish(task, {"n": 1})).applied
@@ -134,7 +135,7 @@ async def test_runs_without_a_contact_and_paused_ones_go_too(house: House) -> No
     await _enter(house, 1)
     (paused,) = house.runs(contact="c0")
     await house.operate(paused, "pause")
-    assert (await _migrate(house, route)).migrated == 2
+    assert (await _migrate(house, route)).changed == 2
     assert sorted((run.version, run.status.value) for run in house.runs()) == [(2, "paused"), (2, "waiting")]
 
 
@@ -152,7 +153,7 @@ async def test_runs_of_a_paused_workflow_change_their_version_and_do_not_move(ho
     route = await _route(house)
     await _enter(house, 1)
     await house.engine.pause_workflow("default", "w")
-    assert (await _migrate(house, route)).migrated == 1
+    assert (await _migrate(house, route)).changed == 1
     assert (house.run().version, house.run().step) == (2, "rest")
 
 
@@ -162,10 +163,10 @@ async def test_failed_runs_go_only_where_they_are_asked_for_and_are_retried_on_t
     await house.trigger("heard", "c0")
     await house.finish(await house.take(), failure=TaskFailure("no", "no", False))
     (failed,) = house.runs(contact="c0")
-    assert (await _migrate(house, route, "live")).migrated == 1
+    assert (await _migrate(house, route, "live")).changed == 1
     groups = await house.engine.read(lambda transaction: plan(transaction, "default", route, failed=True))
     assert _facts(groups) == [("work", "mapped", "", 1)]
-    assert (await _migrate(house, route, "all", failed=True)).migrated == 1
+    assert (await _migrate(house, route, "all", failed=True)).changed == 1
     (run,) = house.runs(contact="c0")
     assert (run.status, run.version, run.step) == ("failed", 2, "job")
     await house.operate(run, "retry")
@@ -181,7 +182,7 @@ async def test_a_quarantined_run_gets_another_chance_on_the_new_version(house: H
             "update enrollments set failures = 5, due_at = null, quarantined_at = started_at"
         )
     )
-    assert (await _migrate(house, route)).migrated == 1
+    assert (await _migrate(house, route)).changed == 1
     await house.fire(timedelta(days=2))
     assert house.run().step == "job"
 
@@ -191,7 +192,7 @@ async def test_a_migration_cut_short_goes_on_with_what_is_left_on_any_replica(ho
     await _enter(house, 20)
     migration = await _begin(house, route)
     going = carry_on(house.engine, migration, _unhurried(at_once=5))
-    assert [(await anext(going)).migrated for _ in range(2)] == [5, 10]
+    assert [(await anext(going)).changed for _ in range(2)] == [5, 10]
     await house.settle()
     other = await house.replica("r2")
     for number in (1, 2):
@@ -199,7 +200,7 @@ async def test_a_migration_cut_short_goes_on_with_what_is_left_on_any_replica(ho
     migration = await _begin(house, route)
     assert (migration.moved, migration.total) == (10, 20)
     progress = [one async for one in carry_on(other, migration, _unhurried())][-1]
-    assert (progress.migrated, progress.done) == (20, True)
+    assert (progress.changed, progress.done) == (20, True)
     moves = house.rows("select enrollment_id from history where kind = 'migrated'")
     assert len(moves) == len(set(moves)) == 20
 
@@ -221,9 +222,9 @@ async def test_a_run_that_was_brought_back_is_not_moved_again_by_the_same_migrat
     await _enter(house, 1)
     await _migrate(house, route, "there")
     await _migrate(house, Route(route.target, route.source), "back")
-    assert (await _migrate(house, route, "there")).migrated == 0
+    assert (await _migrate(house, route, "there")).changed == 0
     assert house.run().version == 1
-    assert (await _migrate(house, route, "again")).migrated == 1
+    assert (await _migrate(house, route, "again")).changed == 1
 
 
 async def test_runs_that_begin_later_stay_where_they_began(house: House) -> None:
@@ -231,7 +232,7 @@ async def test_runs_that_begin_later_stay_where_they_began(house: House) -> None
     await _enter(house, 3)
     migration = await _begin(house, route)
     await _enter(house, 2, prefix="late")
-    assert [one async for one in carry_on(house.engine, migration, _unhurried())][-1].migrated == 3
+    assert [one async for one in carry_on(house.engine, migration, _unhurried())][-1].changed == 3
     await house.settle()
     assert sorted(run.version for run in house.runs()) == [1, 1, 2, 2, 2]
 
@@ -248,7 +249,7 @@ async def test_a_busy_contact_is_tried_again_and_at_last_told(house: House, monk
         return [Unavailable("busy")] * len(commands) if refusals >= 0 else await asked(commands)
 
     monkeypatch.setattr(house.engine, "ask_all", busy)
-    assert (await _migrate(house, route)).migrated == 2
+    assert (await _migrate(house, route)).changed == 2
     refusals = 9
     route = Route(route.target, route.source)
     with pytest.raises(Unavailable, match="repeat with request_id 'back'"):
@@ -263,7 +264,7 @@ async def test_a_crash_inside_a_batch_moves_none_of_it(house: House, monkeypatch
         await _migrate(house, route)
     monkeypatch.undo()
     assert {run.version for run in house.runs()} == {1}
-    assert (await _migrate(house, route)).migrated == 4
+    assert (await _migrate(house, route)).changed == 4
 
 
 class TestPace:

@@ -398,6 +398,116 @@ class RescheduleResponse(_message.Message):
     enrollment: _enrollment_pb2.Enrollment
     def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
 
+class BatchFilter(_message.Message):
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    version: int
+    contact_id: str
+    status: _containers.RepeatedScalarFieldContainer[_enrollment_pb2.EnrollmentStatus]
+    step: str
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    parent_id: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+
+class BatchCancel(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class BatchExit(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class BatchPause(_message.Message):
+    __slots__ = ("timers",)
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    timers: _enrollment_pb2.PauseTimers
+    def __init__(self, timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ...) -> None: ...
+
+class BatchResume(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BatchRetry(_message.Message):
+    __slots__ = ("input",)
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    input: _struct_pb2.Struct
+    def __init__(self, input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class BatchAdvance(_message.Message):
+    __slots__ = ("transition", "data")
+    TRANSITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    transition: str
+    data: _struct_pb2.Struct
+    def __init__(self, transition: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class BatchRequest(_message.Message):
+    __slots__ = ("filter", "cancel", "exit", "pause", "resume", "retry", "advance", "dry_run", "rate", "request_id")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    EXIT_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    ADVANCE_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    filter: BatchFilter
+    cancel: BatchCancel
+    exit: BatchExit
+    pause: BatchPause
+    resume: BatchResume
+    retry: BatchRetry
+    advance: BatchAdvance
+    dry_run: bool
+    rate: int
+    request_id: str
+    def __init__(self, filter: _Optional[_Union[BatchFilter, _Mapping]] = ..., cancel: _Optional[_Union[BatchCancel, _Mapping]] = ..., exit: _Optional[_Union[BatchExit, _Mapping]] = ..., pause: _Optional[_Union[BatchPause, _Mapping]] = ..., resume: _Optional[_Union[BatchResume, _Mapping]] = ..., retry: _Optional[_Union[BatchRetry, _Mapping]] = ..., advance: _Optional[_Union[BatchAdvance, _Mapping]] = ..., dry_run: bool = ..., rate: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class BatchResponse(_message.Message):
+    __slots__ = ("request_id", "total", "changed", "left", "done", "groups")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    total: int
+    changed: int
+    left: int
+    done: bool
+    groups: _containers.RepeatedCompositeFieldContainer[BatchGroup]
+    def __init__(self, request_id: _Optional[str] = ..., total: _Optional[int] = ..., changed: _Optional[int] = ..., left: _Optional[int] = ..., done: bool = ..., groups: _Optional[_Iterable[_Union[BatchGroup, _Mapping]]] = ...) -> None: ...
+
+class BatchGroup(_message.Message):
+    __slots__ = ("step", "reason", "message", "count", "example_enrollment_id")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLE_ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    reason: str
+    message: str
+    count: int
+    example_enrollment_id: str
+    def __init__(self, step: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., count: _Optional[int] = ..., example_enrollment_id: _Optional[str] = ...) -> None: ...
+
 class ExplainRequest(_message.Message):
     __slots__ = ("enrollment_id", "entry")
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]

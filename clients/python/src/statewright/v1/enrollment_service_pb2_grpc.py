@@ -130,6 +130,11 @@ class EnrollmentServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.FromString,
                 _registered_method=True)
+        self.Batch = channel.unary_stream(
+                '/statewright.v1.EnrollmentService/Batch',
+                request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.BatchRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.BatchResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/statewright.v1.EnrollmentService/Explain',
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.ExplainRequest.SerializeToString,
@@ -320,6 +325,18 @@ class EnrollmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Batch(self, request, context):
+        """Does the same to every enrollment that meets the filter when the call begins, at a rate, and tells of its progress.
+        Each is changed atomically, as by the RPC for one, and at most once under a `request_id`: a call that was cut short
+        goes on when it is repeated, on any replica. Those that refuse stay as they are and are told, in groups. With
+        `dry_run` nothing changes: one answer says how many would.
+        Errors: INVALID_ARGUMENT without a filter or an action; ALREADY_EXISTS (REQUEST_ID_REUSED); UNAVAILABLE when the
+        server drains, or some stay busy: repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
         enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -431,6 +448,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.Reschedule,
                     request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.SerializeToString,
+            ),
+            'Batch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Batch,
+                    request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.BatchRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.BatchResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -935,6 +957,33 @@ class EnrollmentService(object):
             '/statewright.v1.EnrollmentService/Reschedule',
             statewright_dot_v1_dot_enrollment__service__pb2.RescheduleRequest.SerializeToString,
             statewright_dot_v1_dot_enrollment__service__pb2.RescheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Batch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/statewright.v1.EnrollmentService/Batch',
+            statewright_dot_v1_dot_enrollment__service__pb2.BatchRequest.SerializeToString,
+            statewright_dot_v1_dot_enrollment__service__pb2.BatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

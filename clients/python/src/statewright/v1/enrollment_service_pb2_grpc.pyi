@@ -136,6 +136,14 @@ class EnrollmentServiceStub:
     has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    Batch: _grpc.UnaryStreamMultiCallable[_enrollment_service_pb2.BatchRequest, _enrollment_service_pb2.BatchResponse]
+    """Does the same to every enrollment that meets the filter when the call begins, at a rate, and tells of its progress.
+    Each is changed atomically, as by the RPC for one, and at most once under a `request_id`: a call that was cut short
+    goes on when it is repeated, on any replica. Those that refuse stay as they are and are told, in groups. With
+    `dry_run` nothing changes: one answer says how many would.
+    Errors: INVALID_ARGUMENT without a filter or an action; ALREADY_EXISTS (REQUEST_ID_REUSED); UNAVAILABLE when the
+    server drains, or some stay busy: repeat.
+    """
     Explain: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
     enrollment waits for and what would move it. No effect. What events raised by the event would do is not followed.
@@ -255,6 +263,14 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
     has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Batch: _aio.UnaryStreamMultiCallable[_enrollment_service_pb2.BatchRequest, _enrollment_service_pb2.BatchResponse]  # type: ignore[assignment]
+    """Does the same to every enrollment that meets the filter when the call begins, at a rate, and tells of its progress.
+    Each is changed atomically, as by the RPC for one, and at most once under a `request_id`: a call that was cut short
+    goes on when it is repeated, on any replica. Those that refuse stay as they are and are told, in groups. With
+    `dry_run` nothing changes: one answer says how many would.
+    Errors: INVALID_ARGUMENT without a filter or an action; ALREADY_EXISTS (REQUEST_ID_REUSED); UNAVAILABLE when the
+    server drains, or some stay busy: repeat.
     """
     Explain: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ExplainRequest, _enrollment_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Says what an event would do to a contact, by which conditions and rules: entries, exits and waits; or what a live
@@ -480,6 +496,20 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when nothing waits by time: it
         has ended, is paused, or waits for a task or for events without a time-out; FAILED_PRECONDITION (WORKFLOW_PAUSED);
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Batch(
+        self,
+        request: _enrollment_service_pb2.BatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_enrollment_service_pb2.BatchResponse], _abc.AsyncIterator[_enrollment_service_pb2.BatchResponse]]:
+        """Does the same to every enrollment that meets the filter when the call begins, at a rate, and tells of its progress.
+        Each is changed atomically, as by the RPC for one, and at most once under a `request_id`: a call that was cut short
+        goes on when it is repeated, on any replica. Those that refuse stay as they are and are told, in groups. With
+        `dry_run` nothing changes: one answer says how many would.
+        Errors: INVALID_ARGUMENT without a filter or an action; ALREADY_EXISTS (REQUEST_ID_REUSED); UNAVAILABLE when the
+        server drains, or some stay busy: repeat.
         """
 
     @_abc_1.abstractmethod
