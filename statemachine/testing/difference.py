@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any, Final
 
+from statemachine.document import kind_of
 from statemachine.problem import Place
 
 NOTHING: Final = "—"
@@ -61,7 +62,14 @@ def span(length: timedelta) -> str:
 
 
 def simple(name: str, expected: Any, actual: Any) -> str:
+    if shown(expected) == shown(actual):
+        return f"{name}: expected {_kind(expected)}, was {_kind(actual)}"
     return f"{name}: expected {shown(expected)}, was {shown(actual)}"
+
+
+def _kind(value: Any) -> str:
+    """A value with its kind, for two that look the same."""
+    return f"{shown(value)} ({kind_of(plain(value))})"
 
 
 def aligned(name: str, expected: Sequence[str], actual: Sequence[str]) -> str:

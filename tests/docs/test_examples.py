@@ -1,8 +1,9 @@
-"""What the pages show works: definitions load, Python compiles against the API, commands and links exist."""
+"""What the pages show works: definitions load and run, Python compiles against the API, commands and links exist."""
 
 import ast
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import statewright
 from statewright import v1
 
 from service.cli.main import COMMANDS, Commands
+from statemachine.contact import Contact
 from statemachine.definition import Loaded, load_workflow
+from statemachine.simulation.script import Act, Script
+from statemachine.simulation.simulate import simulate
+from statemachine.snapshot import Status
 from statemachine.testing.trial import run_tests
 from tests.docs.pages import PAGES, ROOT, Block, anchor, blocks, headings, links, prose, whole
 
@@ -26,6 +31,16 @@ _STUBS = {
     "tasks": "TaskService",
     "workflows": "WorkflowService",
 }
+_ANN = Contact(
+    "ann",
+    {"first_name": "Ann", "email": "ann@example.com", "phone": "+49151", "source": "web"},
+    {"plan": "pro", "renewal_date": "2026-03-01"},
+)
+_DATA = {
+    "content": "hi", "channel": "sms", "total": 120, "net": 10, "offer": "spring", "order_id": "o1", "sku": "s1",
+    "prices": [1, 2], "items": [{"name": "lamp", "price": 3}], "at": "2026-01-01T09:00:00Z",
+}  # fmt: skip
+"""What the definitions that are shown read of the event that enrols."""
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?statewright((?: [a-z][a-z-]*)*)(.*)$")
 
 
@@ -49,6 +64,16 @@ def test_a_definition_shown_passes_the_tests_shown_with_it(block: Block, loaded:
     assert loaded.workflow is not None
     trials = run_tests(loaded.workflow, loaded.tests).trials
     assert [(trial.case.name, str(difference)) for trial in trials for difference in trial.differences] == []
+
+
+@pytest.mark.parametrize("block", list(blocks("yaml", "yaml fragment")), ids=str)
+def test_a_definition_shown_runs_without_a_failure(block: Block) -> None:
+    workflow = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text).workflow
+    assert workflow is not None
+    enroll = Act(timedelta(0), "enroll", _ANN.id, workflow.key, data=_DATA)
+    [run] = simulate(Script((workflow,), (enroll,), (_ANN,), lasts=timedelta(days=90))).world.records.values()
+    assert run.snapshot.status in (Status.COMPLETED, Status.EXITED, Status.WAITING)
+    assert [(entry.step, entry.error) for entry in run.history if entry.error or entry.level != "info"] == []
 
 
 @pytest.mark.parametrize("block", list(blocks("python")), ids=str)

@@ -70,6 +70,7 @@ WRONG = [
     ("{variables: {offer: {name: autumn}}}", 'variables.offer: expected {"name": "autumn"}, was {"name": "spring", "percent": 10}'),
     ("{outputs: {reply: {}}}", "outputs.reply: expected {}, was —"),
     ("{fields: {score: true}}", "fields.score: expected true, was 0"),
+    ("{fields: {score: '0'}}", "fields.score: expected 0 (text), was 0 (a number)"),
     ("{started_at: 2026-01-01T10:00Z}", "started_at: expected 2026-01-01T10:00:00+00:00, was 2026-01-01T09:00:00+00:00"),
     ("{ended_after: 3d}", "ended_after: expected 3d, was 2d"),
     ("{ended_at: 2026-01-01T10:00Z}", "ended_at: expected 2026-01-01T10:00:00+00:00, was 2026-01-03T09:00:00+00:00"),
