@@ -59,6 +59,7 @@ def draw(outline: Outline, workflow: Workflow, display: Mapping[str, Any]) -> di
     _mark_first(nodes, ways, outline)
     _place(nodes, ways)
     edges = _edges(ways, nodes, display.get("edges", ()))
+    _say_once(nodes, edges)
     around = _around(display, workflow)
     inside = next((key for key in around if snake_case(key) == "canvas_data"), None)
     if inside is not None:
@@ -245,6 +246,14 @@ def _place(nodes: Iterable[dict[str, Any]], ways: Iterable[Way]) -> None:
             node["position"] = {"x": x, "y": y}
 
 
+def _say_once(nodes: Iterable[dict[str, Any]], edges: Iterable[Mapping[str, Any]]) -> None:
+    """Where an earlier drawing has an edge for errors to the end, the node itself does not say `on_error: end`."""
+    by_id = {node["id"]: node for node in nodes}
+    for edge in edges:
+        if edge["target"] == END and _outcome(edge, _read(by_id[edge["source"]])) == ERROR:
+            by_id[edge["source"]].pop("on_error", None)
+
+
 # --- edges ---
 
 
@@ -263,17 +272,18 @@ def step_ways(raw: Mapping[str, Any], step: Step) -> Iterator[Way]:
     outcomes = step.runner.outcomes()
     spelled = {_plain_outcome(outcome) for outcome in raw.get("branches") or {}}
     through = falls_through(outcomes)
+    named = through in spelled
     plain = step.following if step.when is not None or through is None else step.targets[through]
-    if step.when is not None or through is not None:
+    if step.when is not None or (through is not None and not named):
         yield Way(step.id, None, plain, needed=False)
     aimless = step.type == "condition" and set(step.targets.values()) == {END}
     for outcome, target in step.targets.items():
         implied = _plain_outcome(outcome) not in spelled and outcome not in step.runner.targets()
         stated = aimless and not implied
-        if outcome != through or target != plain or stated:
+        if outcome != through or target != plain or named or stated:
             yield Way(step.id, outcome, target, implied, stated or _needed(step, outcome, outcome == through))
-    if step.on_error is not None and not (step.on_error == END and raw.get("on_error") == END):
-        yield Way(step.id, ERROR, step.on_error)
+    if step.on_error is not None:
+        yield Way(step.id, ERROR, step.on_error, needed=raw.get("on_error") != END)
 
 
 def _needed(step: Step, outcome: str, falls: bool) -> bool:

@@ -162,6 +162,9 @@ CHOICES: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
                                                                {"id": "variant_b", "percentage": 50}]}},
      [{"sourceHandle": "variant_a"}, {"sourceHandle": "b", "label": "B"}]),
     ({"type": "wait", "config": {"waitForEvent": "email_open", "timeout": "1d"}}, [{}, {"label": "Timeout"}]),
+    ({"type": "wait", "config": {"waitForEvent": "reply", "timeout": "1d"}},
+     [{"sourceHandle": "branch_done"}, {"sourceHandle": "timeout"}]),
+    ({"type": "sms", "label": "Text", "config": {"body": "Hi"}}, [{"label": "Done"}, {"sourceHandle": "error"}]),
 ]  # fmt: skip
 
 
