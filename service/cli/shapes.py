@@ -73,7 +73,7 @@ def _field(message: Message, field: Any) -> Any:
         return None
     value = getattr(message, field.name)
     if field.message_type and field.message_type.GetOptions().map_entry:
-        return dict(value)
+        return dict(sorted(value.items()))
     if field.is_repeated:
         return [_single(field, item) for item in value]
     return _single(field, value)
@@ -116,8 +116,8 @@ def _milliseconds(duration: Any) -> int | float:
 
 
 def struct_data(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """A Struct as plain data, whole numbers as ints."""
-    return {key: value_data(value) for key, value in struct.fields.items()}
+    """A Struct as plain data, its keys in order (a Struct has none of its own), whole numbers as ints."""
+    return {key: value_data(value) for key, value in sorted(struct.fields.items())}
 
 
 def value_data(value: struct_pb2.Value) -> Any:

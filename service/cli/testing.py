@@ -93,7 +93,7 @@ def _run(
         counts = {"passed": count - failed, "failed": failed}
         print_json({"passed": passed, "counts": counts, "workflows": [as_shape(run) for run in runs]})
     else:
-        _show(runs, thin, min_coverage)
+        _show(runs, thin, min_coverage, name)
     return passed, [file for suite in suites for file in suite.files]
 
 
@@ -105,7 +105,7 @@ def _enough(run: SuiteRun, least: float) -> bool:
 # --- for people ---
 
 
-def _show(runs: Sequence[SuiteRun], thin: Sequence[SuiteRun], least: float | None) -> None:
+def _show(runs: Sequence[SuiteRun], thin: Sequence[SuiteRun], least: float | None, name: str) -> None:
     from service.cli.output import note
 
     for run in runs:
@@ -118,7 +118,8 @@ def _show(runs: Sequence[SuiteRun], thin: Sequence[SuiteRun], least: float | Non
     parts = [f"{len(trials) - failed} passed", *([f"{failed} failed"] if failed else [])]
     if invalid:
         parts.append(f"{invalid} file{'s' if invalid > 1 else ''} not valid")
-    note(", ".join(parts) if trials or invalid else "there is no test: write some under `tests:`")
+    nothing = f"there is no test with {name!r} in its name" if name else "there is no test: write some under `tests:`"
+    note(", ".join(parts) if trials or invalid else nothing)
 
 
 def _show_run(run: SuiteRun) -> None:

@@ -136,6 +136,8 @@ def messages(session: Session, call: Callable[[Any], Any], request: Any) -> Iter
                     return
         except grpc.RpcError as error:
             lost_at = lost_at or time.monotonic()
+            if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
+                raise
             if not _passing(error) or time.monotonic() - lost_at > _PATIENCE_S:
                 click.echo(f"Not finished: go on with --request-id {request.request_id}", err=True)
                 raise

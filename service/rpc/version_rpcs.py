@@ -145,7 +145,7 @@ class VersionRpcs:
         source = await self._engine.version(DEFAULT_TENANT, key, request.from_version)
         target = await self._engine.version(DEFAULT_TENANT, key, wanted)
         for step in sorted(request.mapping.keys() - source.steps.keys()):
-            violations.add(f"mapping[{step[:100]}]", f"a step of version {source.version}")
+            violations.add(f"mapping[{step[:100]}]", f"a step of version {source.version}, which has none of this id")
         violations.check()
         return Route(source, target, dict(request.mapping), timers)
 

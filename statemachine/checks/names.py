@@ -101,13 +101,14 @@ def check_spelling(draft: Draft, problems: Problems) -> None:
     """Warn of names that are nearly ones of the language, and so become custom fields or events of one's own."""
     own = sorted(draft.variables)[:_MAX_VARIABLES]
     bare, fields, events = _Spelling((*_FIELDS, *own)), _Spelling((*_FIELDS, "id", "revision")), _Spelling(_EVENTS)
+    roots = _Spelling(sorted(ROOTS))
     for read in _reads(draft):
         root, *rest = read.path
         of_contact = root in ("contact", "customer")
         if not rest if of_contact else (root in ROOTS or root in draft.variables):
             continue
         name = str(rest[0] if of_contact else root)
-        meant = (fields if of_contact else bare).meant(name)
+        meant = (fields if of_contact else bare).meant(name) or (roots.meant(name) if rest and not of_contact else "")
         if meant:
             message = f"{name!r} is read as a custom field of the contact"
             problems.add("misspelt_name", read.place, message, f"did you mean {meant!r}?", within=read.within)

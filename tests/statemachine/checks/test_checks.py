@@ -151,6 +151,8 @@ class TestNames:
             ("{{contact.emial}}", "misspelt_name", "did you mean 'email'?"),
             ("{{frist_name}}", "misspelt_name", "did you mean 'first_name'?"),
             ("{{ofer}}", "misspelt_name", "did you mean 'offer'?"),
+            ("{{evnt.data.total}}", "misspelt_name", "did you mean 'event'?"),
+            ("{{stpes.ask.output.message_id}}", "misspelt_name", "did you mean 'steps'?"),
         ],
     )
     def test_a_name_that_leads_nowhere_is_a_warning(self, text: str, code: str, suggestion: str) -> None:
@@ -161,7 +163,8 @@ class TestNames:
 
     @pytest.mark.parametrize(
         "text",
-        ["{{contact.plan}}", "{{city}}", "{{contact.phones}}", "{{variables.offer.code}}", "{{trigger.data.anything}}",
+        ["{{contact.plan}}", "{{city}}", "{{evnt}}", "{{address.city}}",
+         "{{contact.phones}}", "{{variables.offer.code}}", "{{trigger.data.anything}}",
          "{{contact.metadata.x}}", "{{contact.company_name}}", "{{execution.workflowId}}", "{{offer}}",
          "{{ vars.elsewhere | default: 1 }}"],
     )  # fmt: skip
