@@ -106,6 +106,18 @@ async def test_what_was_cut_short_goes_on_with_those_that_are_left(house: House)
     house.audit()
 
 
+async def test_going_on_leaves_those_alone_that_were_changed_and_changed_back(house: House) -> None:
+    await _started(house, count=5)
+    bulk = _bulk("pause")
+    reach = await house.engine.read(lambda transaction: survey(transaction, bulk))
+    going = carry_on(house.engine, bulk, reach, _unhurried(2))
+    assert (await anext(going)).changed == 2
+    await _do(house, _bulk("resume", "back"))
+    assert (await _do(house, bulk)).changed == 5
+    assert sorted(run.status for run in house.runs()) == ["paused"] * 3 + ["waiting"] * 2
+    house.audit()
+
+
 async def test_those_that_enter_while_it_runs_are_left_alone(house: House) -> None:
     await _started(house, count=2)
     bulk = _bulk("cancel")
