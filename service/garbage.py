@@ -1,8 +1,8 @@
 """The garbage collector, on the beat instead of by count.
 
 A batch makes tens of thousands of rows that live until its commit, and no cycles. Counting allocations, the collector
-would walk all of them several times a batch, for a quarter of the CPU. So it is all but switched off, and the metronome
-asks for what little there is to collect: the young every second, everything every few minutes.
+would walk all of them again and again, for a quarter of the CPU. So by count it looks at the newest alone, and the
+metronome asks for the rest: the young every second, everything every few minutes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Final
 
 YOUNG: Final = 1
 EVERYTHING_EVERY_S: Final = 300.0
-_THRESHOLD: Final = 500_000
-"""Live objects of one second that make the collector run before its beat: more than any batches under way have."""
+_THRESHOLDS: Final = (20_000, 50, 100)
+"""The newest are looked at a few times in a batch, which is cheap, so that a flood of refused calls, which leave rings,
+does not grow large within a beat."""
 
 
 class Garbage:
@@ -23,7 +24,7 @@ class Garbage:
     def __init__(self) -> None:
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_THRESHOLD, 10, 10)
+        gc.set_threshold(*_THRESHOLDS)
         self._everything_at = time.monotonic() + EVERYTHING_EVERY_S
 
     async def collect(self) -> None:

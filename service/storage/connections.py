@@ -100,7 +100,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "busy_timeout=10000",
         "foreign_keys=ON",
-        "cache_size=-65536",
+        "cache_size=-32768",
     ):
         connection.execute(f"pragma {pragma}")
 
