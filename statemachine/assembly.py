@@ -21,9 +21,11 @@ from statemachine.document import (
 )
 from statemachine.layout import Entry, Layout
 from statemachine.limits import MAX_STEPS
+from statemachine.nesting import nest
 from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
+from statemachine.steps.loop import BODY, Loop
 from statemachine.workflow import RetryPolicy, Step
 
 ERROR: Final = "error"
@@ -73,6 +75,7 @@ def assemble(
     builder = _Builder(made, retry, problems, lenient=lenient, drawn=drawn)
     for entry in entries:
         builder.build(entry)
+    nest(made, problems)
     missing = any(target != END and target not in made.steps for target in _all_targets(made))
     made.whole = made.whole and len(made.steps) == len(entries) and not missing
     return made
@@ -138,6 +141,11 @@ class _Builder:
         leads = entry.branches or runner.targets() or (self._drawn and part.next not in (None, END))
         if step_type.name == "condition" and not leads:
             self._refuse_aimless(entry)
+        if isinstance(runner, Loop) and BODY not in entry.branches:
+            self._made.whole = False
+            how = "draw an edge `body` to the first of them" if self._drawn else "add `body: [steps]`"
+            place = entry.path if self._drawn else (*entry.path, BODY)
+            self._problems.add("missing_key", place, f"the loop has no steps to go through: {how}")
         self._refuse_effect_keys(entry, part, runner)
         step = Step(
             id=entry.id,
@@ -152,6 +160,7 @@ class _Builder:
             following=following,
             output=part.output,
             at_most_once=part.crash_policy == "at_most_once",
+            within=entry.within,
         )
         if entry.id not in self._made.steps:
             self._made.steps[entry.id] = step
@@ -309,6 +318,10 @@ class _Builder:
                 hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
                 message = f"`{key}` is for steps that reach outside, which {part.type!r} does not"
                 self._problems.add("not_applicable", (*entry.path, key), message, hint)
+        if part.body is not None:
+            self._problems.add(
+                "not_applicable", (*entry.path, BODY), f"`body` is for loops, which {part.type!r} is not"
+            )
 
     def _respelled(self, raw: Any, path: Path) -> Any:
         return respell_all(raw, path, self._problems)

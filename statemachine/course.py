@@ -98,7 +98,9 @@ def _enter(run: Run, step: Step) -> None:
     run.visit += 1
     run.entered_at = run.now
     run.doubts.clear()
-    if step.when is not None and not step.when.test(run.scope):
+    if run.frames:
+        run.drop_frames(step)
+    if step.when is not None and run.frame is None and not step.when.test(run.scope):
         run.note("step_skipped", step=step.id, step_type=step.type, metadata=_reason(run))
         return fire(run, SKIP)
     run.step_starts[step.id] = run.now
@@ -115,7 +117,7 @@ def _do(run: Run, step: Step) -> None:
         return _order(run, step, cast(EffectStep, runner))
     result = cast(PureStep, runner).run(run)
     if isinstance(result, Outcome):
-        return complete_step(run, step, result.name, result.output)
+        return complete_step(run, step, result.name, result.output, metadata=result.metadata)
     if isinstance(result, End):
         return _end_by_step(run, step, result)
     return _rest(run, step, result)
@@ -312,6 +314,7 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     run.resting = False
     if status is not Status.FAILED:
         run.step_id = ""
+        run.frames = ()
     failure = run.last_error if status is Status.FAILED else None
     if run.exit_reason:
         metadata = {"reason": run.exit_reason, **metadata}

@@ -29,6 +29,7 @@ from statemachine.scope import contact_fields
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
+from statemachine.steps.loop import item_names
 from statemachine.testing.case import Case
 from statemachine.testing.reading import read_tests
 from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, Workflow
@@ -207,6 +208,7 @@ class _Loader:
             variables=variables,
             pause_timers=pause_timers,
             reads=_all_reads(steps, triggers, exits, Reads(own)),
+            item_names=item_names(steps.values()),
         )
 
     def _variables(self, raw: Any) -> Any:

@@ -210,6 +210,9 @@ class StepPart(Part):
     false_steps: Annotated[Any, Shape("body")] = about(
         "For conditions: where `false` leads, as ids of steps or as steps written in place.", ["end"]
     )
+    body: Annotated[Any, Shape("body")] = about(
+        "For loops: the steps of a round, as ids of steps or as steps written in place.", ["remind", "day"]
+    )
 
 
 class DocumentPart(Part):

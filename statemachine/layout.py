@@ -4,6 +4,8 @@ A condition may carry the steps of its two ways (`true_steps`, `false_steps`): w
 that stand right below it. Those belong to their way: the list goes on without them, they follow one another as they are
 named, and the last one leads back to what follows. An id of a step that stands anywhere else is only a target: that
 step keeps its place and what follows it.
+
+A loop carries the steps of its round (`body`) alike; the last of them leads back to the loop.
 """
 
 from __future__ import annotations
@@ -15,20 +17,27 @@ from typing import Any, Final
 from statemachine.document import StepPart, kind_of, respell
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
+from statemachine.steps.loop import BODY, KINDS, Loop
 
 BODIES: Final = {"true_steps": "true", "false_steps": "false"}
 """Keys that hold steps → the outcome that leads to them."""
+_LOOP_BODIES: Final = {BODY: BODY}
+_LOOPS: Final = (Loop.name, *Loop.aliases)
 
 
 @dataclass(slots=True)
 class Entry:
-    """A step of the document in its place; `following` is where its first outcome leads when nothing else is said."""
+    """A step of the document in its place; `following` is where its first outcome leads when nothing else is said.
+
+    `within` are the loops whose body it is part of, the outermost first.
+    """
 
     id: str
     path: Path
     raw: Mapping[str, Any]
     following: str
     branches: dict[str, tuple[str, Path]] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,6 +51,11 @@ class _Item:
     following: str = ""
     owned: bool = False
 
+    @property
+    def after_bodies(self) -> str:
+        """Where the last step of its bodies leads."""
+        return self.id if BODY in self.bodies else str(self.keys.get("next") or self.following)
+
     def named(self) -> Iterator[str]:
         """The ids of steps that its ways name."""
         for body, _ in self.bodies.values():
@@ -50,12 +64,12 @@ class _Item:
 
 
 class Layout:
-    """Puts nested steps (trueSteps, falseSteps) into one list, each knowing what follows it."""
+    """Puts nested steps (trueSteps, falseSteps, body) into one list, each knowing what follows it."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
 
-    def flatten(self, raw: Sequence[Any], path: Path, after: str) -> Iterator[Entry]:
+    def flatten(self, raw: Sequence[Any], path: Path, after: str, within: tuple[str, ...] = ()) -> Iterator[Entry]:
         items = self._items(raw, path)
         self._own(items)
         following = after
@@ -67,7 +81,7 @@ class Layout:
         for item in items:
             self._chain(item, order)
         for item in items:
-            yield from self._one(item)
+            yield from self._one(item, within)
 
     def _items(self, raw: Sequence[Any], path: Path) -> list[_Item]:
         items = []
@@ -76,6 +90,7 @@ class Layout:
             if isinstance(step, Mapping):
                 keys = respell(step, place, self._problems, also=StepPart.also)
                 self._take_condition(keys, place)
+                self._take_kind(keys, place)
                 items.append(_Item(_id_of(step, index, path), place, keys, self._take_bodies(keys, place)))
             else:
                 self._problems.add("not_an_object", place, f"a step is an object, not {kind_of(step)}")
@@ -95,7 +110,7 @@ class Layout:
 
     def _chain(self, item: _Item, order: Mapping[str, _Item]) -> None:
         """Let the steps that a condition names follow one another, and the last one lead back."""
-        after = str(item.keys.get("next") or item.following)
+        after = item.after_bodies
         for body, place in item.bodies.values():
             names = [str(name) for name in body] if _are_ids(body) else []
             for index, name in enumerate(names):
@@ -123,9 +138,9 @@ class Layout:
             message = f"{name!r} does not stand right below the condition, so what follows it cannot be said here"
             self._problems.add("bad_value", (*place, index), message, f"give {name!r} a `next`, and name it alone")
 
-    def _one(self, item: _Item) -> Iterator[Entry]:
-        entry = Entry(item.id, item.path, item.keys, item.following)
-        after = str(item.keys.get("next") or item.following)
+    def _one(self, item: _Item, within: tuple[str, ...]) -> Iterator[Entry]:
+        entry = Entry(item.id, item.path, item.keys, item.following, within=within)
+        after = item.after_bodies
         yield entry
         for outcome, (body, place) in item.bodies.items():
             if not body:
@@ -134,7 +149,8 @@ class Layout:
                 entry.branches[outcome] = (str(body[0]), place)
             else:
                 entry.branches[outcome] = (_id_of(body[0], 0, place), place)
-                yield from self.flatten(body, place, after)
+                inside = (*within, item.id) if outcome == BODY else within
+                yield from self.flatten(body, place, after, inside)
 
     def _take_condition(self, keys: dict[str, Any], path: Path) -> None:
         """`condition` may stand beside the config; it belongs in it."""
@@ -147,17 +163,28 @@ class Layout:
         elif isinstance(config, Mapping):
             self._problems.add("conflicting_keys", (*path, "condition"), "the config has a `condition` already")
 
+    def _take_kind(self, keys: dict[str, Any], path: Path) -> None:
+        """`type: for_each` is a loop whose config says so."""
+        kind, config = keys.get("type"), keys.get("config")
+        if kind in KINDS and isinstance(config, Mapping | None):
+            said = (config or {}).get("type", kind)
+            keys["config"] = {**(config or {}), "type": kind}
+            if snake_case(str(said)) != kind:
+                message = f"the step is a {kind} loop, and its config says {said!r}"
+                self._problems.add("conflicting_keys", (*path, "config", "type"), message)
+
     def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[list[Any], Path]]:
-        """trueSteps and falseSteps stand beside the config or in it; they leave their place for `branches`."""
+        """trueSteps, falseSteps and body stand beside the config or in it; they leave their place for `branches`."""
         bodies: dict[str, tuple[list[Any], Path]] = {}
+        known = _LOOP_BODIES if keys.get("type") in _LOOPS else BODIES
         config = keys.get("config")
-        if isinstance(config, Mapping) and any(snake_case(str(key)) in BODIES for key in config):
+        if isinstance(config, Mapping) and any(snake_case(str(key)) in known for key in config):
             inside = respell(config, (*path, "config"), self._problems)
-            for key, outcome in BODIES.items():
+            for key, outcome in known.items():
                 if key in inside:
                     bodies[outcome] = (_list(inside.pop(key)), (*path, "config", key))
             keys["config"] = inside
-        for key, outcome in BODIES.items():
+        for key, outcome in known.items():
             if key in keys:
                 if outcome in bodies:
                     self._problems.add("conflicting_keys", (*path, key), f"the config has `{key}` already")

@@ -11,6 +11,8 @@ together; for the others a mapping says which new step is the old one. What move
 - **Its open task** stays as it was ordered, under its old name, input and idempotency key; its result moves the run on
   the new version. So the new step must be of the same type and know every outcome of the old one.
 - **`limits.max_duration`** stays as it was reckoned, or (`recompute`) is moved by the difference between the versions.
+- **Its place in loops** moves with it: the new step must be in the same loops, of the same kinds. Items stay as they
+  were when the loop began.
 - What is held while a run is paused stays held, and a paused run stays paused.
 - **A failed run** stays failed, in the step that failed: a retry enters that step of the new version.
 - **Exit rules, triggers and limits** are those of the new version at once. Nothing that happened before is looked at
@@ -34,6 +36,7 @@ from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
+from statemachine.steps.loop import loop_kind
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step, Workflow
 
@@ -68,8 +71,8 @@ class Placement:
     """Where a run that stands in a step goes: `step` of the other version ("" when nothing is known).
 
     `reason` is a stable code when it cannot go: `step_removed` (needs mapping), `target_unknown`, `step_type_differs`,
-    `wait_kind_differs`, `task_open`, `outcomes_differ`; and of single runs `history_full`, `variables_too_large` or the
-    code with which the new step's timer could not be reckoned.
+    `wait_kind_differs`, `task_open`, `outcomes_differ`, `loops_differ`; and of single runs `history_full`,
+    `variables_too_large` or the code with which the new step's timer could not be reckoned.
     """
 
     fit: Fit
@@ -85,7 +88,9 @@ def place(route: Route, step_id: str, *, entering: bool = False) -> Placement:
     target = route.target.steps.get(wanted)
     if target is None:
         return _nowhere(route, step_id, wanted)
-    reason, message = ("", "") if entering else _misfit(source, target, route)
+    reason, message = _loop_misfit(source, target, route)
+    if not reason and not entering:
+        reason, message = _misfit(source, target, route)
     if reason:
         return Placement(Fit.IMPOSSIBLE, wanted, reason, message)
     return Placement(Fit.UNCHANGED if wanted == step_id else Fit.MAPPED, wanted)
@@ -99,6 +104,21 @@ def _nowhere(route: Route, step_id: str, wanted: str) -> Placement:
     hint = f"; did you mean {close[0]!r}?" if close else ""
     message = f"version {route.target.version} has no step {wanted!r}{hint}"
     return Placement(Fit.IMPOSSIBLE, wanted, "target_unknown", message)
+
+
+def _loop_misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
+    """As `_misfit`, when the run is in other loops there."""
+    if not source.within and not target.within:
+        return "", ""
+    before = [(route.mapping.get(loop, loop), loop_kind(route.source.steps[loop])) for loop in source.within]
+    after = [(loop, loop_kind(route.target.steps[loop])) for loop in target.within]
+    if before == after:
+        return "", ""
+    around = [", ".join(within) or "no loop" for within in (source.within, target.within)]
+    return (
+        "loops_differ",
+        f"{source.id!r} is in {around[0]} and {target.id!r} in {around[1]}, or in loops of other kinds",
+    )
 
 
 def _misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
@@ -205,12 +225,15 @@ def _require_movable(route: Route, snapshot: Snapshot, from_version: int) -> Pla
 def _trimmed(cause: OperatorCause, snapshot: Snapshot) -> OperatorCause:
     """The cause with only that part of the mapping that concerns the run: it is kept in every history."""
     names = {snapshot.step, snapshot.previous_step, *snapshot.outputs, *snapshot.step_starts, *snapshot.variants}
+    names.update(frame.loop for frame in snapshot.frames)
     mapping = {old: new for old, new in cause.data["mapping"].items() if old in names}
     return replace(cause, data={**cause.data, "mapping": mapping})
 
 
 def _rename(run: Run, route: Route) -> None:
     """What mapped steps that are gone left behind goes under their new names."""
+    if run.frames:
+        run.frames = tuple(replace(frame, loop=route.mapping.get(frame.loop, frame.loop)) for frame in run.frames)
     moved = {old: new for old, new in route.mapping.items() if old not in route.target.steps}
     if not moved:
         return

@@ -157,6 +157,13 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
         ),
     },
     "The flow": {
+        "into_loop": Code(
+            "A way leads into the body of a loop from outside, where no round is under way.",
+            "Lead it to the loop itself, or move the step out of the body.",
+        ),
+        "outside_loop": Code(
+            "A `break` or `continue` stands in no loop.", "Move it into the `body` of a loop, or use `goto`."
+        ),
         "pure_ring": Code(
             "A ring of steps with neither a wait nor an effect would never end.", "Put a wait into the ring."
         ),

@@ -7,6 +7,7 @@ say. `freeze` turns it back into plain data.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -17,6 +18,7 @@ from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
+from statemachine.frame import Frame, loop_names
 from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, identity_of
@@ -44,7 +46,7 @@ class Run:
         "_contact_changed", "_outputs_changed", "_position", "_random_count", "_record", "_scope", "_snapshot",
         "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
         "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
-        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "goal", "held", "history",
+        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "goal", "held", "history",
         "last_error", "moments", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step",
         "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status",
         "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants", "version",
@@ -112,6 +114,7 @@ class Run:
         self.exit_reason = snapshot.exit_reason
         self.goal = snapshot.goal
         self.standstill_s = snapshot.standstill_s
+        self.frames = snapshot.frames
 
     # --- what steps read (step.Context) ---
 
@@ -229,6 +232,36 @@ class Run:
         if error is None:
             return None
         return {"step": error.step, "code": error.code, "message": error.message, "at": error.at.isoformat()}
+
+    def loop_names(self) -> dict[str, Any] | None:
+        """What `loop.…` leads to; None outside of loops."""
+        return loop_names(self.frames, self.workflow_version.item_names) if self.frames else None
+
+    # --- loops ---
+
+    @property
+    def frame(self) -> Frame | None:
+        """That of the step itself, when it is a loop under way."""
+        return self.frames[-1] if self.frames and self.frames[-1].loop == self.step_id else None
+
+    def keep_frame(self, frame: Frame | None) -> None:
+        around = self.frames[: len(self.step.within)]
+        self.set_frames(around if frame is None else (*around, frame))
+
+    def break_loop(self) -> None:
+        self.set_frames((*self.frames[:-1], replace(self.frames[-1], broken=True)))
+
+    def drop_frames(self, step: Step) -> None:
+        """Entering a step leaves every loop that it is not part of; entering a loop from its body does not leave it."""
+        depth = len(step.within)
+        inside = len(self.frames) > depth and self.frames[depth].loop == step.id
+        if len(self.frames) > depth + inside:
+            self.set_frames(self.frames[: depth + inside])
+
+    def set_frames(self, frames: tuple[Frame, ...]) -> None:
+        self.frames = frames
+        if self._scope is not None:
+            self._scope.loop = self.loop_names()
 
     # --- deadlines ---
 
@@ -409,6 +442,7 @@ class Run:
             goal=self.goal,
             revision=before.revision + 1,
             standstill_s=self.standstill_s,
+            frames=self.frames,
         )
 
     def _fill_record(self) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from statemachine.frame import Frame, frame_to_data, frames_from_data
 from statemachine.record import record
 
 
@@ -61,7 +62,7 @@ class Snapshot:
     `moments` are the times of day, ahead or just now, that steps aimed at.
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
-    deadlines have been moved by.
+    deadlines have been moved by. `frames` say where it stands in the loops around its step, the outermost first.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Snapshot:
     revision: int = 0
     standstill_s: float = 0.0
     moments: Mapping[str, datetime] = field(default_factory=dict)
+    frames: tuple[Frame, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -155,6 +157,8 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
         fields["task"] = open_task_from_data(fields["task"])
     if "last_error" in fields:
         fields["last_error"] = last_error_from_data(fields["last_error"])
+    if "frames" in fields:
+        fields["frames"] = frames_from_data(fields["frames"])
     for name in ("held", "consumed"):
         if name in fields:
             fields[name] = tuple(fields[name])
@@ -197,6 +201,8 @@ def _plain(name: str, value: Any) -> Any:
         return {"step": value.step, "code": value.code, "message": value.message, "at": value.at.isoformat()}
     if isinstance(value, Status):
         return value.value
+    if name == "frames":
+        return [frame_to_data(frame) for frame in value]
     if isinstance(value, tuple):
         return list(value)
     return value

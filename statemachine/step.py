@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from statemachine.condition import Condition
     from statemachine.decision import TaskOrder
     from statemachine.expression import Expression
+    from statemachine.frame import Frame
     from statemachine.scope import Scope
     from statemachine.template import Value
 
@@ -32,10 +33,14 @@ END: Final = "end"
 
 @record
 class Outcome:
-    """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None."""
+    """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None.
+
+    `metadata` is what history says of it besides.
+    """
 
     name: str
     output: Any = None
+    metadata: Mapping[str, Any] | None = None
 
 
 @record
@@ -107,6 +112,16 @@ class Context(Protocol):
     def contact_id(self) -> str | None: ...
     @property
     def events(self) -> tuple[Event, ...]: ...
+
+    @property
+    def frame(self) -> Frame | None:
+        """Where the run stands in this step, a loop; None when the loop has not begun."""
+
+    def keep_frame(self, frame: Frame | None) -> None:
+        """This step, a loop, is under way as `frame` says; None: it is over."""
+
+    def break_loop(self) -> None:
+        """The innermost loop around this step makes no further round."""
 
     @property
     def scope(self) -> Scope:

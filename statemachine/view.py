@@ -38,6 +38,7 @@ class View(Scope):
             enrollment=_NOTHING,
             error=names,
             last_error=names,
+            loop=run.loop_names(),
             resources=_NOTHING,
             connection=_NOTHING,
             now=run.now,

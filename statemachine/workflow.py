@@ -79,7 +79,8 @@ class RetryPolicy:
 @dataclass(frozen=True, slots=True)
 class Step:
     """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads, and
-    `following` where the run goes when `when` is false."""
+    `following` where the run goes when `when` is false. `within` are the loops whose body it is part of, the outermost
+    first."""
 
     id: str
     type: str
@@ -93,6 +94,7 @@ class Step:
     following: str = END
     output: str | None = None
     at_most_once: bool = False
+    within: tuple[str, ...] = ()
 
     @property
     def cases(self) -> tuple[EventCase, ...]:
@@ -106,6 +108,7 @@ class Workflow:
     `first` is where a run by API begins; `entries` leads the id of a trigger to the step where its runs begin instead.
     `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
     reports. `version` is 0 until the server numbers it. `pause_timers` is the policy of a pause that names none.
+    `item_names` leads a loop to what its author calls the item of a round.
     """
 
     key: str
@@ -127,6 +130,7 @@ class Workflow:
     variables: Value | None = None
     pause_timers: str = "keep"
     reads: Reads = field(default_factory=Reads)
+    item_names: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
+from statemachine.frame import frame_to_data, frames_from_data
 from statemachine.record import record
 from statemachine.snapshot import (
     Snapshot,
@@ -51,7 +52,7 @@ def snapshot_of(row: Row) -> Snapshot:
     """The snapshot of a row selected as SNAPSHOT_COLUMNS."""
     state = load(row[15])
     get = state.get
-    task, error = get("task"), get("last_error")
+    task, error, frames = get("task"), get("last_error"), get("frames")
     return Snapshot(
         row[1],
         row[2],
@@ -94,6 +95,7 @@ def snapshot_of(row: Row) -> Snapshot:
         row[9],
         get("standstill_s", 0.0),
         _instants(get("moments")),
+        frames_from_data(frames) if frames else (),
     )
 
 
@@ -150,6 +152,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["goal"] = snapshot.goal
     if snapshot.standstill_s:
         state["standstill_s"] = snapshot.standstill_s
+    if snapshot.frames:
+        state["frames"] = [frame_to_data(frame) for frame in snapshot.frames]
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -50,6 +50,12 @@ class Draft:
         return ways(self.steps, self.edges)
 
     @cached_property
+    def ways_on(self) -> Ways:
+        """The same without the ways from a loop's body back to the loop: the rounds of a loop are counted."""
+        onward = [edge for edge in self.edges if edge.target not in self.steps[edge.source].within]
+        return ways(self.steps, onward)
+
+    @cached_property
     def variables(self) -> frozenset[str]:
         """Every variable that the definition itself gives a value at some time."""
         named = {step.output for step in self.steps.values() if step.output}

@@ -21,10 +21,10 @@ def check_reach(draft: Draft, problems: Problems) -> None:
 
 def check_rings(draft: Draft, problems: Problems) -> None:
     """Report rings that would never end, and warn of those that may run away."""
-    for ring in rings(draft.ways, [step.id for step in draft.steps.values() if _is_pure(step)]):
+    for ring in rings(draft.ways_on, [step.id for step in draft.steps.values() if _is_pure(step)]):
         message = f"{shown(ring)} is a ring with neither a wait nor an effect: it would never end"
         problems.add("pure_ring", draft.places[ring[0]], message)
-    for ring in rings(draft.ways, [step.id for step in draft.steps.values() if not surely_waits(step)]):
+    for ring in rings(draft.ways_on, [step.id for step in draft.steps.values() if not surely_waits(step)]):
         members = [draft.steps[step_id] for step_id in ring]
         if all(_is_pure(step) for step in members):
             continue

@@ -8,6 +8,7 @@ from statemachine.checks.cases import check_branches, check_conditions, check_ev
 from statemachine.checks.draft import Check, Draft
 from statemachine.checks.flow import check_ends, check_reach, check_rings
 from statemachine.checks.history import check_look_back
+from statemachine.checks.loops import check_loop_names, check_ways_in
 from statemachine.checks.names import check_early, check_outputs, check_parts, check_spelling, check_variables
 from statemachine.checks.rules import check_exits, check_triggers
 from statemachine.checks.values import check_values
@@ -15,8 +16,10 @@ from statemachine.checks.waits import check_durations, check_timeouts
 from statemachine.problem import Problems
 
 _ALWAYS: Final[tuple[Check, ...]] = (
+    check_ways_in,
     check_rings,
     check_early,
+    check_loop_names,
     check_parts,
     check_outputs,
     check_spelling,

@@ -16,6 +16,7 @@ from statemachine.path import format_path
 from statemachine.problem import Path as Place
 from statemachine.problem import Problems
 from statemachine.scope import ROOTS
+from statemachine.steps.loop import item_names
 
 _FIELDS: Final = (*STANDARD_FIELDS, *FIELD_ALIASES, "score", "tags", "lists", "custom_fields", "metadata")
 _EVENTS: Final = (*KNOWN_EVENTS, *EVENT_ALIASES)
@@ -26,7 +27,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "error": ("step", "code", "message", "at"),
     "last_error": ("step", "code", "message", "at"),
 }
-_NOWHERE: Final = frozenset({"conversation", "global", "loop", "resources", "connection"})
+_NOWHERE: Final = frozenset({"conversation", "global", "resources", "connection"})
 _SHORTEST: Final = 4
 _MAX_NAMES: Final = 500
 _MAX_VARIABLES: Final = 200
@@ -99,13 +100,13 @@ def _check_output(draft: Draft, read: Read, problems: Problems) -> None:
 
 def check_spelling(draft: Draft, problems: Problems) -> None:
     """Warn of names that are nearly ones of the language, and so become custom fields or events of one's own."""
-    own = sorted(draft.variables)[:_MAX_VARIABLES]
+    own, items = sorted(draft.variables)[:_MAX_VARIABLES], {*item_names(draft.steps.values()).values(), "item", "index"}
     bare, fields, events = _Spelling((*_FIELDS, *own)), _Spelling((*_FIELDS, "id", "revision")), _Spelling(_EVENTS)
     roots = _Spelling(sorted(ROOTS))
     for read in _reads(draft):
         root, *rest = read.path
         of_contact = root in ("contact", "customer")
-        if not rest if of_contact else (root in ROOTS or root in draft.variables):
+        if not rest if of_contact else (root in ROOTS or root in draft.variables or root in items):
             continue
         name = str(rest[0] if of_contact else root)
         meant = (fields if of_contact else bare).meant(name) or (roots.meant(name) if rest and not of_contact else "")

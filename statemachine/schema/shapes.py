@@ -120,6 +120,10 @@ SHAPES: Final[Schema] = {
         "description": "A known event type, an alias of one, or any name of your own.",
         "anyOf": [{"enum": [*KNOWN_EVENTS, *EVENT_ALIASES, "sms_received", "reply"]}, {"type": "string"}],
     },
+    "items": {
+        "description": "A list, or a text that is the path of one.",
+        "anyOf": [{"type": "array"}, {"type": "string", "minLength": 1}],
+    },
     "label": {"type": ["string", "number"]},
     "method": words(METHODS, f"The method is one of {', '.join(METHODS)}."),
     "moment": _text(rf"{_TEMPLATE}|^\s*\d{{4}}-?[\dW]", "Write a time like 2026-03-01T09:00, or a template."),

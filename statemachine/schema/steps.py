@@ -14,12 +14,17 @@ from statemachine.schema.spelling import Schema, camel_pattern, closed, given
 from statemachine.step import END, StepType
 from statemachine.steps import STEP_TYPES
 from statemachine.steps.branch import Branch
+from statemachine.steps.loop import BODY, Loop
 from statemachine.steps.split import Split
 
 _EFFECT_KEYS: Final = ("retry", "timeout", "crash_policy")
 _BODIES: Final = ("true_steps", "false_steps")
 _BESIDE: Final[Schema] = {**dict.fromkeys(_BODIES, ref("body")), "output_variable": ref("variable")}
 """Keys of a step that its config may hold too."""
+_SOME_BRANCH: Final[Schema] = {
+    "required": ["branches"],
+    "properties": {"branches": {"type": "object", "minProperties": 1}},
+}
 _TEXT: Final = ("body", "message", "template", "template_id")
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event"),),
@@ -78,6 +83,8 @@ def _by_type(step_type: type[StepType]) -> Schema:
         then = _without_effect_keys(then)
     if step_type is Branch:
         then["anyOf"] = _ways_out()
+    if step_type is Loop:
+        then["anyOf"] = [given(BODY), _SOME_BRANCH, {"required": ["config"], "properties": {"config": given(BODY)}}]
     return {"if": here, "then": then}
 
 
@@ -104,8 +111,7 @@ def _without_effect_keys(then: Schema) -> Schema:
 def _ways_out() -> list[Schema]:
     """A condition has to lead somewhere."""
     inside = given("cases", "branches", "default", *_BODIES)
-    branches = {"required": ["branches"], "properties": {"branches": {"type": "object", "minProperties": 1}}}
-    return [branches, given(*_BODIES), {"required": ["config"], "properties": {"config": inside}}]
+    return [_SOME_BRANCH, given(*_BODIES), {"required": ["config"], "properties": {"config": inside}}]
 
 
 def _config(step_type: type[StepType]) -> tuple[Schema, Schema]:

@@ -12,6 +12,7 @@ from statemachine.steps.branch import Branch
 from statemachine.steps.contact import AddTag, AddToList, RemoveFromList, RemoveTag, Segment, UpdateField, UpdateScore
 from statemachine.steps.flow import Complete, Exit, Goto, Pass
 from statemachine.steps.http import HttpRequest, Webhook
+from statemachine.steps.loop import Break, Continue, Loop
 from statemachine.steps.message import NotifySlack, NotifyTeams, SendEmail, SendNotification, SendReply, SendSms
 from statemachine.steps.split import Split
 from statemachine.steps.task import Task
@@ -22,6 +23,9 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     Wait,
     Branch,
     Split,
+    Loop,
+    Break,
+    Continue,
     SetVariable,
     Transform,
     Goto,
@@ -47,7 +51,6 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
 )
 
 _LATER: Final[Mapping[str, Iterable[str]]] = {
-    "loops are not built yet": ("loop", "for_each", "while", "count", "break", "continue"),
     "parallel branches are not built yet": ("parallel",),
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
     "error handling by a step is not built yet; use `on_error` on the step": (

@@ -34,11 +34,12 @@ _STUBS = {
 _ANN = Contact(
     "ann",
     {"first_name": "Ann", "email": "ann@example.com", "phone": "+49151", "source": "web"},
-    {"plan": "pro", "renewal_date": "2026-03-01"},
+    {"plan": "pro", "renewal_date": "2026-03-01", "invoices": [{"number": 7, "paid": False}]},
 )
 _DATA = {
     "content": "hi", "channel": "sms", "total": 120, "net": 10, "offer": "spring", "order_id": "o1", "sku": "s1",
-    "prices": [1, 2], "items": [{"name": "lamp", "price": 3}], "at": "2026-01-01T09:00:00Z",
+    "prices": [1, 2], "items": [{"name": "lamp", "price": 3}], "orders": [{"name": "tea", "total": 20}],
+    "at": "2026-01-01T09:00:00Z",
 }  # fmt: skip
 """What the definitions that are shown read of the event that enrols."""
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?statewright((?: [a-z][a-z-]*)*)(.*)$")

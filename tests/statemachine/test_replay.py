@@ -184,6 +184,38 @@ OUTCOMES = {
 }
 
 
+def _within_loops(draw: st.DrawFn, steps: list[Data]) -> list[Data]:
+    """The same with some of the steps in loops; what leads into one from outside makes no workflow."""
+    made: list[Data] = []
+    for number, step in enumerate(steps):
+        kind = draw(st.sampled_from((*[None] * 9, "items", "count", "condition")))
+        if kind is None:
+            made.append(step)
+            continue
+        config = {kind: draw(loop_values[kind]), "max_iterations": draw(st.integers(1, 4))}
+        if kind == "items":
+            config["item"] = "word"
+        jump = {"id": f"j{number}", "type": draw(st.sampled_from(("break", "continue"))), "when": draw(conditions)}
+        inner = {key: value for key, value in step.items() if key not in ("branches", "next", "id")}
+        if inner["type"] == "condition":
+            inner["branches"] = {"true": f"b{number}" if draw(st.booleans()) else f"s{number}"}
+        body = [{**inner, "id": f"b{number}"}, jump, {"id": f"p{number}", "type": "pass"}]
+        if inner["type"] == "condition":
+            inner["branches"] = {"true": f"p{number}", "c0": f"j{number}"}
+            keys = [key for key in inner["branches"] if _has(inner, key)]
+            body[0]["branches"] = {key: inner["branches"][key] for key in keys}
+        made.append({"id": f"s{number}", "type": "loop", "config": config, "body": body[: draw(st.integers(2, 3))]})
+        made[-1]["body"][0].get("branches", {}).pop("true" if len(made[-1]["body"]) < 3 else "", None)
+    return made
+
+
+loop_values: dict[str, st.SearchStrategy[Any]] = {
+    "items": st.sampled_from((["a", {"n": 1}], [], "trigger.data.n", "contact.tags", ["{{stage}}", 2, 3])),
+    "count": st.sampled_from((0, 2, 3, "{{variables.v}}")),
+    "condition": conditions,
+}
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> Data:
     """A document that is mostly valid: targets mostly lead on, sometimes back."""
@@ -229,7 +261,7 @@ def documents(draw: st.DrawFn) -> Data:
         "variables": draw(st.sampled_from(({}, {"v": 1, "span": "1h"}, {"v": "{{trigger.data.n}}", "at": "{{now}}"}))),
         "on_missing": draw(st.sampled_from(("keep", "empty", "fail"))),
         **draw(st.sampled_from(({}, {"timezone": "America/New_York"}))),
-        "steps": steps,
+        "steps": _within_loops(draw, steps),
     }
 
 

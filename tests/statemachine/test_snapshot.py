@@ -21,6 +21,7 @@ from statemachine.cause import (
     cause_to_data,
 )
 from statemachine.event import Event
+from statemachine.frame import Frame
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -29,6 +30,7 @@ FULL = Snapshot(
     "e1", "flow", 3, "c1", "key", Status.PAUSED, "s", 4, 5, 6, 7, 8, "parent", 2, {"type": "go"}, {"v": 0}, {"s": None},
     {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT), AT, AT, AT, AT, AT, "remaining",
     ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
+    {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
 )  # fmt: skip
 
 

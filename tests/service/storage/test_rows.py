@@ -16,6 +16,7 @@ from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of, state_of
 from service.storage.events import load_repeats, look_back
 from service.storage.pending_events import left_pending
 from statemachine.contact import Contact, contact_to_data
+from statemachine.frame import Frame
 from statemachine.snapshot import LastError, OpenTask, Snapshot, Status
 
 AT = datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC)
@@ -58,6 +59,7 @@ FULL = Snapshot(
     goal="g",
     revision=1,
     standstill_s=2.5,
+    frames=(Frame("each", 1, ({"n": 1}, None)), Frame("thrice", 2, None, 3, True)),
     moments={"s": AT + timedelta(hours=1)},
 )
 

@@ -1,0 +1,63 @@
+"""Ways into the bodies of loops, and the names that are read of a loop."""
+
+from __future__ import annotations
+
+from statemachine.checks.draft import Draft
+from statemachine.checks.graph import Edge
+from statemachine.compiler import Read
+from statemachine.path import format_path
+from statemachine.problem import Problems
+from statemachine.steps.loop import BODY, FOR_EACH, Loop
+from statemachine.workflow import Step
+
+
+def check_ways_in(draft: Draft, problems: Problems) -> None:
+    """Report ways into a body that do not come from its loop or from within: no round would be under way there."""
+    for start in draft.starts:
+        for loop in draft.steps[start].within if start in draft.steps else ():
+            message = f"runs begin at {start!r}, in the body of the loop {loop!r}"
+            problems.add("into_loop", draft.places[start], message)
+    told: set[tuple[str, str]] = set()
+    for edge in draft.edges:
+        if edge.target in draft.steps and not _is_way_in(edge, draft) and edge[::2] not in told:
+            told.add((edge.source, edge.target))
+            loop = next(name for name in draft.steps[edge.target].within if name not in draft.steps[edge.source].within)
+            message = f"{edge.source!r} leads to {edge.target!r}, into the body of the loop {loop!r}, from outside"
+            problems.add("into_loop", draft.places[edge.source], message)
+
+
+def _is_way_in(edge: Edge, draft: Draft) -> bool:
+    source, target = draft.steps[edge.source], draft.steps[edge.target]
+    around = (*source.within, source.id) if edge.outcome == BODY and isinstance(source.runner, Loop) else source.within
+    return target.within == around[: len(target.within)]
+
+
+def check_loop_names(draft: Draft, problems: Problems) -> None:
+    """Warn of what is read of a loop where there is none, or none with such a part."""
+    for step_id, read in draft.reads:
+        if read.path[0] != "loop":
+            continue
+        loops = _loops(step_id, read, draft)
+        part = str(read.path[1]) if len(read.path) > 1 else ""
+        if not loops:
+            message = f"`{format_path(read.path)}` leads nowhere: it is read outside of a loop"
+            problems.add("unknown_name", read.place, message, within=read.within)
+        elif part and part not in (known := _parts(loops)):
+            message = f"the loop {loops[-1].id!r} has no {part!r}; it has {', '.join(known)}"
+            problems.add("unknown_name", read.place, message, problems.guess(part, known), within=read.within)
+
+
+def _loops(step_id: str | None, read: Read, draft: Draft) -> list[Step]:
+    """The loops that are under way where a path is read; the condition of a loop is asked within it."""
+    step = draft.steps.get(step_id) if step_id is not None else None
+    if step is None:
+        return []
+    own = isinstance(step.runner, Loop) and read.place[len(draft.places[step.id]) :][:2] == ("config", "condition")
+    return [draft.steps[name] for name in step.within] + ([step] if own else [])
+
+
+def _parts(loops: list[Step]) -> tuple[str, ...]:
+    runners = [loop.runner for loop in loops if isinstance(loop.runner, Loop)]
+    item = ("item",) if runners[-1].kind == FOR_EACH else ()
+    named = (runner.item_name for runner in runners if runner.item_name)
+    return (*item, "index", *(("parent",) if len(loops) > 1 else ()), *named)
