@@ -31,13 +31,25 @@ class Assignment(click.ParamType):  # type: ignore[type-arg]
         path = tuple(key.removesuffix(":").split("."))
         if not equals or not all(path):
             self.fail(f"{value!r} is no assignment: {_EXAMPLE}", param, ctx)
-        return path, self._read(text, str(value), param, ctx) if typed else text
+        return path, self._read(text, str(value), param, ctx) if typed else self._text(key, text, param, ctx)
+
+    def _text(self, key: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return text
 
     def _read(self, text: str, whole: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return json.loads(text, parse_constant=_no_constant)
         except ValueError as error:
             self.fail(f"the JSON in {whole!r} cannot be read ({error}): {_EXAMPLE}", param, ctx)
+
+
+class ResultAssignment(Assignment):
+    """An assignment of an answer: an object or a list is never meant as text."""
+
+    def _text(self, key: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if text.lstrip().startswith(("{", "[")):
+            self.fail(f"{key}={text} would be text: write {key}:={text} for what the JSON says", param, ctx)
+        return text
 
 
 def struct_of(assignments: Sequence[tuple[tuple[str, ...], Any]]) -> Struct | None:

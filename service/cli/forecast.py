@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.assignments import struct_of
-from service.cli.options import Span, assignments
+from service.cli.options import Span, results
 from service.cli.session import Session, Verb, pass_session
 from service.cli.simulation import Happening, add_events, note_end, rounded, show_timeline
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("enrollment_id", metavar="ID")
 @click.option("--event", "events", type=Happening(), multiple=True, metavar="TYPE[@AFTER][:{DATA}]",
               help="Assume that this happens, such as order_placed@2d. Default: no further events.")  # fmt: skip
-@assignments("--result", "Assume that the task of a step is answered so, as in workflow tests. Default: success.")
+@results("Assume that the task of a step is answered so, as in workflow tests. Default: success.")
 @click.option("--resumed", is_flag=True, help="Assume that what holds it now, such as a pause, ends at once.")
 @click.option("--for", "longest", type=Span(), help="How far to look.")
 @pass_session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from service.cli.assignments import Assignment
+from service.cli.assignments import Assignment, ResultAssignment
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -95,6 +95,12 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 def assignments(name: str, help: str) -> Callable[[F], F]:  # noqa: A002
     """A repeatable option of `k=v` and `k:=json`."""
     return click.option(name, type=Assignment(), multiple=True, metavar="K=V", help=f"{help} k=text or k:=json.")
+
+
+def results(help: str) -> Callable[[F], F]:  # noqa: A002
+    """`--result`, by step."""
+    return click.option("--result", type=ResultAssignment(), multiple=True, metavar="K=V",
+                        help=f"{help} k=text or k:=json.")  # fmt: skip
 
 
 def guarded(function: F) -> F:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from service.cli.assignments import struct_of
-from service.cli.options import Instant, Span, assignments
+from service.cli.options import Instant, Span, assignments, results
 from service.cli.session import Session, Verb, pass_session
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Happening(click.ParamType):  # type: ignore[type-arg]
               help="What happens, such as order_placed@2d. Default: the contact is enrolled.")  # fmt: skip
 @assignments("--contact-field", "The contact's fields; it exists beforehand then.")
 @click.option("--contact", default="", metavar="ID", help="A contact of the server, as it is now.")
-@assignments("--result", "How the task of a step is answered, as in workflow tests.")
+@results("How the task of a step is answered, as in workflow tests.")
 @click.option("--with", "others", multiple=True, metavar="FILE|KEY", help="Another workflow that is there too.")
 @click.option("--test", "name", default="", metavar="NAME", help="Play the script of this test of FILE instead.")
 @click.option("--at", "start", type=Instant(), help="When it begins. Default: 2026-01-01T09:00Z.")

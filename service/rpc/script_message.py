@@ -14,7 +14,7 @@ from service.rpc.payload import read_struct
 from statemachine.contact import Contact
 from statemachine.duration import MAX_DURATION
 from statemachine.errors import InvalidInput
-from statemachine.problem import Problems
+from statemachine.problem import Problem, Problems
 from statemachine.simulation.forecast import Assumptions
 from statemachine.simulation.reading import Cast, ScriptReader
 from statemachine.simulation.script import EARLIEST, LATEST, MAX_TRANSITIONS, Script
@@ -139,11 +139,15 @@ def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
 
 
 def _refuse(problems: Problems) -> None:
-    violations = [(_field(problem.path), problem.message) for problem in problems.sorted()]
+    violations = [(_field(problem.path), _told(problem)) for problem in problems.sorted()]
     if violations:
         place, message = violations[0]
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         raise InvalidInput(f"{place}: {message}{more}", violations)
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.message}; {problem.suggestion}" if problem.suggestion else problem.message
 
 
 def _field(path: str) -> str:

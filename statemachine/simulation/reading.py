@@ -13,6 +13,7 @@ from statemachine.document import Count, Duration, Label, Part, kind_of, read_pa
 from statemachine.errors import InvalidInput
 from statemachine.keys import EventType, Shape, about
 from statemachine.machine import ERROR
+from statemachine.names import one_slip
 from statemachine.patch import apply_patch
 from statemachine.problem import Path, Problems
 from statemachine.simulation.script import USUAL, Act, Result
@@ -29,6 +30,9 @@ _TRANSIENT: Final = frozenset(
 _OPERATIONS: Final = ("advance", "pause", "resume", "cancel", "retry")
 _ONLY_ERROR: Final = ("message", "retryable", "retry_after", "times", "then")
 _ONLY_OUTCOME: Final = ("data", "variables")
+_FORMS: Final = ("error", "outcome", "never")
+_OUTPUT_WORDS: Final = frozenset({"date", "when", "timer", "fever", "lever", "tiles", "tires"})
+"""Words that outputs have, one letter away from a key of a result."""
 
 
 class EventPart(Part):
@@ -222,7 +226,8 @@ class ScriptReader:
         return step
 
     def _result(self, raw: Any, path: Path, step: Step | None) -> Result:
-        if not isinstance(raw, Mapping) or not {"error", "outcome", "never"} & set(raw):
+        if not isinstance(raw, Mapping) or raw.keys().isdisjoint(_FORMS):
+            self._check_output(raw, path)
             return Result(Answer(output=raw))
         part = read_part(ResultPart, raw, path, self._problems)
         if part is None:
@@ -231,9 +236,19 @@ class ScriptReader:
         then = USUAL if part.then is None else self._result(part.then, (*path, "then"), step).first
         return Result(_answer(part), part.times, then)
 
+    def _check_output(self, output: Any, path: Path) -> None:
+        """Refuse an output that looks like a result with a slip of the pen."""
+        for key in output if isinstance(output, Mapping) else ():
+            meant = _meant(str(key))
+            if meant is not None:
+                message = (
+                    f"a result has no key {key!r}; an output with that key is {{outcome: done, data: {{{key}: …}}}}"
+                )
+                self._problems.add("unknown_key", (*path, key), message, f"did you mean {meant!r}?")
+
     def _check_result(self, part: ResultPart, path: Path, step: Step | None) -> None:
         given = part.model_fields_set
-        forms = [form for form in ("error", "outcome", "never") if form in given]
+        forms = [form for form in _FORMS if form in given]
         for extra in forms[1:]:
             self._problems.add("conflicting_keys", (*path, extra), f"`{forms[0]}` and `{extra}` exclude each other")
         for keys, home in ((_ONLY_ERROR, "error"), (_ONLY_OUTCOME, "outcome")):
@@ -253,6 +268,13 @@ class ScriptReader:
 
     def _wrong(self, path: Path, message: str) -> None:
         self._problems.add("bad_value", path, message)
+
+
+def _meant(key: str) -> str | None:
+    """The key of a result that this one is a slip of; None for one that is right, or nothing like any."""
+    if key.lower() in _OUTPUT_WORDS | ResultPart.model_fields.keys():
+        return key.lower() if key != key.lower() and key.lower() in _FORMS else None
+    return next((name for name in ResultPart.model_fields if one_slip(key.lower(), name)), None)
 
 
 def _patched(contact_id: str, patch: Mapping[str, Any]) -> Contact:

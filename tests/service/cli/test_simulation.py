@@ -98,6 +98,9 @@ def test_another_file_hears_what_the_first_raises(run_alone: Run, file: str, tmp
         (("--contact", "ann", "--contact-field", "a=b"), 2, "use one of them"),
         (("--version", "1"), 2, "published workflow"),
         (("--result", "hallo:={}"), 1, "there is no step 'hallo'"),
+        (("--result", 'hello={"error": "timeout"}'), 2, 'write hello:={"error": "timeout"}'),
+        (("--result", "hello= [1]"), 2, "write hello:="),
+        (("--result", 'hello:={"eror": "timeout"}'), 1, "did you mean 'error'?"),
         (("--event", "go@9999d"), 2, "over five years"),
     ],
 )

@@ -108,6 +108,11 @@ class TestWhatIsRead:
         assert plain.first.output == {"a": 1}
         assert ("other", "step") in results
 
+    @pytest.mark.parametrize("output", ["errors: []", "message: hi", "Data: 1", "date: d", "time: 9", "message_id: m"])
+    def test_words_that_outputs_have_are_no_slips_of_a_result(self, output: str) -> None:
+        case = only(f"- {{name: a, results: {{ask: {{{output}}}}}, expect: {{status: completed}}}}")
+        assert case.results["flow", "ask"][0].first.output is not None
+
     @pytest.mark.parametrize(
         ("result", "retryable"),
         [
@@ -171,6 +176,9 @@ PROBLEMS = [
     ("- {name: a, results: {tag: {}}, expect: {goal: x}}", "not_applicable", "tests[0].results.tag"),
     ("- {name: a, results: {ask: []}, expect: {goal: x}}", "bad_value", "tests[0].results.ask"),
     ("- {name: a, results: {ask: {outcome: yess}}, expect: {goal: x}}", "unknown_outcome", "tests[0].results.ask.outcome"),
+    ("- {name: a, results: {ask: {eror: x}}, expect: {goal: x}}", "unknown_key", "tests[0].results.ask.eror"),
+    ("- {name: a, results: {ask: [{a: 1}, {retriable: true}]}, expect: {goal: x}}", "unknown_key", "tests[0].results.ask[1].retriable"),
+    ("- {name: a, results: {ask: {Error: x}}, expect: {goal: x}}", "unknown_key", "tests[0].results.ask.Error"),
     ("- {name: a, results: {ask: {error: x, never: true}}, expect: {goal: x}}", "conflicting_keys", "tests[0].results.ask.never"),
     ("- {name: a, results: {ask: {error: x, data: 1}}, expect: {goal: x}}", "not_applicable", "tests[0].results.ask.data"),
     ("- {name: a, results: {ask: {error: x, then: {}}}, expect: {goal: x}}", "missing_key", "tests[0].results.ask.times"),
