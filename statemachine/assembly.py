@@ -274,12 +274,22 @@ class _Builder:
         elif part.next not in (None, END) and open_outcome is None and part.when is None:
             message = f"say which outcome of {entry.id!r} this is, by a label: {', '.join((*outcomes, ERROR))}"
             self._problems.add("unlabelled_edge", place, message)
+        self._check_said_once(entry, part, open_outcome)
         for outcome, target in runner.targets().items():
             way, at = (part.next, place) if outcome == open_outcome else (None, place)
             way, at = entry.branches.get(outcome, (way, at))
             if way not in (None, END, target):
                 message = f"the config leads {outcome!r} to {target!r}, the edge to {way!r}"
                 self._problems.add("conflicting_keys", at, message)
+
+    def _check_said_once(self, entry: Entry, part: StepPart, open_outcome: str | None) -> None:
+        """Refuse an edge without a label beside one with the label for which it stands."""
+        plain, source = (*entry.path, "next"), self._problems.source_path
+        if open_outcome not in entry.branches or part.when is not None or source(plain)[-1] != "target":
+            return
+        second = max(source(plain)[:-1], source(entry.branches[open_outcome][1])[:-1])
+        message = f"two edges lead out of {entry.id!r} for {open_outcome!r}: the one without a label is that too"
+        self._problems.add("conflicting_keys", second, message, "keep one of them")
 
     def _refuse_outcome(self, entry: Entry, outcome: str, outcomes: Sequence[str], place: Path) -> None:
         if outcome == ERROR:

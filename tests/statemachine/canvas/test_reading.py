@@ -198,6 +198,9 @@ def test_without_a_trigger_a_run_begins_at_the_root(nodes: list[Node], edges: li
     [
         ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("t", "b")], ("not_supported_yet", "edges[1]")),
         ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("a", "b"), ("a", "b")], ("not_supported_yet", "edges[2]")),
+        ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("a", "b"), ("a", "end", "done")],
+         ("conflicting_keys", "edges[2]")),
+        ([TRIGGER, WAIT, tag("b")], [("t", "w"), ("w", "b", "Done"), ("w", "end")], ("conflicting_keys", "edges[2]")),
         ([TRIGGER, CONDITION, tag("a")], [("t", "c"), ("c", "a", "yes"), ("c", "a")],
          ("unlabelled_edge", "edges[2].target")),
         ([TRIGGER, SPLIT, tag("a")], [("t", "s"), ("s", "a")], ("unlabelled_edge", "edges[1].target")),
@@ -249,3 +252,9 @@ def test_tests_of_a_canvas_may_name_its_trigger() -> None:
     loaded = drawn([TRIGGER, tag("a")], ("t", "a"), tests=tests)
     assert found(loaded) == []
     assert len(loaded.tests) == 1
+
+
+def test_a_step_that_may_be_skipped_has_an_edge_for_that_beside_its_outcome() -> None:
+    maybe = {**tag("a"), "when": {"field": "score", "operator": ">", "value": 1}}
+    loaded = drawn([TRIGGER, maybe, tag("b"), tag("c")], ("t", "a"), ("a", "b"), ("a", "c", "done"))
+    assert targets(loaded, "a") == {"done": "c"}
