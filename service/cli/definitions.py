@@ -10,6 +10,7 @@ import click
 
 from service.cli.options import guarded
 from service.cli.session import Session, Verb, pass_session
+from statemachine.reader import MAX_BYTES
 
 STDIN: Final = "-"
 FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -48,17 +49,35 @@ def publish(session: Session, file: str, **given: Any) -> None:
 
 
 def decoded(session: Session, file: str) -> str:
-    """The text of a file. Raises Complaint when it is not UTF-8."""
+    """The text of a file. Raises Complaint when it is not UTF-8, or larger than a definition may be."""
     from service.cli.errors import Complaint
 
+    text = read_text(file)
+    if len(text) > MAX_BYTES:
+        raise _too_large(session, file, len(text))
     try:
-        return read_text(file).decode("utf-8")
+        return text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Complaint(
             f"{file} is not UTF-8: byte {error.start} cannot be read",
             next_step="save it as UTF-8",
             as_json=session.json,
         ) from None
+
+
+def _too_large(session: Session, file: str, size: int) -> Exception:
+    """The complaint about a text that a server would not even take."""
+    from service.cli.errors import Complaint
+
+    message = f"{file} has {size:,} bytes; a definition has at most {MAX_BYTES:,} (1 MiB)"
+    place = {"path": "", "line": 1, "column": 1, "code": "too_large"}
+    return Complaint(
+        f"{message} [too_large]",
+        reason="INVALID_DEFINITION",
+        violations=[place | {"description": message}] if session.json else [],
+        next_step="split the workflow, or keep large data elsewhere",
+        as_json=session.json,
+    )
 
 
 def _refused(session: Session, error: Any, file: str, request: Any) -> Exception:

@@ -92,6 +92,18 @@ def test_a_refused_definition_is_shown_at_its_line_with_a_caret(run: Run, server
     assert "the definition has 1 error" in result.stderr
 
 
+def test_a_file_that_no_server_would_take_is_refused_before_it_is_sent(
+    run: Run, server: FakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "huge.yaml"
+    file.write_text("a: 1\n" * 2_000_000)
+    result = run("publish", str(file))
+    assert (result.exit_code, server.asked) == (1, [])
+    assert "has 10,000,000 bytes; a definition has at most 1,048,576 (1 MiB) [too_large]" in result.stderr
+    [violation] = json.loads(run("publish", str(file), "--json").stderr)["error"]["violations"]
+    assert violation["code"] == "too_large"
+
+
 def test_a_deadline_is_unreachable_too(run: Run, server: FakeServer) -> None:
     server.answers["Enrollment.Get"] = Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "late")
     result = run("get", "x")
