@@ -45,7 +45,7 @@ def publish(session: Session, file: str, **given: Any) -> None:
         response = session.call(session.client.workflows.Publish, request)
     except grpc.RpcError as error:
         raise _refused(session, error, file, request) from error
-    _report_published(session, file, source, response)
+    _report_published(session, file, source, response, dry=request.validate_only)
 
 
 def decoded(session: Session, file: str) -> str:
@@ -101,7 +101,7 @@ def _refused(session: Session, error: Any, file: str, request: Any) -> Exception
     return complaint
 
 
-def _report_published(session: Session, file: str, source: str, response: Any) -> None:
+def _report_published(session: Session, file: str, source: str, response: Any, *, dry: bool) -> None:
     from service.cli.output import note, print_json
     from service.cli.problems import placed, print_problems
     from service.cli.shapes import plain_list
@@ -110,11 +110,14 @@ def _report_published(session: Session, file: str, source: str, response: Any) -
     version = response.version
     if session.json:
         shape = {"workflow": version.workflow, "version": version.number, "created": response.created}
-        print_json(shape | {"active": version.active, "warnings": warnings})
+        print_json(shape | {"active": version.active, "activated": response.activated, "warnings": warnings})
         return
     print_problems(file, source, warnings)
-    what = "published" if response.created else "nothing new:"
-    active = "active" if version.active else "not active"
+    what, active = "nothing new:", "active" if version.active else "not active"
+    if response.created:
+        what = "published"
+    elif response.activated and not dry:
+        what, active = "nothing to store:", "active again"
     note(f"{what} {version.workflow} version {version.number} ({active})")
 
 

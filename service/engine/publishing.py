@@ -56,6 +56,7 @@ class Published:
     version: StoredVersion
     warnings: tuple[Problem, ...]
     created: bool
+    activated: bool
 
 
 def prepare(request: Publication) -> Loaded:
@@ -100,7 +101,7 @@ def publish(
     insert_version(transaction, version)
     row = _saved_workflow(request, workflow, stored, version)
     save_workflow(transaction, row)
-    return Published(row, version, problems, created=True)
+    return Published(row, version, problems, created=True, activated=row.active_version == version.version)
 
 
 def activate(
@@ -218,9 +219,10 @@ def _publish_again(
     activate: bool,
 ) -> Published:
     assert stored is not None
-    if activate and stored.active_version != same.version:
+    activated = activate and stored.active_version != same.version
+    if activated:
         stored = _changed(transaction, clock, stored, active_version=same.version)
-    return Published(stored, same, problems, created=False)
+    return Published(stored, same, problems, created=False, activated=activated)
 
 
 def _new_version(

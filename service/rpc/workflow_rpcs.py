@@ -215,7 +215,8 @@ class WorkflowRpcs:
 
     def _publish(self, transaction: Transaction, publication: Publication, loaded: Loaded) -> PublishResponse:
         published = self._engine.publish_within(transaction, publication, loaded)
-        response = _answer(transaction, published.workflow, PublishResponse(created=published.created))
+        response = PublishResponse(created=published.created, activated=published.activated)
+        _answer(transaction, published.workflow, response)
         active = published.workflow.active_version == published.version.version
         write_version(published.version, response.version, active=active)
         write_problems(published.warnings, response.problems)

@@ -226,7 +226,11 @@ def test_a_workflow_is_deleted_when_its_enrollments_may_go(cli: Cli, enrolled: s
     )
     assert answer(cli("get", enrolled, "--json"))["exit_reason"] == "workflow_deleted"
     assert answer(cli("workflows", "list", "--json"))["workflows"] == []
-    assert answer(cli("publish", WELCOME, "--key", "welcome", "--json"))["version"] == 1
+    back = "nothing to store: welcome version 1 (active again)\n"
+    assert back not in cli("publish", WELCOME, "--key", "welcome", "--dry-run").stdout
+    assert cli("publish", WELCOME, "--key", "welcome").stdout.endswith(back)
+    repeated = answer(cli("publish", WELCOME, "--key", "welcome", "--json"))
+    assert (repeated["version"], repeated["created"], repeated["activated"]) == (1, False, False)
 
 
 def test_a_file_is_drawn_without_a_server(cli: Cli, server: Server, tmp_path: Path) -> None:

@@ -63,16 +63,18 @@ class PublishRequest(_message.Message):
     def __init__(self, source: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.DefinitionFormat, str]] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., activate: bool = ..., validate_only: bool = ..., lenient: bool = ..., request_id: _Optional[str] = ..., expected_revision: _Optional[int] = ...) -> None: ...
 
 class PublishResponse(_message.Message):
-    __slots__ = ("workflow", "version", "problems", "created")
+    __slots__ = ("workflow", "version", "problems", "created", "activated")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATED_FIELD_NUMBER: _ClassVar[int]
     workflow: _workflow_pb2.Workflow
     version: _workflow_pb2.WorkflowVersion
     problems: _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]
     created: bool
-    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[_Union[_workflow_pb2.WorkflowVersion, _Mapping]] = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ..., created: bool = ...) -> None: ...
+    activated: bool
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[_Union[_workflow_pb2.WorkflowVersion, _Mapping]] = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ..., created: bool = ..., activated: bool = ...) -> None: ...
 
 class WorkflowServiceGetRequest(_message.Message):
     __slots__ = ("key", "version")
