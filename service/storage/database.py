@@ -107,6 +107,7 @@ class Database:
         self._local = threading.local()
         self._writer = threading.Lock() if self.kind == "sqlite" else nullcontext()
         self._sessions: list[Session] = []
+        self._outages = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -174,17 +175,26 @@ class Database:
             raise
 
     def _session(self) -> Session:
+        """This thread's session: a new one for a new thread, and after an outage, which no session survives."""
         session: Session | None = getattr(self._local, "session", None)
+        if session is not None and self._local.outages != self._outages:
+            self._drop(session)
+            session = None
         if session is None:
+            outages = self._outages
             session = SqliteSession(self._engine) if self.kind == "sqlite" else PostgresSession(self._engine)
-            self._local.session = session
+            self._local.session, self._local.outages = session, outages
             with self._lock:
                 self._sessions.append(session)
         return session
 
     def _drop_if_broken(self, session: Session) -> None:
-        if not session.broken:
-            return
+        """What broke one mostly broke all: the others are opened anew when they are needed, not after failing."""
+        if session.broken:
+            self._outages += 1
+            self._drop(session)
+
+    def _drop(self, session: Session) -> None:
         self._local.session = None
         with self._lock, suppress(ValueError):
             self._sessions.remove(session)

@@ -53,7 +53,8 @@ def _loops(step_id: str | None, read: Read, draft: Draft) -> list[Step]:
     if step is None:
         return []
     own = isinstance(step.runner, Loop) and read.place[len(draft.places[step.id]) :][:2] == ("config", "condition")
-    return [draft.steps[name] for name in step.within] + ([step] if own else [])
+    around = [draft.steps[name] for name in step.within if name in draft.steps]  # one of a bad id is told, and left out
+    return around + ([step] if own else [])
 
 
 def _parts(loops: list[Step]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -304,3 +305,18 @@ def test_a_write_that_nobody_counts_is_committed(store: Database) -> None:
     with store.transaction() as transaction:
         transaction.ask(INSERT, rows=[{"id": "a"}])
     assert _ids(store) == ["a"]
+
+
+def test_after_one_connection_broke_the_others_are_opened_anew_before_they_fail(postgresql: Database) -> None:
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        one.submit(postgresql.ping).result()
+        other.submit(postgresql.ping).result()
+        with postgresql.plain_connection() as connection:
+            connection.exec_driver_sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        with pytest.raises(Unavailable):
+            one.submit(postgresql.ping).result()
+        other.submit(postgresql.ping).result()
+        one.submit(postgresql.ping).result()
