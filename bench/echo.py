@@ -9,6 +9,8 @@ from typing import Any
 import grpc.aio
 from statewright.v1 import TriggerRequest, TriggerResponse
 
+from service.event_loop import run_loop
+
 
 async def trigger(request: TriggerRequest, _context: Any) -> TriggerResponse:
     return TriggerResponse(event_id=request.event.id)
@@ -17,7 +19,7 @@ async def trigger(request: TriggerRequest, _context: Any) -> TriggerResponse:
 _HANDLER = grpc.unary_unary_rpc_method_handler(trigger, TriggerRequest.FromString, TriggerResponse.SerializeToString)
 
 
-async def main(port: str) -> None:
+async def main(port: str) -> int:
     server = grpc.aio.server()
     service = grpc.method_handlers_generic_handler("statewright.v1.EnrollmentService", {"Trigger": _HANDLER})
     server.add_generic_rpc_handlers((service,))
@@ -26,7 +28,8 @@ async def main(port: str) -> None:
     while await asyncio.to_thread(sys.stdin.readline):
         print("{}", flush=True)
     await server.stop(None)
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    run_loop(main(sys.argv[1]))

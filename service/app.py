@@ -21,6 +21,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing.synchronize import Event as ProcessEvent
+from typing import Final
 
 from starlette.applications import Starlette
 
@@ -32,6 +33,7 @@ from service.engine.clock import open_clock
 from service.engine.engine import Engine
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
+from service.event_loop import run_loop
 from service.garbage import Garbage
 from service.housekeeping import Housekeeping
 from service.http.server import HttpServer, build_http, open_listener
@@ -53,12 +55,15 @@ from statemachine.errors import PreconditionFailed, Unavailable, WorkflowError
 
 _log = logging.getLogger(__name__)
 
+_FIRING_LANES: Final = 2
+"""Timers have at least two: one decides while the database works for the other."""
+
 
 def run(settings: Settings) -> int:
     """Run a server until it is told to stop; answers the exit code: 0 after a drain, 1 when it could not start."""
     set_up_logs(settings.log_level, settings.log_format)
     if settings.workers == 1:
-        return asyncio.run(serve(settings))
+        return run_loop(serve(settings))
     try:
         return supervise(settings, _work)
     except SettingsError as refused:
@@ -70,7 +75,7 @@ def _work(settings: Settings, serving: ProcessEvent) -> None:
     """The life of one worker. The terminal's Ctrl-C is the supervisor's to pass on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_up_logs(settings.log_level, settings.log_format)
-    code = asyncio.run(serve(settings, serving.set))
+    code = run_loop(serve(settings, serving.set))
     sys.exit(REFUSED if code else 0)
 
 
@@ -247,7 +252,8 @@ async def _start_engine(
         database,
         clock,
         replica_id=_replica_id(),
-        lanes=settings.lanes,
+        lanes=max(settings.lanes, _FIRING_LANES),
+        taking=settings.lanes,
         max_pending=settings.max_pending,
         local_queues=local_queues,
         metrics=metrics,

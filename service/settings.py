@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -146,10 +147,11 @@ class Settings(BaseModel):
         description="The IANA zone of local times where neither the contact nor the workflow names one.",
     )
     lanes: int = Field(
-        default=2,
+        default=1 if (os.cpu_count() or 1) <= 2 else 2,
         ge=1,
         le=64,
-        description="Engine threads, each with a database connection of its own; SQLite always has one.",
+        description="Engine threads that take commands, each with a database connection of its own; by default one on "
+        "up to two cores, else two. Timers have at least two, SQLite always has one for all.",
     )
     max_pending: int = Field(
         default=10_000,

@@ -102,7 +102,8 @@ class Feed:
 
 
 class Engine:
-    """See the module. `lanes` is cut to one on SQLite, which has one writer; `zone` is the tenant's."""
+    """See the module. All `lanes` fire timers, the first `taking` of them (by default all) take commands; SQLite,
+    which has one writer, has one lane. `zone` is the tenant's."""
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Engine:
         *,
         replica_id: str,
         lanes: int = 2,
+        taking: int | None = None,
         max_pending: int = 10_000,
         local_queues: Mapping[str, LocalQueue] | None = None,
         metrics: EngineMetrics | None = None,
@@ -128,6 +130,8 @@ class Engine:
         self._room = Room(self.catalog, clock, replica_id, local_queues if local_queues is not None else {})
         count = 1 if database.kind == "sqlite" else lanes
         self._lanes = [Lane(f"lane-{number}", database, self._room, self) for number in range(count)]
+        self._taking = self._lanes[:taking]
+        self._firing = self._lanes[::-1]
         self._threads = ThreadPoolExecutor(4, "reader")
         self._room_made = asyncio.Event()
         self._idle = asyncio.Event()
@@ -196,13 +200,13 @@ class Engine:
         self.pending += count
 
     def _distribute(self, tickets: Sequence[Ticket]) -> None:
-        if len(self._lanes) == 1:
-            return self._lanes[0].put(tickets)
+        if len(self._taking) == 1:
+            return self._taking[0].put(tickets)
         by_lane: dict[int, list[Ticket]] = {}
         for ticket in tickets:
-            by_lane.setdefault(_lane_number(ticket.command, len(self._lanes)), []).append(ticket)
+            by_lane.setdefault(_lane_number(ticket.command, len(self._taking)), []).append(ticket)
         for number, chosen in by_lane.items():
-            self._lanes[number].put(chosen)
+            self._taking[number].put(chosen)
         return None
 
     def _count(self, commands: Sequence[Command], results: Sequence[Result]) -> None:
@@ -257,7 +261,7 @@ class Engine:
 
     async def _fire(self) -> Fired:
         future: asyncio.Future[Fired] = self._loop.create_future()
-        FireTimers(self._lanes, lambda result: self._call(_resolve, future, result)).begin()
+        FireTimers(self._firing, lambda result: self._call(_resolve, future, result)).begin()
         return await future
 
     def _next_due_in(self, transaction: Transaction) -> float | None:
