@@ -40,7 +40,6 @@ _NEXT: Final[Mapping[str, str]] = {
     "WORKFLOW_PAUSED": "`statewright workflows resume KEY` lets it go on",
     "LIVE_ENROLLMENTS": "let them end, or cancel them all with `statewright delete KEY --force`",
     "SATURATED": "nothing was stored: send it again in a moment",
-    "NOT_SUPPORTED_YET": "this server does not have it; see the documentation for what it has",
     "UNAVAILABLE": "is it running, and is --database-url right? then try again",
     "INTERNAL": "a defect: look for the error id in the server's log",
 }

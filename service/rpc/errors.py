@@ -50,12 +50,6 @@ class DeadlinePassed(WorkflowError):  # noqa: N818 - a refusal, like the rest of
     reason = "DEADLINE_EXCEEDED"
 
 
-class NotSupportedYet(WorkflowError):  # noqa: N818 - as above
-    """Known, but not built in this version."""
-
-    reason = "NOT_SUPPORTED_YET"
-
-
 CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
     DefinitionError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -68,7 +62,6 @@ CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     Conflict: grpc.StatusCode.UNAVAILABLE,
     DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
-    NotSupportedYet: grpc.StatusCode.UNIMPLEMENTED,
 }
 """Error class → status code. What has no entry here or above it is a defect: INTERNAL, logged, and nothing leaks."""
 

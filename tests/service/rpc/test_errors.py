@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from statewright.v1 import ErrorReason
 
 import statemachine.errors
-from service.rpc.errors import CODES, DeadlinePassed, NotSupportedYet, code_of, status_of
+from service.rpc.errors import CODES, DeadlinePassed, code_of, status_of
 from service.storage.connections import Conflict
 from statemachine.errors import (
     DefinitionError,
@@ -58,7 +58,6 @@ EXAMPLES: list[tuple[WorkflowError, grpc.StatusCode, str]] = [
     (Saturated("no"), grpc.StatusCode.RESOURCE_EXHAUSTED, "SATURATED"),
     (Unavailable("no"), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     (DeadlinePassed("no"), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
-    (NotSupportedYet("no"), grpc.StatusCode.UNIMPLEMENTED, "NOT_SUPPORTED_YET"),
 ]  # fmt: skip
 
 

@@ -111,8 +111,8 @@ class EnrollmentServiceStub:
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.CancelRequest, _enrollment_service_pb2.CancelResponse]
-    """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
+    """Ends a live enrollment, paused or not, as CANCELLED; its timers and open tasks go with it. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Retry: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]
@@ -239,8 +239,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.CancelRequest, _enrollment_service_pb2.CancelResponse]  # type: ignore[assignment]
-    """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
+    """Ends a live enrollment, paused or not, as CANCELLED; its timers and open tasks go with it. Atomic.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
     ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Retry: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]  # type: ignore[assignment]
@@ -454,8 +454,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.CancelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.CancelResponse, _abc.Awaitable[_enrollment_service_pb2.CancelResponse]]:
-        """Ends a live enrollment as CANCELLED; its timers and open tasks go with it. Atomic.
-        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended or is paused;
+        """Ends a live enrollment, paused or not, as CANCELLED; its timers and open tasks go with it. Atomic.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended;
         ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
