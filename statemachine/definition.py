@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Final
 
 from statemachine.assembly import Assembly, assemble, read_retry
@@ -270,14 +271,5 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
 def _all_reads(
     steps: Mapping[str, Step], triggers: tuple[Trigger, ...], exits: tuple[ExitRule, ...], own: Reads
 ) -> Reads:
-    total = own
-    for step in steps.values():
-        total |= step.runner.reads
-        for case in step.cases:
-            total |= case.when.reads if case.when else Reads()
-        total |= step.when.reads if step.when else Reads()
-    for trigger in triggers:
-        total |= trigger.conditions.reads if trigger.conditions else Reads()
-    for rule in exits:
-        total |= rule.when.reads if rule.when else Reads()
-    return total
+    parts: tuple[Step | Trigger | ExitRule, ...] = (*steps.values(), *triggers, *exits)
+    return reduce(Reads.__or__, (part.reads for part in parts), own)

@@ -26,6 +26,7 @@ EXITED: Final = "$exited"
 CANCELLED: Final = "$cancelled"
 _TERMINALS: Final = (COMPLETED, FAILED, EXITED, CANCELLED)
 
+_RETRY: Final = "$retry "
 BEGIN: Final = "$begin"
 FAIL: Final = "$fail"
 EXIT: Final = "$exit"
@@ -76,6 +77,7 @@ class WorkflowMachine:
             send_event=True,
         )
         self._allowed: dict[str, list[str]] = {}
+        self._next: dict[str, set[str]] = {}
         self._targets: dict[tuple[str, str], str] = {}
         self._first = first
         self._add(BEGIN, START, first)
@@ -104,6 +106,17 @@ class WorkflowMachine:
         """Where an outcome leads: a step id or a terminal state. Raises KeyError for what `outcomes` does not list."""
         return self._targets[step_id, outcome]
 
+    def ahead(self, step_id: str) -> frozenset[str]:
+        """The steps that a run may enter after this one by itself; this one only when a way leads back to it."""
+        found: set[str] = set()
+        left = list(self._next.get(step_id, ()))
+        while left:
+            state = left.pop()
+            if state not in found:
+                found.add(state)
+                left.extend(self._next.get(state, ()))
+        return frozenset(found.difference(_TERMINALS))
+
     def _add_step(self, step: Step) -> None:
         for outcome, target in step.targets.items():
             self._add(outcome, step.id, _state(target))
@@ -120,6 +133,8 @@ class WorkflowMachine:
     def _add(self, transition: str, source: str, target: str) -> None:
         self._machine.add_transition("=" + transition, source, target)
         self._targets[source, transition] = target
+        if not transition.startswith(_RETRY):
+            self._next.setdefault(source, set()).add(target)
 
 
 def _state(target: str) -> str:
@@ -128,4 +143,4 @@ def _state(target: str) -> str:
 
 def retry_transition(step_id: str) -> str:
     """The name of the transition by which an operator sends a failed run back into a step."""
-    return f"$retry {step_id}"
+    return _RETRY + step_id

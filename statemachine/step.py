@@ -206,6 +206,9 @@ class StepType(ABC):
     reads: Reads = Reads()
     """Everything the step's templates, conditions and expressions read; set by __init__."""
 
+    resting_reads: Reads | None = None
+    """What it reads once it rests, where that is less than `reads`."""
+
     @abstractmethod
     def __init__(self, config: Any, build: Build) -> None:
         """Compile templates and conditions; report what is wrong through `build`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from statemachine.step import END, EventCase, Reads, StepType
@@ -29,6 +30,10 @@ class Trigger:
     conditions: Condition | None = None
     key: Value | None = None
     enabled: bool = True
+
+    @property
+    def reads(self) -> Reads:
+        return self.conditions.reads if self.conditions is not None else Reads()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class ExitRule:
         if self.goal:
             return f"goal:{self.goal}"
         return "filter_mismatch" if self.on_mismatch else str(self.on)
+
+    @property
+    def reads(self) -> Reads:
+        return self.when.reads if self.when is not None else Reads()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,11 @@ class Step:
     def cases(self) -> tuple[EventCase, ...]:
         return self.runner.cases()
 
+    @property
+    def reads(self) -> Reads:
+        conditions = (self.when, *(case.when for case in self.cases))
+        return reduce(Reads.__or__, (one.reads for one in conditions if one is not None), self.runner.reads)
+
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
@@ -133,6 +147,7 @@ class Workflow:
     item_names: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _ahead: dict[str, Reads] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def beginning(self, trigger_id: str | None) -> str:
         """The step where a run begins that this trigger started; None is a run by API."""
@@ -142,6 +157,20 @@ class Workflow:
         """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules."""
         known = self._waiting_for.get(step_id)
         return known if known is not None else self._waiting_for.setdefault(step_id, self._kinds(step_id))
+
+    def reads_ahead(self, step_id: str) -> Reads:
+        """What may be read of a run that rests in this step and goes on: by the steps it may still come to, by the exit
+        rules and the triggers, and by the step itself as long as it rests."""
+        known = self._ahead.get(step_id)
+        return known if known is not None else self._ahead.setdefault(step_id, self._read_after(step_id))
+
+    def _read_after(self, step_id: str) -> Reads:
+        resting = self.steps[step_id].runner.resting_reads
+        total = self.steps[step_id].reads if resting is None else resting
+        for ahead in self.machine.ahead(step_id):
+            total |= self.steps[ahead].reads
+        rules: tuple[Trigger | ExitRule, ...] = (*self.triggers, *self.exits)
+        return reduce(Reads.__or__, (rule.reads for rule in rules), total)
 
     def _kinds(self, step_id: str | None) -> frozenset[str]:
         kinds = {rule.on for rule in self.exits if rule.on}

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.engine.ledger import Ledger
-from service.engine.loading import ContactKey, Room, want_events
+from service.engine.loading import ContactKey, Room, reads_of, want_events
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due
@@ -103,7 +103,7 @@ class Firing:
                 self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
             if workflow.reads.events:
                 now = self.ledger.times.workflow
-                want_events(wanted, key, workflow, snapshot.started_at or now, now)
+                want_events(wanted, key, reads_of(workflow, snapshot), snapshot.started_at or now, now)
         if wanted:
             rows = [
                 {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}

@@ -37,6 +37,8 @@ from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
 from statemachine.record import record
+from statemachine.snapshot import Snapshot, Status
+from statemachine.step import Reads
 from statemachine.workflow import Workflow
 
 ContactKey = tuple[str, str]
@@ -221,15 +223,18 @@ class Stock:
     def _load_events(self, transaction: Transaction) -> None:
         """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
         wanted: dict[tuple[str, str, str], datetime] = {}
+        now = self.times.workflow
         for command, key in zip(self.commands, self.keys, strict=True):
             desk = self.desks.get(key) if key else None
             if key is None or desk is None or not desk.revision:
                 continue
             for workflow in self._candidates(command):
-                want_events(wanted, key, workflow, self.times.workflow, self.times.workflow)
+                want_events(wanted, key, workflow.reads, now, now)
+        operated = {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
         for key, desk in self.desks.items():
             for workflow, snapshot in desk.runs.values():
-                want_events(wanted, key, workflow, snapshot.started_at or self.times.workflow, self.times.workflow)
+                reads = workflow.reads if key in operated else reads_of(workflow, snapshot)
+                want_events(wanted, key, reads, snapshot.started_at or now, now)
         if not wanted:
             return
         rows = [
@@ -246,11 +251,22 @@ def _asks_for_past(workflow: Workflow) -> bool:
     return rules.reentry == "never" or rules.cooldown is not None or rules.max_entries is not None
 
 
+def reads_of(workflow: Workflow, snapshot: Snapshot) -> Reads:
+    """What may be read of a run that goes on by itself."""
+    if snapshot.status is not Status.WAITING or snapshot.step is None:
+        return workflow.reads
+    return workflow.reads_ahead(snapshot.step)
+
+
 def want_events(
-    wanted: dict[tuple[str, str, str], datetime], key: ContactKey, workflow: Workflow, began: datetime, now: datetime
+    wanted: dict[tuple[str, str, str], datetime],
+    key: ContactKey,
+    reads: Reads,
+    began: datetime,
+    now: datetime,
 ) -> None:
     """Note which event types of a contact must be read, and since when."""
-    for kind, span in workflow.reads.events.items():
+    for kind, span in reads.events.items():
         since = began if span is None else min(began, now - span)
         name = (*key, kind)
         if name not in wanted or since < wanted[name]:

@@ -96,7 +96,7 @@ def _events(
     """The contact's earlier events that these versions may read, each since its run began."""
     wanted: dict[tuple[str, str, str], datetime] = {}
     for workflow, began in starts:
-        want_events(wanted, (tenant, contact_id), workflow, began, now)
+        want_events(wanted, (tenant, contact_id), workflow.reads, began, now)
     rows = [
         {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
         for (tenant, contact, kind), since in sorted(wanted.items())

@@ -78,6 +78,7 @@ class Wait(WaitingStep):
         self._least = least_rest(config)
         self._since = config.since
         _check(config, build)
+        self.resting_reads = parts.reads
         self.reads = parts.reads | Reads(events={case.event: None for case in self._cases})
 
     def outcomes(self) -> tuple[str, ...]:

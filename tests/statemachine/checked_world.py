@@ -7,23 +7,24 @@ back equal. `audit` decides every cause again from history alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from statemachine.cause import Cause, OperatorCause, TaskFailure, cause_from_data, cause_to_data
+from statemachine.cause import Cause, OperatorCause, Surroundings, TaskFailure, cause_from_data, cause_to_data
 from statemachine.contact import Contact, contact_to_data
+from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.definition import load_workflow
 from statemachine.event import Event
-from statemachine.intake import Reception
+from statemachine.intake import Reception, Roster, receive
 from statemachine.migration import Route, migrate, migration_data
 from statemachine.names import canonical_event
 from statemachine.replay import replay
-from statemachine.simulation.trace import Answer
+from statemachine.simulation.trace import Answer, MomentKind
 from statemachine.simulation.world import START, Record, World
-from statemachine.snapshot import Snapshot, snapshot_from_data, snapshot_to_data
+from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
 from statemachine.workflow import Workflow
 
 __all__ = ["START", "Simulation", "assert_alive", "canonical", "compiled"]
@@ -57,9 +58,35 @@ class CheckedWorld(World):
         given = (record.snapshot, self.surroundings(run_id))
         before = canonical([snapshot_to_data(given[0]), given[1]])
         try:
-            return super()._decide(run_id, cause)
+            decision = super()._decide(run_id, cause)
+            assert_read_ahead(record.workflow, given[0], cause, given[1], decision)
+            return decision
         finally:
             assert canonical([snapshot_to_data(given[0]), given[1]]) == before
+
+    _narrowed: Roster | None = None
+
+    def _roster(self, contact_id: str | None, candidates: Iterable[Workflow], events: Iterable[Event]) -> Roster:
+        """What is asked; besides, keep what an engine would load of the earlier events."""
+        candidates = tuple(candidates)
+        roster = super()._roster(contact_id, candidates, events)
+        announced = {kind for flow in candidates for kind in flow.reads.events}
+        for flow, snapshot in roster.runs.values():
+            resting = snapshot.status is Status.WAITING and snapshot.step is not None
+            announced.update((flow.reads_ahead(snapshot.step or "") if resting else flow.reads).events)
+        seen = tuple(event for event in roster.events[:-1] if event.type in announced)
+        self._narrowed = replace(roster, runs=dict(roster.runs), events=(*seen, *roster.events[-1:]))
+        return roster
+
+    def _keep_reception(self, event: Event, reception: Reception, kind: MomentKind) -> None:
+        narrowed, self._narrowed = self._narrowed, None
+        if narrowed is not None and event.source != "api":
+            fresh = [one.snapshot.id for one in reception.decisions if one.snapshot.id not in narrowed.runs]
+            ids = iter(dict.fromkeys(fresh))
+            again = receive(event, narrowed, self.now, lambda: next(ids))
+            assert again.verdicts == reception.verdicts
+            assert list(map(_without_events, again.decisions)) == list(map(_without_events, reception.decisions))
+        super()._keep_reception(event, reception, kind)
 
     def migrate(self, run_id: str, route: Route) -> Decision:
         record = self.records[run_id]
@@ -86,6 +113,26 @@ class CheckedWorld(World):
     def _keep_contact(self, contact: Contact) -> None:
         json.dumps(contact_to_data(contact))
         super()._keep_contact(contact)
+
+
+def assert_read_ahead(
+    workflow: Workflow, snapshot: Snapshot, cause: Cause, around: Surroundings, decision: Decision | None
+) -> None:
+    """A run that rests and goes on by itself reads no event that `reads_ahead` does not announce."""
+    if snapshot.status is not Status.WAITING or snapshot.step is None or isinstance(cause, OperatorCause):
+        return
+    announced = workflow.reads_ahead(snapshot.step).events
+    events = tuple(event for event in around.events if event.type in announced)
+    if len(events) < len(around.events):
+        again = decide(workflow, snapshot, cause, replace(around, events=events))
+        assert (again and _without_events(again)) == (decision and _without_events(decision))
+
+
+def _without_events(decision: Decision) -> Decision:
+    """The decision without its note of the events that were at hand."""
+    first, *rest = decision.history
+    reads = {name: value for name, value in (first.cause or {}).get("reads", {}).items() if name != "events"}
+    return replace(decision, history=(replace(first, cause={**(first.cause or {}), "reads": reads}), *rest))
 
 
 class Simulation:
