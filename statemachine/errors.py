@@ -139,6 +139,18 @@ class StaleLease(PreconditionFailed):
     reason = "STALE_LEASE"
 
 
+class TaskHeld(PreconditionFailed):
+    """Somebody else holds the human task: only they may decide or release it."""
+
+    reason = "TASK_HELD"
+
+
+class TaskDecided(PreconditionFailed):
+    """The human task was decided before, by one person, for good."""
+
+    reason = "TASK_DECIDED"
+
+
 class WorkflowPaused(PreconditionFailed):
     """The workflow is paused: it takes no new enrollments, and its runs do not move."""
 

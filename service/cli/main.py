@@ -61,6 +61,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "reschedule": Entry("Control", "control:reschedule", "Move when the wait of an enrollment ends."),
     "batch": Entry("Control", "bulk:batch", "Do the same to many enrollments: cancel, exit, pause, ..."),
     "tasks": Entry("Around", "tasks:tasks", "List, take and answer tasks."),
+    "agents": Entry("Around", "agents:agents", "The people who do human tasks: who is there, what they have."),
     "contacts": Entry("Around", "contacts:contacts", "Read and write contacts."),
     "outbox": Entry("Around", "outbox:outbox", "List the messages kept by a development server."),
 }

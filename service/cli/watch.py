@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -87,17 +87,23 @@ def events_of(session: Session, request: Any) -> Iterator[Any]:
 
     Raises grpc.RpcError.
     """
+    for response in resumed(lambda: session.client.enrollments.Watch(request)):
+        if response.HasField("event"):
+            request.ClearField("after_sequence")
+            request.resume_token = response.event.resume_token
+            yield response.event
+
+
+def resumed(ask: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """What a stream answers; `ask` is called again when the server goes away. Raises grpc.RpcError."""
     import grpc
 
     seen, lost_at = False, 0.0
     while True:
         try:
-            for response in session.client.enrollments.Watch(request):
+            for response in ask():
                 seen, lost_at = True, 0.0
-                if response.HasField("event"):
-                    request.ClearField("after_sequence")
-                    request.resume_token = response.event.resume_token
-                    yield response.event
+                yield response
             return
         except grpc.RpcError as error:
             lost_at = lost_at or time.monotonic()

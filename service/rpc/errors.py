@@ -71,6 +71,7 @@ _NOT_FOUND_KEYS: Final = {
     "enrollment": "enrollment_id",
     "task": "task_id",
     "contact": "contact_id",
+    "agent": "agent_id",
 }
 
 

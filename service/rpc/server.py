@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from statewright.v1 import (
     admin_service_pb2,
+    agent_service_pb2,
     contact_service_pb2,
     enrollment_service_pb2,
     outbox_service_pb2,
@@ -21,6 +22,7 @@ from statewright.v1 import (
 )
 
 from service.rpc.admin_rpcs import AdminRpcs
+from service.rpc.agent_rpcs import AgentRpcs
 from service.rpc.border import Border
 from service.rpc.bulk_rpcs import BulkRpcs
 from service.rpc.contact_rpcs import ContactRpcs
@@ -153,6 +155,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
     _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, SimulateRpcs, VersionRpcs),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs,),
+    _service(agent_service_pb2, "AgentService"): (AgentRpcs,),
     _service(outbox_service_pb2, "OutboxService"): (OutboxRpcs,),
     _service(admin_service_pb2, "AdminService"): (AdminRpcs,),
 }

@@ -21,6 +21,7 @@ from statewright import v1
 
 if TYPE_CHECKING:
     from statewright.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
+    from statewright.v1.agent_service_pb2_grpc import AgentServiceAsyncStub
     from statewright.v1.contact_service_pb2_grpc import ContactServiceAsyncStub
     from statewright.v1.enrollment_service_pb2_grpc import EnrollmentServiceAsyncStub
     from statewright.v1.outbox_service_pb2_grpc import OutboxServiceAsyncStub
@@ -49,6 +50,7 @@ class Client:
 
     channel: grpc.Channel
     admin: v1.AdminServiceStub = field(init=False)
+    agents: v1.AgentServiceStub = field(init=False)
     contacts: v1.ContactServiceStub = field(init=False)
     enrollments: v1.EnrollmentServiceStub = field(init=False)
     outbox: v1.OutboxServiceStub = field(init=False)
@@ -77,6 +79,7 @@ class AsyncClient:
 
     channel: grpc.aio.Channel
     admin: AdminServiceAsyncStub = field(init=False)
+    agents: AgentServiceAsyncStub = field(init=False)
     contacts: ContactServiceAsyncStub = field(init=False)
     enrollments: EnrollmentServiceAsyncStub = field(init=False)
     outbox: OutboxServiceAsyncStub = field(init=False)
@@ -140,6 +143,7 @@ def _attach_stubs(client: Client | AsyncClient, channel: grpc.Channel | grpc.aio
 
 _STUBS: dict[str, Any] = {
     "admin": v1.AdminServiceStub,
+    "agents": v1.AgentServiceStub,
     "contacts": v1.ContactServiceStub,
     "enrollments": v1.EnrollmentServiceStub,
     "outbox": v1.OutboxServiceStub,

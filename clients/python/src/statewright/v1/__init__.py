@@ -5,6 +5,9 @@ The modules beside this one are generated from `protos/`; see there for what eac
 
 from statewright.v1.admin_service_pb2 import *
 from statewright.v1.admin_service_pb2_grpc import *
+from statewright.v1.agent_pb2 import *
+from statewright.v1.agent_service_pb2 import *
+from statewright.v1.agent_service_pb2_grpc import *
 from statewright.v1.contact_pb2 import *
 from statewright.v1.contact_service_pb2 import *
 from statewright.v1.contact_service_pb2_grpc import *

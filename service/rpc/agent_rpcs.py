@@ -1,0 +1,225 @@
+"""AgentService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
+from statewright.v1 import (
+    AgentServiceDeleteRequest,
+    AgentServiceDeleteResponse,
+    AgentServiceGetRequest,
+    AgentServiceGetResponse,
+    AgentServiceListRequest,
+    AgentServiceListResponse,
+    AgentServicePutRequest,
+    AgentServicePutResponse,
+    AgentServiceWatchRequest,
+    AgentServiceWatchResponse,
+    ListAssignmentsRequest,
+    ListAssignmentsResponse,
+    ListNotificationsRequest,
+    ListNotificationsResponse,
+    SetAvailabilityRequest,
+    SetAvailabilityResponse,
+)
+
+from service.engine import staffing
+from service.engine.commands import DEFAULT_TENANT
+from service.rpc.agent_message import (
+    AVAILABILITY_WORDS,
+    read_agent,
+    write_agent,
+    write_assignment,
+    write_notification,
+)
+from service.rpc.fields import Violations, check_names, chosen, required_id
+from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.repeats import once, request_key
+from service.rpc.rooms import Rooms
+from service.storage.agents import Agent, AgentFilter, find_agent, list_agents, list_notifications
+from service.storage.database import Transaction
+from service.storage.human_tasks import AssignmentFilter, list_assignments, open_counts
+from statemachine.errors import InvalidInput, Unavailable
+
+_LOOK_EVERY_S: Final = 1.0
+_MOST: Final = 500
+_NUMBERS: Final = 2**62
+M = TypeVar("M", bound=Message)
+
+
+class AgentRpcs:
+    def __init__(self, rooms: Rooms) -> None:
+        self._engine = rooms.engine
+        self._leaving = rooms.leaving
+
+    async def put(self, request: AgentServicePutRequest) -> AgentServicePutResponse:
+        draft, availability = read_agent(request.agent)
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+
+        def work(transaction: Transaction, now: datetime) -> AgentServicePutResponse:
+            done = staffing.put(transaction, now, draft, availability, expected)
+            response = AgentServicePutResponse(created=done.created)
+            write_agent(done.agent, done.open, response.agent)
+            return response
+
+        return await self._write("put_agent", request, work, AgentServicePutResponse)
+
+    async def get(self, request: AgentServiceGetRequest) -> AgentServiceGetResponse:
+        agent_id = required_id("agent_id", request.agent_id)
+
+        def work(transaction: Transaction) -> AgentServiceGetResponse:
+            response = AgentServiceGetResponse()
+            agent = find_agent(transaction, DEFAULT_TENANT, agent_id)
+            write_agent(agent, _open(transaction, [agent])[agent.id], response.agent)
+            return response
+
+        return await self._engine.read(work)
+
+    async def list(self, request: AgentServiceListRequest) -> AgentServiceListResponse:
+        check_names({name: getattr(request, name) for name in ("group", "skill")})
+        availability = ""
+        if request.availability:
+            availability = chosen("availability", request.availability, AVAILABILITY_WORDS)
+        wanted = AgentFilter(request.group, request.skill, availability)
+        size = page_size(request.page_size)
+        after = read_token(request, request.page_token, str)
+
+        def work(transaction: Transaction) -> AgentServiceListResponse:
+            start = after[0] if after else ""
+            found = list_agents(transaction, DEFAULT_TENANT, wanted, after=start, limit=size + 1)
+            counts = _open(transaction, found)
+            response = AgentServiceListResponse()
+            last = fill_page(
+                found,
+                size,
+                response.agents,
+                lambda agent, message: write_agent(agent, counts[agent.id], message),
+                lambda agent: (agent.id,),
+            )
+            response.next_page_token = make_token(request, last)
+            return response
+
+        return await self._engine.read(work)
+
+    async def delete(self, request: AgentServiceDeleteRequest) -> AgentServiceDeleteResponse:
+        agent_id = required_id("agent_id", request.agent_id)
+
+        def work(transaction: Transaction, now: datetime) -> AgentServiceDeleteResponse:
+            agent, returned, reassigned = staffing.delete(transaction, now, DEFAULT_TENANT, agent_id)
+            response = AgentServiceDeleteResponse(returned=returned, reassigned=reassigned)
+            write_agent(agent, returned, response.agent)
+            return response
+
+        return await self._write("delete_agent", request, work, AgentServiceDeleteResponse)
+
+    async def set_availability(self, request: SetAvailabilityRequest) -> SetAvailabilityResponse:
+        agent_id = required_id("agent_id", request.agent_id)
+        availability = chosen("availability", request.availability, AVAILABILITY_WORDS)
+
+        def work(transaction: Transaction, now: datetime) -> SetAvailabilityResponse:
+            agent, holds, given = staffing.set_availability(transaction, now, DEFAULT_TENANT, agent_id, availability)
+            response = SetAvailabilityResponse(assigned=given)
+            write_agent(agent, holds, response.agent)
+            return response
+
+        return await self._write("set_availability", request, work, SetAvailabilityResponse)
+
+    async def list_assignments(self, request: ListAssignmentsRequest) -> ListAssignmentsResponse:
+        names = {name: getattr(request, name) for name in ("agent_id", "contact_id", "task_id")}
+        check_names(names)
+        if not any(names.values()):
+            wanted = "at least one of agent_id, contact_id and task_id"
+            raise InvalidInput(f"agent_id: {wanted}", [("agent_id", wanted)])
+        size = page_size(request.page_size)
+        before = read_token(request, request.page_token, str)
+        found = await self._engine.read(
+            lambda transaction: list_assignments(
+                transaction,
+                DEFAULT_TENANT,
+                AssignmentFilter(**names, open_only=request.open_only),
+                before=before[0] if before else None,
+                limit=size + 1,
+            )
+        )
+        response = ListAssignmentsResponse()
+        last = fill_page(found, size, response.assignments, write_assignment, lambda one: (one.id,))
+        response.next_page_token = make_token(request, last)
+        return response
+
+    async def list_notifications(self, request: ListNotificationsRequest) -> ListNotificationsResponse:
+        violations = Violations()
+        violations.name("agent_id", request.agent_id, required=True)
+        violations.number("after_sequence", request.after_sequence, 0, _NUMBERS)
+        violations.check()
+        size = page_size(request.page_size)
+        place = read_token(request, request.page_token, int)
+        after = place[0] if place else request.after_sequence
+
+        def work(transaction: Transaction) -> ListNotificationsResponse:
+            find_agent(transaction, DEFAULT_TENANT, request.agent_id)
+            found = list_notifications(transaction, DEFAULT_TENANT, request.agent_id, after=after, limit=size + 1)
+            response = ListNotificationsResponse()
+            last = fill_page(found, size, response.notifications, write_notification, lambda one: (one.sequence,))
+            response.next_page_token = make_token(request, last)
+            return response
+
+        return await self._engine.read(work)
+
+    async def watch(self, request: AgentServiceWatchRequest) -> AsyncIterator[AgentServiceWatchResponse]:
+        violations = Violations()
+        violations.name("agent_id", request.agent_id, required=True)
+        violations.number("after_sequence", request.after_sequence, 0, _NUMBERS)
+        violations.check()
+        after = request.after_sequence if request.HasField("after_sequence") else None
+        async with self._engine.feed.subscribe() as news:
+            agent = await self._find(request.agent_id)
+            place = agent.notices if after is None else after
+            yield AgentServiceWatchResponse()
+            while True:
+                responses = await self._engine.read(
+                    lambda transaction, place=place: _told(transaction, request.agent_id, place)  # type: ignore[misc]
+                )
+                for response in responses:
+                    yield response
+                    place = response.notification.sequence
+                if len(responses) < _MOST:
+                    await news.wait(_LOOK_EVERY_S)
+                if self._leaving.is_set():
+                    raise Unavailable("the server is draining; resume at another one")
+
+    async def _find(self, agent_id: str) -> Agent:
+        return await self._engine.read(lambda transaction: find_agent(transaction, DEFAULT_TENANT, agent_id))
+
+    async def _write(
+        self, method: str, request: Message, work: Callable[[Transaction, datetime], M], kind: type[M]
+    ) -> M:
+        """Once for each request_id. Watchers are told."""
+        request_key(request.request_id)  # type: ignore[attr-defined]
+        clock = self._engine.clock
+
+        def writing(transaction: Transaction) -> M:
+            now = clock.read(transaction).workflow
+            return once(transaction, clock, method, request, lambda: work(transaction, now), kind)
+
+        response = await self._engine.write(writing)
+        self._engine.feed.notify()
+        return response
+
+
+def _told(transaction: Transaction, agent_id: str, after: int) -> list[AgentServiceWatchResponse]:
+    """What an agent was told since. Raises NotFound when the agent is gone."""
+    find_agent(transaction, DEFAULT_TENANT, agent_id)
+    responses = []
+    for one in list_notifications(transaction, DEFAULT_TENANT, agent_id, after=after, limit=_MOST):
+        responses.append(AgentServiceWatchResponse())
+        write_notification(one, responses[-1].notification)
+    return responses
+
+
+def _open(transaction: Transaction, found: list[Agent]) -> dict[str, int]:
+    """How many human tasks each holds."""
+    counts = open_counts(transaction, [(agent.tenant_id, agent.id) for agent in found])
+    return {agent.id: counts.get((agent.tenant_id, agent.id), 0) for agent in found}
