@@ -27,7 +27,8 @@ _STATEMENTS: Final = (2, 4, 6, 8, 10, 12, 16, 24, 50, 100, 500)
 
 
 class Metrics:
-    """The metrics of one server, in a registry of its own. The engine calls `batch`, `answered` and `fired`."""
+    """The metrics of one server, in a registry of its own. The engine calls `batch`, `answered`,
+    `exited` and `fired`."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -41,6 +42,7 @@ class Metrics:
             "statewright_batch_statements", "SQL statements of a batch.", buckets=_STATEMENTS, registry=registry
         )
         self._commands = Counter("statewright_commands", "Commands answered.", ["kind", "result"], registry=registry)
+        self._exits = Counter("statewright_exits", "Enrollments that exited.", ["workflow", "goal"], registry=registry)
         self._fired = Counter("statewright_timers_fired", "Timers that fired.", registry=registry)
         self._command_children: dict[tuple[str, str], Counter] = {}
         self.stored = StoredGauges(registry)
@@ -57,6 +59,10 @@ class Metrics:
         if child is None:
             child = self._command_children[kind, result] = self._commands.labels(kind, result)
         child.inc(count)
+
+    def exited(self, workflow: str, goal: str, count: int) -> None:
+        """So many enrollments of a workflow left early; `goal` is the goal that they reached, or ""."""
+        self._exits.labels(workflow, goal).inc(count)
 
     def fired(self, count: int, lag_s: float) -> None:
         """So many timers fired, the latest of them `lag_s` seconds after it was due."""

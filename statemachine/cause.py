@@ -87,7 +87,8 @@ class TaskCause:
 class OperatorCause:
     """A person or service says what to do.
 
-    `data`: advance {transition, data}; retry {input}; pause {timers: keep | remaining | catch_up}; cancel {reason};
+    `data`: advance {transition, data}; retry {input}; pause {timers: keep | remaining | catch_up, events: buffer |
+    deliver | drop}; cancel {reason};
     exit {reason}; resume {}; set_variables {variables}; reschedule {until: ISO 8601} or {by_s: seconds};
     migrate {from_version, to_version, mapping, timers} (decided by `statemachine.migration.migrate`).
     """

@@ -71,6 +71,20 @@ def proceed(run: Run) -> None:
     return None
 
 
+def stand(run: Run) -> None:
+    """Stay before the next step, to go on when nothing holds the run any more."""
+    run.resting = False
+    if run.ended_at is not None:
+        return None
+    if run.state == COMPLETED:
+        return finish(run, Status.COMPLETED)
+    run.step_id = run.state
+    run.deadlines[CONTINUE] = run.now
+    if run.status is not Status.PAUSED:
+        run.status = Status.RUNNING
+    return None
+
+
 def _ask_to_continue(run: Run) -> None:
     run.step_id = run.state
     run.continuing = True

@@ -179,7 +179,7 @@ class _Loader:
         entry = entrance.entry(document.entry)
         exits = entrance.exits(document.exit)
         limits = entrance.limits(document.limits)
-        pause_timers = entrance.pause_timers(document.pause)
+        pause_timers, pause_events = entrance.pause(document.pause)
         variables = self._variables(document.variables)
         check_display(document.canvas, self._problems)
         self.canonical.update(entrance.canonical, steps=made.canonical)
@@ -208,6 +208,7 @@ class _Loader:
             on_missing=document.on_missing,
             variables=variables,
             pause_timers=pause_timers,
+            pause_events=pause_events,
             reads=_all_reads(steps, triggers, exits, Reads(own)),
             item_names=item_names(steps.values()),
         )

@@ -150,7 +150,10 @@ class PausePart(Part):
         default="keep",
     )
     events: Literal["buffer", "deliver", "drop"] = about(
-        "What could move a run is kept until it goes on.", "buffer", default="buffer"
+        "What could move a run is kept until it goes on; or exits and waits take it at once, and the run stands before "
+        "its next step; or it is gone for the run.",
+        "deliver",
+        default="buffer",
     )
 
 

@@ -85,15 +85,13 @@ class Entrance:
         self.canonical["limits"] = part.model_dump(exclude_unset=True, mode="json")
         return Limits(part.max_duration, part.max_transitions)
 
-    def pause_timers(self, raw: Any) -> str:
+    def pause(self, raw: Any) -> tuple[str, str]:
+        """The policies for timers and events."""
         part = None if raw is None else read_part(PausePart, raw, ("pause",), self._problems)
         if part is None:
-            return "keep"
-        if part.events != "buffer":
-            message = f"`events: {part.events}` is not supported by this version yet"
-            self._problems.add("not_supported_yet", ("pause", "events"), message, "events: buffer")
+            return "keep", "buffer"
         self.canonical["pause"] = part.model_dump(exclude_unset=True, mode="json")
-        return part.timers
+        return part.timers, part.events
 
     def _raw_triggers(self, document: DocumentPart) -> Iterator[tuple[Path, Any]]:
         given = [key for key in ("trigger", "triggers", "trigger_type") if getattr(document, key) is not None]

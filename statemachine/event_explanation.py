@@ -157,7 +157,7 @@ class _Witness(Receiving):
 
     def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
         notes = self._notes.get(snapshot.id)
-        if notes is not None and not self.held(workflow, snapshot):
+        if notes is not None and self.held(workflow, snapshot) in ("", "deliver"):
             if phase == "exit":
                 notes.exits.extend(self._exit_accounts(workflow, snapshot))
             elif phase == "wait":

@@ -20,6 +20,7 @@ from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
+from statemachine.names import CONTACT_CHANGES
 from statemachine.patch import apply_patch, raised_of_new, remember_reply
 from statemachine.record import record
 from statemachine.scope import Scope
@@ -34,6 +35,8 @@ EXITED: Final = "EXITED"
 BUFFERED: Final = "BUFFERED"
 BLOCKED: Final = "BLOCKED"
 NOT_MATCHED: Final = "NOT_MATCHED"
+DROPPED: Final = "dropped"
+"""The rule of a verdict BLOCKED: the enrollment is paused, and its pause drops events."""
 
 
 @record
@@ -177,14 +180,18 @@ class Receiving:
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
-            if workflow.exits and not self.held(workflow, snapshot) and self.decide(workflow, snapshot, "exit"):
+            acts = workflow.exits and self.held(workflow, snapshot) in ("", "deliver")
+            if acts and self.decide(workflow, snapshot, "exit"):
                 self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
 
     def waits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
             step = snapshot.step or ""
-            if self.held(workflow, snapshot):
+            held = self.held(workflow, snapshot)
+            if held == "buffer":
                 self._buffer(workflow, snapshot, step)
+            elif held == "drop":
+                self._drop(workflow, snapshot, step)
             elif step and workflow.steps[step].cases and self.decide(workflow, snapshot, "wait"):
                 self._verdict(workflow, ADVANCED, snapshot.id, step=step)
 
@@ -281,18 +288,28 @@ class Receiving:
             tenant_id=self.roster.tenant_id,
         )
 
-    def held(self, workflow: Workflow, snapshot: Snapshot) -> bool:
-        """Whether the enrollment must not move now: it is paused, or its workflow is."""
-        return snapshot.status is Status.PAUSED or workflow.key in self.roster.paused
+    def held(self, workflow: Workflow, snapshot: Snapshot) -> str:
+        """What becomes of events while the enrollment is paused, by itself or with its workflow; "" when it is not."""
+        if snapshot.status is Status.PAUSED:
+            return snapshot.pause_events
+        if workflow.key in self.roster.paused:
+            return self.roster.standstills.get(workflow.key, NO_STANDSTILL).events
+        return ""
 
     def _buffer(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
         """A run that is held keeps an event that could move it, until it is let go."""
-        if self.event.type not in workflow.waiting_for(snapshot.step):
+        wanted = self.event.type in workflow.waiting_for(snapshot.step)
+        if not wanted and not (workflow.leaves_on_mismatch and self.event.type in CONTACT_CHANGES):
             return
         if self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BUFFERED, snapshot.id, "paused", step)
-        else:
+        elif wanted:
             self._verdict(workflow, BLOCKED, snapshot.id, "buffer_full", step)
+
+    def _drop(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
+        """The pause of a run drops the event; no wait of it takes it later."""
+        if workflow.listens_in(self.event.type) and self.decide(workflow, snapshot, "wait"):
+            self._verdict(workflow, BLOCKED, snapshot.id, DROPPED, step)
 
     def _ordered_runs(self) -> list[tuple[Workflow, Snapshot]]:
         live = [pair for pair in self.runs.values() if pair[1].live]

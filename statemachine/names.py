@@ -44,6 +44,11 @@ KNOWN_EVENTS: Final = (
 )  # fmt: skip
 """Canonical types the language knows by name; any other name is a custom event."""
 
+CONTACT_CHANGES: Final = (
+    "field_changed", "tag_added", "tag_removed", "list_added", "list_removed", "score_updated",
+)  # fmt: skip
+"""What a contact write raises; each may make an entry filter match, or stop matching."""
+
 _CHANNEL_ALIASES: Final = {"sms_received": "sms"}
 _GROUPS: Final = {"reply": ("message_received", "email_replied", "sms_replied")}
 _CAMEL: Final = re.compile(r"[a-z][a-z0-9]*(?:[A-Z][a-z0-9]*)+\Z")

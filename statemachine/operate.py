@@ -29,7 +29,7 @@ from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
-from statemachine.standstill import CONTINUE, PAUSE_POLICIES, moved
+from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
 from statemachine.step import EffectStep
 from statemachine.variable_path import BadVariable, variable_path
 
@@ -67,15 +67,22 @@ def _require_room(run: Run, output: Mapping[str, Any] | None) -> None:
 def _pause(run: Run, data: Mapping[str, Any]) -> None:
     if run.status not in (Status.WAITING, Status.RUNNING):
         raise _refusal(run, "pause")
-    policy = str(data.get("timers") or run.workflow_version.pause_timers)
-    if policy not in PAUSE_POLICIES:
-        options = ", ".join(PAUSE_POLICIES)
-        raise InvalidInput(f"there is no timer policy {policy!r}", [("timers", f"one of {options}")])
+    policy = _policy("timer", data.get("timers") or run.workflow_version.pause_timers, PAUSE_POLICIES)
+    events = _policy("event", data.get("events") or run.workflow_version.pause_events, EVENT_POLICIES)
     _require_history(run, "pause")
     run.status = Status.PAUSED
     run.paused_at = _stood_since(run) if policy == "remaining" else run.now
-    run.pause_timers = policy
-    run.note("paused", step=run.step_id or None, metadata={"timers": policy})
+    run.pause_timers, run.pause_events = policy, events
+    metadata = {"timers": policy} if events == "buffer" else {"timers": policy, "events": events}
+    run.note("paused", step=run.step_id or None, metadata=metadata)
+
+
+def _policy(kind: str, wanted: Any, options: tuple[str, ...]) -> str:
+    if wanted not in options:
+        raise InvalidInput(
+            f"there is no {kind} policy {str(wanted)[:60]!r}", [(f"{kind}s", f"one of {', '.join(options)}")]
+        )
+    return str(wanted)
 
 
 def _resume(run: Run, data: Mapping[str, Any]) -> None:

@@ -1,14 +1,17 @@
 """What events, timers and task results do to a run. Each answers whether anything became of it.
 
 A run that is held (it is paused, or its workflow is) does not move: task results, and events that could move it, are
-kept in its snapshot. When it is let go they take effect: exits first, then the rest in order of arrival.
+kept in its snapshot. When it is let go they take effect: exits first, then the rest in order of arrival. Its pause may
+say otherwise of events: delivered ones act on exits and on the wait it rests in, and the run then stands before the
+next step; dropped ones are noted, and no wait of the run takes them any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.cause import (
     ContinueCause,
@@ -22,13 +25,16 @@ from statemachine.cause import (
 from statemachine.course import (
     RUN,
     WAIT,
+    complete_step,
     exit_run,
     fail_run,
     leave_step,
     matching_case,
     proceed,
     settle_failure,
+    stand,
     start,
+    step_failed,
     wake,
 )
 from statemachine.decision import TaskRetry
@@ -36,6 +42,7 @@ from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.machine import ERROR
+from statemachine.names import CONTACT_CHANGES
 from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
@@ -61,7 +68,7 @@ def on_event(run: Run, cause: EventCause) -> bool:
         exit_run(run, "restarted", event=cause.event.type)
         return True
     if run.held_back:
-        return cause.phase == "wait" and _hold_event(run, cause)
+        return _HELD[run.event_policy](run, cause)
     if run.status not in _MOVABLE:
         return False
     return _try_exits(run, cause.event) if cause.phase == "exit" else _try_cases(run, cause.event)
@@ -230,7 +237,7 @@ def _attempt_failed(run: Run, failure: TaskFailure) -> None:
 def _hold_event(run: Run, cause: EventCause) -> bool:
     """Keep an event that could move the run. The rest of its life is in the event log, where later waits find it."""
     event = cause.event
-    if run.ended_at is not None or event.type not in run.workflow_version.waiting_for(run.step_id):
+    if cause.phase != "wait" or run.ended_at is not None or not _could_move(run, event):
         return False
     data = cause_to_data(cause)
     full = len(run.held) >= MAX_HELD or run.history_full or larger_than([*run.held, data], MAX_HELD_BYTES)
@@ -239,6 +246,49 @@ def _hold_event(run: Run, cause: EventCause) -> bool:
     run.held = (*run.held, data)
     run.note("held", step=run.step_id or None, metadata={"event": event.type})
     return True
+
+
+def _could_move(run: Run, event: Event) -> bool:
+    if event.type in run.workflow_version.waiting_for(run.step_id):
+        return True
+    return event.type in CONTACT_CHANGES and any(
+        rule.on_mismatch and _exits(run, rule) for rule in run.workflow_version.exits
+    )
+
+
+def _deliver_event(run: Run, cause: EventCause) -> bool:
+    """Let an exit or the wait take the event although the run is held; it goes no further than to the next step."""
+    event = cause.event
+    if cause.phase == "exit":
+        return _try_exits(run, event)
+    case = matching_case(run, event) if run.resting else None
+    if case is None:
+        return False
+    run.consume(event)
+    try:
+        complete_step(run, run.step, case.outcome, dict(event.data), metadata={"event": event.type})
+    except StepFailed as failure:
+        step_failed(run, run.step, failure.code, failure.message)
+    stand(run)
+    return True
+
+
+def _drop_event(run: Run, cause: EventCause) -> bool:
+    """Note an event that could have moved the run, now or later, and that it never will."""
+    event = cause.event
+    unheard = cause.phase != "wait" or not run.workflow_version.listens_in(event.type)
+    if unheard or run.history_full or run.was_taken(event):
+        return False
+    run.consume(event)
+    run.note("dropped", step=run.step_id or None, metadata={"event": event.type})
+    return True
+
+
+_HELD: Final[Mapping[str, Callable[[Run, EventCause], bool]]] = {
+    "buffer": _hold_event,
+    "deliver": _deliver_event,
+    "drop": _drop_event,
+}
 
 
 def _same_event(kept: Any, event: Event) -> bool:

@@ -47,10 +47,10 @@ class Run:
         "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
         "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
         "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "goal", "held", "history",
-        "last_error", "moments", "now", "orders", "outputs", "pause_timers", "paused_at", "person", "previous_step",
-        "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status",
-        "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants", "version",
-        "visit", "workflow_version",
+        "last_error", "moments", "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person",
+        "previous_step", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
+        "status", "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants",
+        "version", "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -104,6 +104,7 @@ class Run:
         self.ended_at = snapshot.ended_at
         self.paused_at = snapshot.paused_at
         self.pause_timers = snapshot.pause_timers
+        self.pause_events = snapshot.pause_events
         self.held = snapshot.held
         self.consumed = snapshot.consumed
         self.continues = snapshot.continues
@@ -150,6 +151,11 @@ class Run:
     def held_back(self) -> bool:
         """Whether the run must not move now: it is paused, or its workflow is."""
         return self.status is Status.PAUSED or self.surroundings.held
+
+    @property
+    def event_policy(self) -> str:
+        """What becomes of events while it is held: as its own pause says, else that of its workflow."""
+        return self.pause_events if self.status is Status.PAUSED else self.surroundings.standstill.events
 
     @property
     def contact(self) -> Contact:
@@ -443,6 +449,7 @@ class Run:
             revision=before.revision + 1,
             standstill_s=self.standstill_s,
             frames=self.frames,
+            pause_events=self.pause_events,
         )
 
     def _fill_record(self) -> None:

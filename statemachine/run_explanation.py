@@ -80,6 +80,7 @@ def explain_run(
     snapshot = made_up(snapshot, surroundings.standstill)
     waiting_for = _waits(workflow, snapshot, queue)
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
+    reason += _EVENTS_MEANWHILE.get(_event_policy(snapshot, surroundings), "")
     if quarantined_at is not None and snapshot.live:
         since = quarantined_at.isoformat(timespec="seconds")
         reason += f" Its timer failed too often and is given up since {since}: advance or cancel it."
@@ -91,6 +92,18 @@ def explain_run(
         tuple(_moves(workflow, snapshot, surroundings)),
         tuple(_held(kept) for kept in snapshot.held),
     )
+
+
+def _event_policy(snapshot: Snapshot, surroundings: Surroundings) -> str:
+    if snapshot.status is Status.PAUSED:
+        return snapshot.pause_events
+    return surroundings.standstill.events if snapshot.live and surroundings.held else ""
+
+
+_EVENTS_MEANWHILE: Final[Mapping[str, str]] = {
+    "deliver": " Meanwhile events reach its exits and its wait.",
+    "drop": " Meanwhile events are dropped for it.",
+}
 
 
 def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:

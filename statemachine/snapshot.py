@@ -63,6 +63,7 @@ class Snapshot:
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
     deadlines have been moved by. `frames` say where it stands in the loops around its step, the outermost first.
+    `pause_events` is what its pause does to events.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Snapshot:
     standstill_s: float = 0.0
     moments: Mapping[str, datetime] = field(default_factory=dict)
     frames: tuple[Frame, ...] = ()
+    pause_events: str = "buffer"
 
     @property
     def live(self) -> bool:

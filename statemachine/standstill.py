@@ -18,6 +18,10 @@ PAUSE_POLICIES: Final = ("keep", "remaining", "catch_up")
 """What becomes of deadlines during a pause: the same instants, what was left of them, or fired at resume in the order
 in which they and the events fell."""
 
+EVENT_POLICIES: Final = ("buffer", "deliver", "drop")
+"""What becomes of events during a pause: kept for the resume; exits and waits take them at once, and the run stands
+before the next step; or gone for the run."""
+
 CONTINUE: Final = "continue"
 """The name of the deadline of a run that goes on in the next batch; pauses do not move it."""
 
@@ -25,11 +29,12 @@ CONTINUE: Final = "continue"
 @dataclass(frozen=True, slots=True)
 class Standstill:
     """`timers` is the policy of the latest pause, `since` its begin while it lasts, `total_s` the seconds of all ended
-    pauses under `remaining`. Workflow time."""
+    pauses under `remaining`. `events` is the policy of the latest pause for events. Workflow time."""
 
     timers: str = "keep"
     since: datetime | None = None
     total_s: float = 0.0
+    events: str = "buffer"
 
     def passed_s(self, now: datetime) -> float:
         """All seconds until now that do not count, those of the present pause included."""
@@ -57,11 +62,13 @@ def made_up(snapshot: Snapshot, standstill: Standstill) -> Snapshot:
 
 def standstill_to_data(standstill: Standstill) -> dict[str, Any]:
     since = standstill.since.isoformat() if standstill.since else None
-    return {"timers": standstill.timers, "since": since, "total_s": standstill.total_s}
+    data = {"timers": standstill.timers, "since": since, "total_s": standstill.total_s}
+    return data if standstill.events == "buffer" else data | {"events": standstill.events}
 
 
 def standstill_from_data(data: Mapping[str, Any] | None) -> Standstill:
     if not data:
         return NO_STANDSTILL
     since = data["since"]
-    return Standstill(data["timers"], datetime.fromisoformat(since) if since else None, data["total_s"])
+    began = datetime.fromisoformat(since) if since else None
+    return Standstill(data["timers"], began, data["total_s"], data.get("events", "buffer"))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from statemachine.step import END, EventCase, Reads, StepType
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from statemachine.machine import WorkflowMachine
     from statemachine.problem import Problem
     from statemachine.template import Value
+
+
+_ANYWHERE: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ class Workflow:
 
     `first` is where a run by API begins; `entries` leads the id of a trigger to the step where its runs begin instead.
     `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
-    reports. `version` is 0 until the server numbers it. `pause_timers` is the policy of a pause that names none.
+    reports. `version` is 0 until the server numbers it. `pause_timers` and `pause_events` are the policies of a
+    pause that names none.
     `item_names` leads a loop to what its author calls the item of a round.
     """
 
@@ -143,6 +147,7 @@ class Workflow:
     on_missing: Literal["keep", "empty", "fail"] = "keep"
     variables: Value | None = None
     pause_timers: str = "keep"
+    pause_events: str = "buffer"
     reads: Reads = field(default_factory=Reads)
     item_names: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
@@ -171,6 +176,19 @@ class Workflow:
             total |= self.steps[ahead].reads
         rules: tuple[Trigger | ExitRule, ...] = (*self.triggers, *self.exits)
         return reduce(Reads.__or__, (rule.reads for rule in rules), total)
+
+    @property
+    def leaves_on_mismatch(self) -> bool:
+        """Whether a run leaves when its entry filter stops matching."""
+        return any(rule.on_mismatch for rule in self.exits)
+
+    def listens_in(self, event_type: str) -> bool:
+        """Whether an event of this type could move a run in any of its steps."""
+        known = self._waiting_for.get(_ANYWHERE)
+        if known is None:
+            kinds = {case.event for step in self.steps.values() for case in step.cases}
+            known = self._waiting_for[_ANYWHERE] = frozenset(kinds | self._kinds(None))
+        return event_type in known
 
     def _kinds(self, step_id: str | None) -> frozenset[str]:
         kinds = {rule.on for rule in self.exits if rule.on}

@@ -23,6 +23,7 @@ from service.storage.history import history_row
 from service.storage.tables import LIVE_SQL
 from service.storage.workflows import StoredVersion, get_version
 from statemachine.decision import HistoryEntry
+from statemachine.intake import DROPPED
 from statemachine.replay import replay
 from statemachine.snapshot import Snapshot, snapshot_to_data
 from statemachine.workflow import Workflow
@@ -107,6 +108,12 @@ def assert_events_applied_once(transaction: Transaction, acknowledged: Iterable[
         for source, event_id, verdicts in keys
         for verdict in load(verdicts)
         if verdict["kind"] in _PHASES
+    ]
+    effects += [
+        ("BLOCKED", (verdict["enrollment_id"], f"event:{source}/{event_id}#wait"))
+        for source, event_id, verdicts in keys
+        for verdict in load(verdicts)
+        if verdict["rule"] == DROPPED
     ]
     promised = Counter(effect for kind, effect in effects if kind != "BUFFERED")
     buffered = Counter(effect for kind, effect in effects if kind == "BUFFERED")

@@ -9,18 +9,19 @@ import click
 
 from service.cli.assignments import struct_of
 from service.cli.enrollments import filtered, filters
-from service.cli.options import assignments
+from service.cli.options import assignments, pause_options, pause_policies
 from service.cli.session import Session, Verb, pass_session
 from service.cli.versions import messages, progress
 
 _TAKES: Final = {
     "cancel": ("reason",),
     "exit": ("reason",),
-    "pause": ("timers",),
+    "pause": ("timers", "events"),
     "resume": (),
     "retry": ("input",),
     "advance": ("transition", "data"),
 }  # fmt: skip
+_OF_ACTIONS: Final = ("reason", "timers", "events", "transition", "data", "input")
 _NEEDS: Final = {"exit": "reason", "advance": "transition"}
 
 
@@ -28,7 +29,7 @@ _NEEDS: Final = {"exit": "reason", "advance": "transition"}
 @click.argument("action", type=click.Choice(list(_TAKES)))
 @filters
 @click.option("--reason", default="", help="Of cancel and exit: kept as the exit reason.")
-@click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="Of pause.")
+@pause_options
 @click.option("--transition", default="", help="Of advance: which one.")
 @assignments("--data", "Of advance: the step's output.")
 @assignments("--input", "Of retry: replaces fields of the failed step's input.")
@@ -46,7 +47,7 @@ def batch(session: Session, action: str, rate: int, dry_run: bool, request_id: s
     from service.cli.output import print_json
     from service.cli.shapes import plain
 
-    details = _details(action, {name: given.pop(name) for name in ("reason", "timers", "transition", "data", "input")})
+    details = _details(action, {name: given.pop(name) for name in _OF_ACTIONS})
     name = request_id or f"batch-{uuid4().hex[:12]}"
     wanted = BatchFilter(**filtered(**given))
     request = BatchRequest(filter=wanted, dry_run=dry_run, rate=rate, request_id=name)
@@ -74,9 +75,7 @@ def _details(action: str, given: dict[str, Any]) -> dict[str, Any]:
     for name in ("data", "input"):
         if name in details:
             details[name] = struct_of(details[name])
-    if "timers" in details:
-        details["timers"] = f"PAUSE_TIMERS_{details['timers'].upper()}"
-    return details
+    return pause_policies(details)
 
 
 def _show(shape: dict[str, Any], action: str, dry_run: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from service.cli.assignments import Assignment, named_struct_of, struct_of
 from service.cli.enrollments import answer_enrollment
-from service.cli.options import Moment, Shift, assignments, guarded, timestamp
+from service.cli.options import Moment, Shift, assignments, guarded, pause_options, pause_policies, timestamp
 from service.cli.session import Session, Verb, pass_session
 from service.cli.workflows import pause_workflow, resume_workflow
 
@@ -68,17 +68,16 @@ def _list_transitions(session: Session, enrollment_id: str) -> None:
 
 @click.command(cls=Verb)
 @one_or_workflow
-@click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="Default: as the definition says.")
+@pause_options
 @guarded
 @pass_session
-def pause(session: Session, enrollment_id: str, workflow: str, timers: str | None, **guard: Any) -> None:
+def pause(session: Session, enrollment_id: str, workflow: str, **given: Any) -> None:
     """Hold an enrollment, or a whole workflow: its entries and all its runs."""
     from statewright.v1 import EnrollmentServicePauseRequest
 
     if workflow:
-        return pause_workflow(session, workflow, timers, **guard)
-    policy: Any = f"PAUSE_TIMERS_{timers.upper()}" if timers else None
-    request = EnrollmentServicePauseRequest(enrollment_id=enrollment_id, timers=policy, **guard)
+        return pause_workflow(session, workflow, **given)
+    request = EnrollmentServicePauseRequest(enrollment_id=enrollment_id, **pause_policies(given))
     return answer_enrollment(session, session.call(session.client.enrollments.Pause, request).enrollment)
 
 

@@ -19,6 +19,8 @@ _STATUSES: Final = ("pending", "running", "waiting", "paused", "completed", "fai
 def filters(function: F) -> F:
     """The filters of `list` and `count`."""
     for option in (
+        click.option("--goal", default="", help="That reached this goal."),
+        click.option("--exit-reason", default="", help="That left for this reason."),
         click.option("--parent", default="", metavar="ID", help="Children of this enrollment."),
         click.option("--before", type=Instant(), help="Started before: a time, or an age such as 2h."),
         click.option("--since", type=Instant(), help="Started since: a time, or an age such as 2h."),
@@ -41,6 +43,8 @@ def filtered(
     since: datetime | None,
     before: datetime | None,
     parent: str,
+    exit_reason: str,
+    goal: str,
 ) -> dict[str, Any]:
     from statewright.v1 import EnrollmentStatus
 
@@ -55,6 +59,8 @@ def filtered(
         "start_time_from": timestamp(since),
         "start_time_before": timestamp(before),
         "parent_id": parent,
+        "exit_reason": exit_reason,
+        "goal": goal,
     }
 
 
@@ -180,20 +186,21 @@ def _row(it: Any) -> tuple[Any, ...]:
 @filters
 @pass_session
 def count(session: Session, **given: Any) -> None:
-    """Count enrollments by status and step."""
+    """Count enrollments by status, step, exit reason and goal."""
     from statewright.v1 import CountRequest
 
     from service.cli.output import print_json, print_table
     from service.cli.shapes import plain
 
     counts = plain(session.call(session.client.enrollments.Count, CountRequest(**filtered(**given))))["counts"]
-    counts = counts or {"total": 0, "statuses": {}, "steps": {}}
+    counts = counts or {"total": 0, "statuses": {}, "steps": {}, "exits": []}
     if session.json:
         print_json(counts)
         return
     rows = [("all", "", counts["total"])]
     rows += [("status", name, number) for name, number in counts["statuses"].items()]
     rows += [("step", name, number) for name, number in counts["steps"].items()]
+    rows += [("exit", each["exit_reason"] or each["goal"], each["count"]) for each in counts["exits"]]
     print_table(("by", "name", "enrollments"), rows, empty="")
 
 

@@ -113,6 +113,22 @@ def guarded(function: F) -> F:
     return function
 
 
+def pause_options(function: F) -> F:
+    """What a pause does to timers and events."""
+    for option in (
+        click.option("--events", type=click.Choice(["buffer", "deliver", "drop"]), help="What becomes of events."),
+        click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="What becomes of timers."),
+    ):
+        function = option(function)
+    return function
+
+
+def pause_policies(given: dict[str, Any]) -> dict[str, Any]:
+    """The same options, with the policies as the API spells them; those not given are left out."""
+    words = {name: given.pop(name, None) for name in ("timers", "events")}
+    return {**given, **{name: f"PAUSE_{name.upper()}_{word.upper()}" for name, word in words.items() if word}}
+
+
 def paged(default: int) -> Callable[[F], F]:
     """Options of lists."""
 

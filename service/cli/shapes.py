@@ -98,6 +98,7 @@ def _counts(counts: Any) -> dict[str, Any]:
         "total": counts.total,
         "statuses": {each["status"]: each["count"] for each in statuses},
         "steps": {each.step: each.count for each in counts.steps},
+        "exits": plain_list(counts.exits),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.cli.options import guarded, paged
+from service.cli.options import guarded, paged, pause_options, pause_policies
 from service.cli.session import Family, Session, pass_session
 
 
@@ -135,22 +135,19 @@ def activate(session: Session, key: str, version: int, **guard: Any) -> None:
 
 @workflows.command()
 @click.argument("key")
-@click.option("--timers", type=click.Choice(["keep", "remaining", "catch_up"]), help="What becomes of timers.")
+@pause_options
 @guarded
 @pass_session
-def pause(session: Session, key: str, timers: str | None, **guard: Any) -> None:
+def pause(session: Session, key: str, **given: Any) -> None:
     """Block a workflow's entries and hold its runs."""
-    pause_workflow(session, key, timers, **guard)
+    pause_workflow(session, key, **given)
 
 
-def pause_workflow(session: Session, key: str, timers: str | None, **guard: Any) -> None:
+def pause_workflow(session: Session, key: str, **given: Any) -> None:
     """Pause and show it."""
-    from statewright.v1 import PauseTimers, WorkflowServicePauseRequest
+    from statewright.v1 import WorkflowServicePauseRequest
 
-    from service.cli.shapes import number_of
-
-    policy: Any = number_of(PauseTimers.DESCRIPTOR, timers) if timers else None
-    request = WorkflowServicePauseRequest(key=key, timers=policy, **guard)
+    request = WorkflowServicePauseRequest(key=key, **pause_policies(given))
     _answer(session, session.call(session.client.workflows.Pause, request).workflow)
 
 

@@ -25,13 +25,9 @@ from statemachine.contact import Contact
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
+from statemachine.names import CONTACT_CHANGES
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.workflow import Workflow
-
-CONTACT_CHANGES: Final = (
-    "field_changed", "tag_added", "tag_removed", "list_added", "list_removed", "score_updated",
-)  # fmt: skip
-"""What a contact write raises; each may make an entry filter stop matching."""
 
 VersionKey = tuple[str, str, int]
 _NO_STANDSTILLS: Final[Mapping[str, Standstill]] = {}
@@ -171,7 +167,7 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
     """The canonical event types that can enrol into or move runs of a version."""
     kinds = {trigger.type for trigger in workflow.triggers}
     kinds.update(rule.on for rule in workflow.exits if rule.on)
-    if any(rule.on_mismatch for rule in workflow.exits):
+    if workflow.leaves_on_mismatch:
         kinds.update(CONTACT_CHANGES)
     kinds.update(case.event for step in workflow.steps.values() for case in step.cases)
     return tuple(sorted(kinds))

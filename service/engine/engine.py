@@ -50,6 +50,7 @@ _LEFT_BEHIND: Final = timedelta(seconds=5)
 class EngineMetrics(Protocol):
     def batch(self, items: int, seconds: float, statements: int) -> None: ...
     def answered(self, kind: str, result: str, count: int) -> None: ...
+    def exited(self, workflow: str, goal: str, count: int) -> None: ...
     def fired(self, count: int, lag_s: float) -> None: ...
 
 
@@ -298,17 +299,29 @@ class Engine:
         )
 
     async def pause_workflow(
-        self, tenant: str, key: str, expected_revision: int | None = None, *, timers: str | None = None
+        self,
+        tenant: str,
+        key: str,
+        expected_revision: int | None = None,
+        *,
+        timers: str | None = None,
+        events: str | None = None,
     ) -> StoredWorkflow:
         return await self.write(
-            lambda transaction: self.pause_within(transaction, tenant, key, timers, expected_revision)
+            lambda transaction: self.pause_within(transaction, tenant, key, timers, events, expected_revision)
         )
 
     def pause_within(
-        self, transaction: Transaction, tenant: str, key: str, timers: str | None, expected_revision: int | None
+        self,
+        transaction: Transaction,
+        tenant: str,
+        key: str,
+        timers: str | None,
+        events: str | None,
+        expected_revision: int | None,
     ) -> StoredWorkflow:
-        """Pause a workflow as a part of a transaction that writes more. `timers` None: as its definition says."""
-        return pause(transaction, self.clock, self.catalog, tenant, key, timers, expected_revision)
+        """Pause a workflow as a part of a transaction that writes more. None: as its definition says."""
+        return pause(transaction, self.clock, self.catalog, tenant, key, timers, events, expected_revision)
 
     async def resume_workflow(self, tenant: str, key: str, expected_revision: int | None = None) -> StoredWorkflow:
         resumed = await self.write(lambda transaction: resume(transaction, self.clock, tenant, key, expected_revision))
@@ -358,6 +371,9 @@ class Engine:
         if ledger.earliest_due is not None:
             delay_s = self.clock.wall_delay(ledger.earliest_due - ledger.times.workflow).total_seconds()
         self._call(self._follow_up, follow_ups, delay_s)
+        if ledger.exits and self._metrics is not None:
+            for (workflow, goal), count in ledger.exits.items():
+                self._metrics.exited(workflow, goal, count)
 
     def measured(self, items: int, seconds: float, statements: int) -> None:
         if self._metrics is not None:

@@ -25,7 +25,7 @@ from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, TaskOrder, TaskRetry
 from statemachine.event import Event
-from statemachine.snapshot import Snapshot
+from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
 SOURCE: Final = "statewright"
@@ -54,7 +54,7 @@ class Raised:
 
 @dataclass(slots=True)
 class Ledger:
-    """`contacts_before` holds the revision under which each contact was locked; 0 for a new one."""
+    """`exits` counts the runs that left early by (workflow, goal)."""
 
     times: Times
     directory: Directory
@@ -64,6 +64,7 @@ class Ledger:
     continues: list[tuple[str, str, int]] = field(default_factory=list)
     local_tasks: list[LeasedTask] = field(default_factory=list)
     earliest_due: datetime | None = None
+    exits: dict[tuple[str, str], int] = field(default_factory=dict)
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
     _contacts: dict[tuple[str, str], tuple[Contact, int]] = field(default_factory=dict)
@@ -99,6 +100,9 @@ class Ledger:
             self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
+        if snapshot.status is Status.EXITED:
+            name = (snapshot.workflow, snapshot.goal or "")
+            self.exits[name] = self.exits.get(name, 0) + 1
         self._note_due(snapshot.due_at)
 
     def postpone(self, stored: StoredEnrollment, due_at: datetime | None, failures: int, *, quarantine: bool) -> None:

@@ -121,22 +121,31 @@ def pause(
     tenant: str,
     key: str,
     timers: str | None,
+    events: str | None,
     expected_revision: int | None,
 ) -> StoredWorkflow:
-    """Take nobody in and hold the runs. `timers` None means what the definition says.
+    """Take nobody in and hold the runs. `timers` and `events` None mean what the definition says.
 
     Not one run is touched. Pausing a paused workflow changes its policy if another is named. Raises NotFound,
     StaleRevision.
     """
     stored = _locked(transaction, tenant, key, expected_revision)
     if stored.paused:
-        same = timers in (None, stored.pause_timers)
-        return stored if same else _changed(transaction, clock, stored, pause_timers=timers)
-    if timers is None:
-        version = stored.active_version or stored.latest_version
-        timers = catalog.version(transaction, tenant, key, version).pause_timers
-    now = clock.read(transaction).workflow
-    return _changed(transaction, clock, stored, status="paused", pause_timers=timers, paused_at=now)
+        policies = timers or stored.pause_timers, events or stored.pause_events
+        same = policies == (stored.pause_timers, stored.pause_events)
+        changed = {"pause_timers": policies[0], "pause_events": policies[1]}
+        return stored if same else _changed(transaction, clock, stored, **changed)
+    version = stored.active_version or stored.latest_version
+    usual = catalog.version(transaction, tenant, key, version)
+    return _changed(
+        transaction,
+        clock,
+        stored,
+        status="paused",
+        pause_timers=timers or usual.pause_timers,
+        pause_events=events or usual.pause_events,
+        paused_at=clock.read(transaction).workflow,
+    )
 
 
 def resume(
@@ -267,6 +276,7 @@ def _saved_workflow(
         pause_timers=stored.pause_timers if stored else "keep",
         paused_at=stored.paused_at if stored else None,
         standstill_s=stored.standstill_s if stored else 0.0,
+        pause_events=stored.pause_events if stored else "buffer",
     )
 
 

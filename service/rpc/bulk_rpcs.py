@@ -12,8 +12,8 @@ from service.engine.bulk import CONCERNED, Bulk, Reach, carry_on, rehearse, surv
 from service.engine.rounds import DEFAULT_RATE, MAX_RATE, Pace, Progress
 from service.rpc.enroll_rpcs import check_size
 from service.rpc.enrollment_filter import read_filter
-from service.rpc.enrollment_message import PAUSE_TIMERS
-from service.rpc.fields import Violations, chosen
+from service.rpc.enrollment_message import pause_policies
+from service.rpc.fields import Violations
 from service.rpc.payload import read_struct
 from service.rpc.repeats import once, request_key
 from service.rpc.rooms import Rooms
@@ -90,8 +90,7 @@ def _data(action: str, given: Any) -> dict[str, Any]:
         violations.check()
         return {"reason": given.reason or "cancelled"}
     if action == "pause":
-        timers = chosen("pause.timers", given.timers, PAUSE_TIMERS)
-        return {"timers": timers} if timers else {}
+        return dict(pause_policies(given, "pause."))
     if action == "retry":
         check_size("retry.input", given.input, MAX_EVENT_BYTES, "input")
         edited = read_struct(given.input, "retry.input")

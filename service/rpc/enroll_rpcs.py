@@ -29,10 +29,10 @@ from statewright.v1 import (
 )
 
 from service.engine.commands import DEFAULT_TENANT, EnrollAnswer, EnrollContact, Operate, OperateAnswer
-from service.rpc.enrollment_message import PAUSE_TIMERS, write_enrollment
+from service.rpc.enrollment_message import pause_policies, write_enrollment
 from service.rpc.errors import status_of
 from service.rpc.event_message import write_verdict
-from service.rpc.fields import Violations, check_batch, chosen, required_id
+from service.rpc.fields import Violations, check_batch, required_id
 from service.rpc.moment import read_instant, read_span
 from service.rpc.payload import read_struct
 from service.rpc.repeats import body_hash, request_key
@@ -92,10 +92,7 @@ class EnrollRpcs:
         return await self._operate("advance", request, AdvanceResponse(), data)
 
     async def pause(self, request: EnrollmentServicePauseRequest) -> EnrollmentServicePauseResponse:
-        timers = chosen("timers", request.timers, PAUSE_TIMERS)
-        return await self._operate(
-            "pause", request, EnrollmentServicePauseResponse(), {"timers": timers} if timers else {}
-        )
+        return await self._operate("pause", request, EnrollmentServicePauseResponse(), pause_policies(request))
 
     async def resume(self, request: EnrollmentServiceResumeRequest) -> EnrollmentServiceResumeResponse:
         return await self._operate("resume", request, EnrollmentServiceResumeResponse(), {})

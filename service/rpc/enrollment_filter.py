@@ -11,10 +11,12 @@ from service.rpc.moment import read_instant
 from service.storage.enrollment_queries import EnrollmentFilter
 from statemachine.errors import InvalidInput
 
+_NAMES = ("workflow", "contact_id", "step", "parent_id", "exit_reason", "goal")
+
 
 def read_filter(request: EnrollmentServiceListRequest | CountRequest | BatchFilter, at: str = "") -> EnrollmentFilter:
     """Its fields are those of the message at `at` (with its dot) in the request. Raises InvalidInput."""
-    check_names({f"{at}{name}": getattr(request, name) for name in ("workflow", "contact_id", "step", "parent_id")})
+    check_names({f"{at}{name}": getattr(request, name) for name in _NAMES})
     version = request.version if request.HasField("version") else None
     if version is not None and not request.workflow:
         raise InvalidInput("version needs workflow", [(f"{at}workflow", "required with a version")])
@@ -32,4 +34,6 @@ def read_filter(request: EnrollmentServiceListRequest | CountRequest | BatchFilt
         since,
         before,
         request.parent_id,
+        request.exit_reason,
+        request.goal,
     )

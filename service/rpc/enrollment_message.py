@@ -12,12 +12,14 @@ from statewright.v1 import (
     EnrollmentStatus,
     LogLevel,
     Move,
+    PauseEvents,
     PauseTimers,
     StepError,
     Transition,
 )
 from statewright.v1 import HistoryEntry as HistoryMessage
 
+from service.rpc.fields import chosen
 from service.rpc.moment import write_instant, write_span
 from service.rpc.payload import write_any, write_struct
 from service.storage.enrollment_queries import Counts, EnrollmentRecord
@@ -39,6 +41,12 @@ PAUSE_TIMERS: Final[Mapping[int, str]] = {
     PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
     PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
 }
+PAUSE_EVENTS: Final[Mapping[int, str]] = {
+    PauseEvents.PAUSE_EVENTS_UNSPECIFIED: "",
+    PauseEvents.PAUSE_EVENTS_BUFFER: "buffer",
+    PauseEvents.PAUSE_EVENTS_DELIVER: "deliver",
+    PauseEvents.PAUSE_EVENTS_DROP: "drop",
+}
 _TERMINALS: Final = {state: status for status, state in TERMINAL_STATES.items()}
 _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "step_started": Status.WAITING,
@@ -48,6 +56,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "rescheduled": Status.WAITING,
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
+    "dropped": Status.PAUSED,
     "completed": Status.COMPLETED,
     "failed": Status.FAILED,
     "exited": Status.EXITED,
@@ -55,6 +64,17 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
 }
 _SAYING_STATUS: Final = frozenset({"migrated", "variables_set"})
 """What may happen to a run in any status says in which it left it."""
+
+
+def pause_policies(request: Any, at: str = "") -> dict[str, str]:
+    """The policies that a pause names, as its cause has them; `at` is the place of the message, with its dot."""
+    named = {
+        "timers": chosen(f"{at}timers", request.timers, PAUSE_TIMERS),
+        "events": chosen(f"{at}events", request.events, PAUSE_EVENTS),
+    }
+    return {name: policy for name, policy in named.items() if policy}
+
+
 _EVENT_ONLY: Final = frozenset({"manual", "api"})
 
 
@@ -105,6 +125,8 @@ def write_counts(counts: Counts, message: EnrollmentCounts) -> None:
             message.statuses.add(status=number, count=counts.by_status[word])
     for step, count in sorted(counts.by_step.items(), key=lambda pair: (-pair[1], pair[0])):
         message.steps.add(step=step, count=count)
+    for (reason, goal), count in counts.by_exit.items():
+        message.exits.add(exit_reason=reason, goal=goal, count=count)
 
 
 def write_transition(workflow: Workflow, step: str, outcome: str, message: Transition) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,8 +36,10 @@ from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import (
+    Counts,
     EnrollmentRecord,
     count_enrollments,
+    count_exits,
     find_enrollment,
     list_enrollments,
 )
@@ -95,7 +98,11 @@ class EnrollmentRpcs:
 
     async def count(self, request: CountRequest) -> CountResponse:
         wanted = read_filter(request)
-        counts = await self._engine.read(lambda transaction: count_enrollments(transaction, wanted))
+
+        def work(transaction: Transaction) -> Counts:
+            return replace(count_enrollments(transaction, wanted), by_exit=count_exits(transaction, wanted))
+
+        counts = await self._engine.read(work)
         response = CountResponse()
         write_counts(counts, response.counts)
         return response

@@ -25,6 +25,7 @@ from statemachine.names import canonical_event
 _KINDS: Final = {name.removeprefix("VERDICT_KIND_"): number for name, number in VerdictKind.items()}
 _REASONS: Final = {
     "workflow_paused": "the workflow is paused",
+    "dropped": "the enrollment is paused, and its pause drops events",
     "reentry": "the contact is or was in this workflow, and its re-entry rule forbids another enrollment",
     "cooldown": "the contact was in this workflow too recently",
     "max_entries": "the contact has entered this workflow as often as it may",

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statewright.v1 import ForecastRequest, PauseTimers, ScriptedEvent, ScriptedOperation, SimulateRequest
+from statewright.v1 import ForecastRequest, ScriptedEvent, ScriptedOperation, SimulateRequest
 
+from service.rpc.enrollment_message import PAUSE_EVENTS, PAUSE_TIMERS
 from service.rpc.fields import Violations, chosen
 from service.rpc.moment import read_instant, read_span
 from service.rpc.payload import read_struct
@@ -25,12 +26,6 @@ from statemachine.workflow import Workflow
 MAX_TIMELINE_BYTES: Final = 3 * 1024 * 1024
 _OPERATIONS: Final = {
     number: name.removeprefix("SCRIPTED_OPERATION_").lower() for name, number in ScriptedOperation.items() if number
-}
-_TIMERS: Final[Mapping[int, str]] = {
-    PauseTimers.PAUSE_TIMERS_UNSPECIFIED: "",
-    PauseTimers.PAUSE_TIMERS_KEEP: "keep",
-    PauseTimers.PAUSE_TIMERS_REMAINING: "remaining",
-    PauseTimers.PAUSE_TIMERS_CATCH_UP: "catch_up",
 }
 _TEXTS: Final = ("workflow", "id", "key", "source", "transition", "reason")
 _FIELDS: Final = {".contact": ".contact_id", ".op": ".operation"}
@@ -134,8 +129,11 @@ def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
     for name in ("data", "contact_patch"):
         if message.HasField(name):
             raw[name] = read_struct(getattr(message, name), f"{place}.{name}")
-    timers = chosen(f"{place}.timers", message.timers, _TIMERS)
-    return raw | ({"timers": timers} if timers else {})
+    policies = {
+        "timers": chosen(f"{place}.timers", message.timers, PAUSE_TIMERS),
+        "events": chosen(f"{place}.pause_events", message.pause_events, PAUSE_EVENTS),
+    }
+    return raw | {name: policy for name, policy in policies.items() if policy}
 
 
 def _refuse(problems: Problems) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from statewright.v1 import DefinitionFormat, ProblemSeverity, Workflow, WorkflowStatus, WorkflowVersion
 
-from service.rpc.enrollment_message import PAUSE_TIMERS, write_counts
+from service.rpc.enrollment_message import PAUSE_EVENTS, PAUSE_TIMERS, write_counts
 from service.rpc.moment import write_instant
 from service.rpc.payload import write_struct
 from service.storage.enrollment_queries import Counts
@@ -30,6 +30,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "paused": WorkflowStatus.WORKFLOW_STATUS_PAUSED,
 }
 _PAUSE_TIMERS: Final = {word: number for number, word in PAUSE_TIMERS.items()}
+_PAUSE_EVENTS: Final = {word: number for number, word in PAUSE_EVENTS.items()}
 STATUS_WORDS: Final[Mapping[int, str]] = {number: word for word, number in STATUSES.items()}
 """What lists can ask for; a deleted workflow is in no list."""
 _DELETED: Final = WorkflowStatus.WORKFLOW_STATUS_DELETED
@@ -48,6 +49,7 @@ def write_workflow(stored: StoredWorkflow, counts: Counts | None, message: Workf
     if stored.paused:
         write_instant(stored.paused_at, message.pause_time)
         message.pause_timers = _PAUSE_TIMERS[stored.pause_timers]  # type: ignore[assignment]
+        message.pause_events = _PAUSE_EVENTS[stored.pause_events]  # type: ignore[assignment]
     if counts is not None:
         message.counts.SetInParent()
         write_counts(counts, message.counts)

@@ -30,7 +30,7 @@ from statewright.v1 import (
 
 from service.engine.commands import DEFAULT_TENANT
 from service.engine.publishing import Publication, activate, prepare, resume
-from service.rpc.enrollment_message import PAUSE_TIMERS
+from service.rpc.enrollment_message import pause_policies
 from service.rpc.fields import Violations, chosen, required_id
 from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.repeats import once, request_key
@@ -178,10 +178,12 @@ class WorkflowRpcs:
 
     async def pause(self, request: WorkflowServicePauseRequest) -> WorkflowServicePauseResponse:
         key = required_id("key", request.key)
-        timers = chosen("timers", request.timers, PAUSE_TIMERS) or None
+        named = pause_policies(request)
 
         def work(transaction: Transaction) -> WorkflowServicePauseResponse:
-            stored = self._engine.pause_within(transaction, DEFAULT_TENANT, key, timers, _expected(request))
+            stored = self._engine.pause_within(
+                transaction, DEFAULT_TENANT, key, named.get("timers"), named.get("events"), _expected(request)
+            )
             return _answer(transaction, stored, WorkflowServicePauseResponse())
 
         return await self._once("pause_workflow", request, WorkflowServicePauseResponse, work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ _FROM: Final = (
     "enrollments as e left join tasks as t on t.tenant_id = e.tenant_id and t.id = e.task_id "
     "left join workflows as w on w.tenant_id = e.tenant_id and w.key = e.workflow"
 )
+_GOAL: Final = "(e.state ->> 'goal')"
+_MOST_REASONS: Final = 100
+"""Operators give reasons in their own words, so there may be any number of them."""
 _PATH_KINDS: Final = f"h.kind in {PATH_KINDS} and h.step is not null"
 
 
@@ -58,15 +61,18 @@ class EnrollmentFilter:
     started_from: datetime | None = None
     started_before: datetime | None = None
     parent_id: str = ""
+    exit_reason: str = ""
+    goal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """`by_step` counts live enrollments by the step they rest in."""
+    """`by_step` counts live enrollments by the step they rest in, `by_exit` exited ones by (reason, goal)."""
 
     total: int
     by_status: dict[str, int]
     by_step: dict[str, int]
+    by_exit: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def find_enrollment(transaction: Transaction, tenant: str, enrollment_id: str) -> EnrollmentRecord:
@@ -137,6 +143,18 @@ def count_enrollments(transaction: Transaction, wanted: EnrollmentFilter) -> Cou
         if step:
             by_step[step] = by_step.get(step, 0) + int(number)
     return Counts(sum(by_status.values()), by_status, by_step)
+
+
+def count_exits(transaction: Transaction, wanted: EnrollmentFilter) -> dict[tuple[str, str], int]:
+    """How many exited, by (reason, goal); those of the most frequent ones."""
+    conditions, parameters = conditions_of(wanted)
+    rows = transaction.rows(
+        f"select coalesce(e.exit_reason, ''), coalesce({_GOAL}, ''), count(*) from enrollments as e "
+        f"where {' and '.join(conditions)} and e.status = 'exited' group by 1, 2 order by 3 desc, 1, 2 limit :most",
+        most=_MOST_REASONS,
+        **parameters,
+    )
+    return {(row[0], row[1]): int(row[2]) for row in rows}
 
 
 def count_by_workflow(transaction: Transaction, tenant: str, workflows: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -212,11 +230,14 @@ def conditions_of(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
     """The filter in SQL over `enrollments as e`, and its parameters."""
     conditions = ["e.tenant_id = :tenant"]
     parameters: dict[str, Any] = {"tenant": wanted.tenant}
-    for name in ("workflow", "version", "contact_id", "step", "parent_id"):
+    for name in ("workflow", "version", "contact_id", "step", "parent_id", "exit_reason"):
         value = getattr(wanted, name)
         if value not in ("", None):
             conditions.append(f"e.{name} = :{name}")
             parameters[name] = value
+    if wanted.goal:
+        conditions.append(f"{_GOAL} = :goal")
+        parameters["goal"] = wanted.goal
     if wanted.statuses:
         conditions.append("e.status in (select status_word from {rows:statuses; status_word text})")
         parameters["statuses"] = [{"status_word": status} for status in wanted.statuses]

@@ -96,6 +96,7 @@ def snapshot_of(row: Row) -> Snapshot:
         get("standstill_s", 0.0),
         _instants(get("moments")),
         frames_from_data(frames) if frames else (),
+        get("pause_events", "buffer"),
     )
 
 
@@ -119,6 +120,8 @@ def state_of(snapshot: Snapshot) -> dict[str, Any]:
         state["entered_at"] = snapshot.entered_at
     if snapshot.paused_at is not None:
         state["paused_at"] = snapshot.paused_at
+    if snapshot.pause_events != "buffer":
+        state["pause_events"] = snapshot.pause_events
     if snapshot.pause_timers != "keep":
         state["pause_timers"] = snapshot.pause_timers
     if snapshot.task is not None:

@@ -79,6 +79,7 @@ workflows: Final = Table(
     Column("pause_timers", String, nullable=False, server_default="keep"),
     _instant("paused_at"),
     Column("standstill_s", Float, nullable=False, server_default="0"),
+    Column("pause_events", String, nullable=False, server_default="buffer"),
 )
 
 workflow_versions: Final = Table(

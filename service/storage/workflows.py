@@ -17,8 +17,8 @@ from statemachine.standstill import Standstill
 class StoredWorkflow:
     """`status`: active, paused, deleting (gone, but live enrollments may be left) or deleted.
 
-    `pause_timers` is the policy of the latest pause, `paused_at` its begin while it lasts, `standstill_s` how long it
-    stood still in all ended pauses whose policy is `remaining` (all in workflow time).
+    `pause_timers` and `pause_events` are the policies of the latest pause, `paused_at` its begin while it lasts,
+    `standstill_s` how long it stood still in all ended pauses whose policy is `remaining` (all in workflow time).
     """
 
     tenant: str
@@ -34,6 +34,7 @@ class StoredWorkflow:
     pause_timers: str = "keep"
     paused_at: datetime | None = None
     standstill_s: float = 0.0
+    pause_events: str = "buffer"
 
     @property
     def paused(self) -> bool:
@@ -41,7 +42,7 @@ class StoredWorkflow:
 
     @property
     def standstill(self) -> Standstill:
-        return Standstill(self.pause_timers, self.paused_at, self.standstill_s)
+        return Standstill(self.pause_timers, self.paused_at, self.standstill_s, self.pause_events)
 
     @property
     def gone(self) -> bool:
@@ -69,7 +70,7 @@ KEPT_SQL: Final = "status not in ('deleting', 'deleted')"
 """The condition of workflows that are not gone."""
 WORKFLOW_COLUMNS: Final = (
     "w.tenant_id, w.key, w.name, w.description, w.status, w.active_version, w.latest_version, w.revision, "
-    "w.created_at, w.updated_at, w.pause_timers, w.paused_at, w.standstill_s"
+    "w.created_at, w.updated_at, w.pause_timers, w.paused_at, w.standstill_s, w.pause_events"
 )
 VERSION_COLUMNS: Final = (
     "v.tenant_id, v.workflow, v.version, v.format, v.source, v.source_hash, v.name, v.label, v.lenient, v.listens, "
@@ -79,7 +80,7 @@ VERSION_COLUMNS: Final = (
 
 def workflow_of(row: Row) -> StoredWorkflow:
     at = _at(row[8]), _at(row[9])
-    return StoredWorkflow(*row[0:8], *at, row[10], instant(row[11]), float(row[12]))  # type: ignore[call-arg]
+    return StoredWorkflow(*row[0:8], *at, row[10], instant(row[11]), float(row[12]), row[13])  # type: ignore[call-arg]
 
 
 def version_of(row: Row) -> StoredVersion:
@@ -188,13 +189,14 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
     """Insert or replace the row; the caller holds the publishing lock."""
     transaction.write(
         "insert into workflows as w (tenant_id, key, name, description, status, active_version, latest_version, "
-        "revision, created_at, updated_at, pause_timers, paused_at, standstill_s) values (:tenant, :key, :name, "
-        ":description, :status, :active_version, :latest_version, :revision, :created_at, :updated_at, :pause_timers, "
-        ":paused_at, :standstill_s) on conflict (tenant_id, key) do update set "
+        "revision, created_at, updated_at, pause_timers, paused_at, standstill_s, pause_events) values (:tenant, :key, "
+        ":name, :description, :status, :active_version, :latest_version, :revision, :created_at, :updated_at, "
+        ":pause_timers, :paused_at, :standstill_s, :pause_events) on conflict (tenant_id, key) do update set "
         "name = excluded.name, description = excluded.description, status = excluded.status, "
         "active_version = excluded.active_version, latest_version = excluded.latest_version, "
         "revision = excluded.revision, created_at = excluded.created_at, updated_at = excluded.updated_at, "
-        "pause_timers = excluded.pause_timers, paused_at = excluded.paused_at, standstill_s = excluded.standstill_s",
+        "pause_timers = excluded.pause_timers, paused_at = excluded.paused_at, standstill_s = excluded.standstill_s, "
+        "pause_events = excluded.pause_events",
         tenant=workflow.tenant,
         key=workflow.key,
         name=workflow.name,
@@ -208,6 +210,7 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
         pause_timers=workflow.pause_timers,
         paused_at=instant_text(workflow.paused_at) if workflow.paused_at else None,
         standstill_s=workflow.standstill_s,
+        pause_events=workflow.pause_events,
     )
 
 

@@ -30,7 +30,6 @@ def definition_schema() -> Schema:
     whole, inner = model_schema(DocumentPart, DocumentPart.also)
     parts = {name: model_schema(part, part.also)[0] for name, part in _PARTS.items()}
     parts["exit_rule"] |= {"anyOf": [_has("on", {"type": "string"}), *_mismatch()]}
-    parts["pause"]["properties"]["events"] |= {"enum": ["buffer"]}  # the others are not supported yet
     lists = {
         "triggers": one_or_list(ref("trigger")),
         "exits": one_or_list(ref("exit_rule")),

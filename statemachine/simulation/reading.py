@@ -54,6 +54,7 @@ class EventPart(Part):
     contact_patch: dict[str, Any] | None = about("Changes of the contact that come with the event.", {"plan": "pro"})
     transition: str | None = about("With `op: advance`: the transition to fire.", "timeout")
     timers: Literal["keep", "remaining", "catch_up"] | None = about("With `op: pause`: what becomes of timers.", "keep")
+    events: Literal["buffer", "deliver", "drop"] | None = about("With `op: pause`: what becomes of events.", "drop")
     reason: str | None = about("With `op: cancel`: why.", "duplicate")
 
 
@@ -63,7 +64,7 @@ _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "enroll": ("workflow", "key", "data", "contact_patch"),
     "advance": ("workflow", "transition", "data"),
     "retry": ("workflow", "data"),
-    "pause": ("workflow", "timers"),
+    "pause": ("workflow", "timers", "events"),
     "resume": ("workflow",),
     "cancel": ("workflow", "reason"),
 }
@@ -307,7 +308,7 @@ def _operation_words(part: EventPart, form: str) -> Iterator[tuple[str, Any]]:
         yield "transition", part.transition
     if part.data is not None:
         yield ("input" if form == "retry" else "data"), part.data
-    for name in ("timers", "reason"):
+    for name in ("timers", "events", "reason"):
         if getattr(part, name) is not None:
             yield name, getattr(part, name)
 

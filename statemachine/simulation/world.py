@@ -171,19 +171,20 @@ class World:
         result = (answer.outcome, answer.output, answer.variables, answer.failure)
         return self.cause(run_id, TaskCause(task_id, step, visit, attempt, *result)) is not None
 
-    def pause_workflow(self, key: str, timers: str | None = None) -> None:
-        """Hold its runs. `timers` None means what its definition says."""
-        policy = timers or self.workflows[key].pause_timers
-        self.standstills[key] = Standstill(policy, self.now, self.standstills.get(key, NO_STANDSTILL).total_s)
+    def pause_workflow(self, key: str, timers: str | None = None, events: str | None = None) -> None:
+        """Hold its runs. None means what its definition says."""
+        workflow, before = self.workflows[key], self.standstills.get(key, NO_STANDSTILL)
+        policies = timers or workflow.pause_timers, events or workflow.pause_events
+        self.standstills[key] = Standstill(policies[0], self.now, before.total_s, policies[1])
         self.paused.add(key)
 
     def resume_workflow(self, key: str) -> None:
         """Waiting runs look again at what happened meanwhile."""
         self.paused.discard(key)
         still = self.standstills.get(key, NO_STANDSTILL)
-        self.standstills[key] = Standstill(still.timers, total_s=still.passed_s(self.now))
+        self.standstills[key] = replace(still, since=None, total_s=still.passed_s(self.now))
         for name, record in list(self.records.items()):
-            if record.workflow.key == key and record.snapshot.status is Status.WAITING:
+            if record.workflow.key == key and record.snapshot.status in (Status.WAITING, Status.RUNNING):
                 self.fire(name)
 
     def cause(self, run_id: str, cause: Cause) -> Decision | None:

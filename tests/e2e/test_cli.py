@@ -102,10 +102,11 @@ def test_a_workflow_goes_from_file_to_its_end(cli: Cli) -> None:
 
 
 def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
-    assert answer(cli("pause", enrolled, "--json"))["status"] == "paused"
+    assert answer(cli("pause", enrolled, "--events", "deliver", "--json"))["status"] == "paused"
     assert answer(cli("resume", enrolled, "--json"))["status"] != "paused"
     cancelled = answer(cli("cancel", enrolled, "--reason", "test", "--json"))
     assert (cancelled["status"], cancelled["exit_reason"]) == ("cancelled", "test")
+    assert answer(cli("count", "--exit-reason", "test", "--json"))["total"] == 1
     refused = cli("resume", enrolled)
     assert refused.returncode == 1
     assert "Next:" in refused.stderr

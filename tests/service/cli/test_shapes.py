@@ -175,7 +175,7 @@ def test_count_answers_words(run: Run, server: FakeServer) -> None:
     server.answers["Enrollment.Count"] = CountResponse(
         counts={"total": 3, "statuses": [{"status": WAITING, "count": 3}], "steps": [{"step": "wait", "count": 3}]}
     )
-    assert parsed(run("count", "--json")) == {"total": 3, "statuses": {"waiting": 3}, "steps": {"wait": 3}}
+    assert parsed(run("count", "--json")) == {"total": 3, "statuses": {"waiting": 3}, "steps": {"wait": 3}, "exits": []}
 
 
 def test_a_blocked_enrolment_is_exit_code_1_with_its_verdict(run: Run, server: FakeServer) -> None:

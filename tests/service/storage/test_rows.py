@@ -60,6 +60,7 @@ FULL = Snapshot(
     revision=1,
     standstill_s=2.5,
     frames=(Frame("each", 1, ({"n": 1}, None)), Frame("thrice", 2, None, 3, True)),
+    pause_events="drop",
     moments={"s": AT + timedelta(hours=1)},
 )
 

@@ -43,6 +43,13 @@ class PauseTimers(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAUSE_TIMERS_REMAINING: _ClassVar[PauseTimers]
     PAUSE_TIMERS_CATCH_UP: _ClassVar[PauseTimers]
 
+class PauseEvents(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAUSE_EVENTS_UNSPECIFIED: _ClassVar[PauseEvents]
+    PAUSE_EVENTS_BUFFER: _ClassVar[PauseEvents]
+    PAUSE_EVENTS_DELIVER: _ClassVar[PauseEvents]
+    PAUSE_EVENTS_DROP: _ClassVar[PauseEvents]
+
 class WatchEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     WATCH_EVENT_KIND_UNSPECIFIED: _ClassVar[WatchEventKind]
@@ -80,6 +87,10 @@ PAUSE_TIMERS_UNSPECIFIED: PauseTimers
 PAUSE_TIMERS_KEEP: PauseTimers
 PAUSE_TIMERS_REMAINING: PauseTimers
 PAUSE_TIMERS_CATCH_UP: PauseTimers
+PAUSE_EVENTS_UNSPECIFIED: PauseEvents
+PAUSE_EVENTS_BUFFER: PauseEvents
+PAUSE_EVENTS_DELIVER: PauseEvents
+PAUSE_EVENTS_DROP: PauseEvents
 WATCH_EVENT_KIND_UNSPECIFIED: WatchEventKind
 WATCH_EVENT_KIND_STARTED: WatchEventKind
 WATCH_EVENT_KIND_STEP_STARTED: WatchEventKind
@@ -218,15 +229,27 @@ class StepCount(_message.Message):
     count: int
     def __init__(self, step: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
+class ExitCount(_message.Message):
+    __slots__ = ("exit_reason", "goal", "count")
+    EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    exit_reason: str
+    goal: str
+    count: int
+    def __init__(self, exit_reason: _Optional[str] = ..., goal: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
 class EnrollmentCounts(_message.Message):
-    __slots__ = ("total", "statuses", "steps")
+    __slots__ = ("total", "statuses", "steps", "exits")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     STATUSES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    EXITS_FIELD_NUMBER: _ClassVar[int]
     total: int
     statuses: _containers.RepeatedCompositeFieldContainer[StatusCount]
     steps: _containers.RepeatedCompositeFieldContainer[StepCount]
-    def __init__(self, total: _Optional[int] = ..., statuses: _Optional[_Iterable[_Union[StatusCount, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepCount, _Mapping]]] = ...) -> None: ...
+    exits: _containers.RepeatedCompositeFieldContainer[ExitCount]
+    def __init__(self, total: _Optional[int] = ..., statuses: _Optional[_Iterable[_Union[StatusCount, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepCount, _Mapping]]] = ..., exits: _Optional[_Iterable[_Union[ExitCount, _Mapping]]] = ...) -> None: ...
 
 class WatchEvent(_message.Message):
     __slots__ = ("kind", "enrollment_id", "workflow", "contact_id", "sequence", "time", "step", "step_type", "outcome", "attempt", "error", "resume_token", "status")

@@ -171,7 +171,7 @@ class EnrollmentServiceGetResponse(_message.Message):
     def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
 
 class EnrollmentServiceListRequest(_message.Message):
-    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "page_size", "page_token", "view", "order", "parent_id")
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "page_size", "page_token", "view", "order", "parent_id", "exit_reason", "goal")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +184,8 @@ class EnrollmentServiceListRequest(_message.Message):
     VIEW_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     version: int
     contact_id: str
@@ -196,7 +198,9 @@ class EnrollmentServiceListRequest(_message.Message):
     view: _enrollment_pb2.EnrollmentView
     order: _enrollment_pb2.EnrollmentOrder
     parent_id: str
-    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., view: _Optional[_Union[_enrollment_pb2.EnrollmentView, str]] = ..., order: _Optional[_Union[_enrollment_pb2.EnrollmentOrder, str]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+    exit_reason: str
+    goal: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., view: _Optional[_Union[_enrollment_pb2.EnrollmentView, str]] = ..., order: _Optional[_Union[_enrollment_pb2.EnrollmentOrder, str]] = ..., parent_id: _Optional[str] = ..., exit_reason: _Optional[str] = ..., goal: _Optional[str] = ...) -> None: ...
 
 class EnrollmentServiceListResponse(_message.Message):
     __slots__ = ("enrollments", "next_page_token")
@@ -207,7 +211,7 @@ class EnrollmentServiceListResponse(_message.Message):
     def __init__(self, enrollments: _Optional[_Iterable[_Union[_enrollment_pb2.Enrollment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CountRequest(_message.Message):
-    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id")
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id", "exit_reason", "goal")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +220,8 @@ class CountRequest(_message.Message):
     START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
     START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     version: int
     contact_id: str
@@ -224,7 +230,9 @@ class CountRequest(_message.Message):
     start_time_from: _timestamp_pb2.Timestamp
     start_time_before: _timestamp_pb2.Timestamp
     parent_id: str
-    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+    exit_reason: str
+    goal: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., exit_reason: _Optional[str] = ..., goal: _Optional[str] = ...) -> None: ...
 
 class CountResponse(_message.Message):
     __slots__ = ("counts",)
@@ -291,16 +299,18 @@ class EnrollmentServiceWatchResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[_enrollment_pb2.WatchEvent, _Mapping]] = ...) -> None: ...
 
 class EnrollmentServicePauseRequest(_message.Message):
-    __slots__ = ("enrollment_id", "timers", "expected_revision", "request_id")
+    __slots__ = ("enrollment_id", "timers", "expected_revision", "request_id", "events")
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     enrollment_id: str
     timers: _enrollment_pb2.PauseTimers
     expected_revision: int
     request_id: str
-    def __init__(self, enrollment_id: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    events: _enrollment_pb2.PauseEvents
+    def __init__(self, enrollment_id: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ..., events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ...) -> None: ...
 
 class EnrollmentServicePauseResponse(_message.Message):
     __slots__ = ("enrollment",)
@@ -399,7 +409,7 @@ class RescheduleResponse(_message.Message):
     def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ...) -> None: ...
 
 class BatchFilter(_message.Message):
-    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id")
+    __slots__ = ("workflow", "version", "contact_id", "status", "step", "start_time_from", "start_time_before", "parent_id", "exit_reason", "goal")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -408,6 +418,8 @@ class BatchFilter(_message.Message):
     START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
     START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     version: int
     contact_id: str
@@ -416,7 +428,9 @@ class BatchFilter(_message.Message):
     start_time_from: _timestamp_pb2.Timestamp
     start_time_before: _timestamp_pb2.Timestamp
     parent_id: str
-    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+    exit_reason: str
+    goal: str
+    def __init__(self, workflow: _Optional[str] = ..., version: _Optional[int] = ..., contact_id: _Optional[str] = ..., status: _Optional[_Iterable[_Union[_enrollment_pb2.EnrollmentStatus, str]]] = ..., step: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., exit_reason: _Optional[str] = ..., goal: _Optional[str] = ...) -> None: ...
 
 class BatchCancel(_message.Message):
     __slots__ = ("reason",)
@@ -431,10 +445,12 @@ class BatchExit(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class BatchPause(_message.Message):
-    __slots__ = ("timers",)
+    __slots__ = ("timers", "events")
     TIMERS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     timers: _enrollment_pb2.PauseTimers
-    def __init__(self, timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ...) -> None: ...
+    events: _enrollment_pb2.PauseEvents
+    def __init__(self, timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ...) -> None: ...
 
 class BatchResume(_message.Message):
     __slots__ = ()

@@ -230,7 +230,8 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Count(self, request, context):
-        """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
+        """Counts enrollments that meet every given filter, in total, by status, step, exit reason and goal. No effect.
+        One snapshot.
         Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

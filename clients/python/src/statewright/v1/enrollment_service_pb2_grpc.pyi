@@ -81,7 +81,8 @@ class EnrollmentServiceStub:
     Errors: INVALID_ARGUMENT for a foreign page token.
     """
     Count: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.CountRequest, _enrollment_service_pb2.CountResponse]
-    """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
+    """Counts enrollments that meet every given filter, in total, by status, step, exit reason and goal. No effect.
+    One snapshot.
     Errors: none of its own.
     """
     ListTransitions: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.ListTransitionsRequest, _enrollment_service_pb2.ListTransitionsResponse]
@@ -209,7 +210,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     Errors: INVALID_ARGUMENT for a foreign page token.
     """
     Count: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.CountRequest, _enrollment_service_pb2.CountResponse]  # type: ignore[assignment]
-    """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
+    """Counts enrollments that meet every given filter, in total, by status, step, exit reason and goal. No effect.
+    One snapshot.
     Errors: none of its own.
     """
     ListTransitions: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.ListTransitionsRequest, _enrollment_service_pb2.ListTransitionsResponse]  # type: ignore[assignment]
@@ -388,7 +390,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.CountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.CountResponse, _abc.Awaitable[_enrollment_service_pb2.CountResponse]]:
-        """Counts enrollments that meet every given filter, in total, by status and by step. No effect. One snapshot.
+        """Counts enrollments that meet every given filter, in total, by status, step, exit reason and goal. No effect.
+        One snapshot.
         Errors: none of its own.
         """
 

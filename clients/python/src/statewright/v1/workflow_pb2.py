@@ -27,21 +27,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from statewright.v1 import enrollment_pb2 as statewright_dot_v1_dot_enrollment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstatewright/v1/workflow.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstatewright/v1/enrollment.proto\"\xa3\x03\n\x08Workflow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\x05\x12.\n\x06status\x18\x05 \x01(\x0e\x32\x1e.statewright.v1.WorkflowStatus\x12\x16\n\x0elatest_version\x18\x06 \x01(\x05\x12\x30\n\x06\x63ounts\x18\x07 \x01(\x0b\x32 .statewright.v1.EnrollmentCounts\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\n \x01(\x03\x12.\n\npause_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0cpause_timers\x18\x0c \x01(\x0e\x32\x1b.statewright.v1.PauseTimers\"\xf3\x01\n\x0fWorkflowVersion\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0e\n\x06source\x18\x04 \x01(\t\x12+\n\ndefinition\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0cpublish_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61\x63tive\x18\x07 \x01(\x08\x12\r\n\x05label\x18\x08 \x01(\t*\x86\x01\n\x0eWorkflowStatus\x12\x1f\n\x1bWORKFLOW_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKFLOW_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16WORKFLOW_STATUS_PAUSED\x10\x02\x12\x1b\n\x17WORKFLOW_STATUS_DELETED\x10\x03*\x8b\x01\n\x10\x44\x65\x66initionFormat\x12!\n\x1d\x44\x45\x46INITION_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x46INITION_FORMAT_YAML\x10\x01\x12\x1a\n\x16\x44\x45\x46INITION_FORMAT_JSON\x10\x02\x12\x1c\n\x18\x44\x45\x46INITION_FORMAT_CANVAS\x10\x03*_\n\x0cRenderFormat\x12\x1d\n\x19RENDER_FORMAT_UNSPECIFIED\x10\x00\x12\x19\n\x15RENDER_FORMAT_MERMAID\x10\x01\x12\x15\n\x11RENDER_FORMAT_SVG\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstatewright/v1/workflow.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstatewright/v1/enrollment.proto\"\xd6\x03\n\x08Workflow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\x05\x12.\n\x06status\x18\x05 \x01(\x0e\x32\x1e.statewright.v1.WorkflowStatus\x12\x16\n\x0elatest_version\x18\x06 \x01(\x05\x12\x30\n\x06\x63ounts\x18\x07 \x01(\x0b\x32 .statewright.v1.EnrollmentCounts\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\n \x01(\x03\x12.\n\npause_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0cpause_timers\x18\x0c \x01(\x0e\x32\x1b.statewright.v1.PauseTimers\x12\x31\n\x0cpause_events\x18\r \x01(\x0e\x32\x1b.statewright.v1.PauseEvents\"\xf3\x01\n\x0fWorkflowVersion\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .statewright.v1.DefinitionFormat\x12\x0e\n\x06source\x18\x04 \x01(\t\x12+\n\ndefinition\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0cpublish_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61\x63tive\x18\x07 \x01(\x08\x12\r\n\x05label\x18\x08 \x01(\t*\x86\x01\n\x0eWorkflowStatus\x12\x1f\n\x1bWORKFLOW_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKFLOW_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16WORKFLOW_STATUS_PAUSED\x10\x02\x12\x1b\n\x17WORKFLOW_STATUS_DELETED\x10\x03*\x8b\x01\n\x10\x44\x65\x66initionFormat\x12!\n\x1d\x44\x45\x46INITION_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x46INITION_FORMAT_YAML\x10\x01\x12\x1a\n\x16\x44\x45\x46INITION_FORMAT_JSON\x10\x02\x12\x1c\n\x18\x44\x45\x46INITION_FORMAT_CANVAS\x10\x03*_\n\x0cRenderFormat\x12\x1d\n\x19RENDER_FORMAT_UNSPECIFIED\x10\x00\x12\x19\n\x15RENDER_FORMAT_MERMAID\x10\x01\x12\x15\n\x11RENDER_FORMAT_SVG\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.workflow_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WORKFLOWSTATUS']._serialized_start=814
-  _globals['_WORKFLOWSTATUS']._serialized_end=948
-  _globals['_DEFINITIONFORMAT']._serialized_start=951
-  _globals['_DEFINITIONFORMAT']._serialized_end=1090
-  _globals['_RENDERFORMAT']._serialized_start=1092
-  _globals['_RENDERFORMAT']._serialized_end=1187
+  _globals['_WORKFLOWSTATUS']._serialized_start=865
+  _globals['_WORKFLOWSTATUS']._serialized_end=999
+  _globals['_DEFINITIONFORMAT']._serialized_start=1002
+  _globals['_DEFINITIONFORMAT']._serialized_end=1141
+  _globals['_RENDERFORMAT']._serialized_start=1143
+  _globals['_RENDERFORMAT']._serialized_end=1238
   _globals['_WORKFLOW']._serialized_start=146
-  _globals['_WORKFLOW']._serialized_end=565
-  _globals['_WORKFLOWVERSION']._serialized_start=568
-  _globals['_WORKFLOWVERSION']._serialized_end=811
+  _globals['_WORKFLOW']._serialized_end=616
+  _globals['_WORKFLOWVERSION']._serialized_start=619
+  _globals['_WORKFLOWVERSION']._serialized_end=862
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,7 @@ RENDER_FORMAT_MERMAID: RenderFormat
 RENDER_FORMAT_SVG: RenderFormat
 
 class Workflow(_message.Message):
-    __slots__ = ("key", "name", "description", "active_version", "status", "latest_version", "counts", "create_time", "update_time", "revision", "pause_time", "pause_timers")
+    __slots__ = ("key", "name", "description", "active_version", "status", "latest_version", "counts", "create_time", "update_time", "revision", "pause_time", "pause_timers", "pause_events")
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Workflow(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
     PAUSE_TIMERS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_EVENTS_FIELD_NUMBER: _ClassVar[int]
     key: str
     name: str
     description: str
@@ -68,7 +69,8 @@ class Workflow(_message.Message):
     revision: int
     pause_time: _timestamp_pb2.Timestamp
     pause_timers: _enrollment_pb2.PauseTimers
-    def __init__(self, key: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., active_version: _Optional[int] = ..., status: _Optional[_Union[WorkflowStatus, str]] = ..., latest_version: _Optional[int] = ..., counts: _Optional[_Union[_enrollment_pb2.EnrollmentCounts, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pause_timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ...) -> None: ...
+    pause_events: _enrollment_pb2.PauseEvents
+    def __init__(self, key: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., active_version: _Optional[int] = ..., status: _Optional[_Union[WorkflowStatus, str]] = ..., latest_version: _Optional[int] = ..., counts: _Optional[_Union[_enrollment_pb2.EnrollmentCounts, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pause_timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., pause_events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ...) -> None: ...
 
 class WorkflowVersion(_message.Message):
     __slots__ = ("workflow", "number", "format", "source", "definition", "publish_time", "active", "label")

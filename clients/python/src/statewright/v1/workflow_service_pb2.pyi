@@ -149,16 +149,18 @@ class ActivateResponse(_message.Message):
     def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ...) -> None: ...
 
 class WorkflowServicePauseRequest(_message.Message):
-    __slots__ = ("key", "timers", "expected_revision", "request_id")
+    __slots__ = ("key", "timers", "expected_revision", "request_id", "events")
     KEY_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     key: str
     timers: _enrollment_pb2.PauseTimers
     expected_revision: int
     request_id: str
-    def __init__(self, key: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    events: _enrollment_pb2.PauseEvents
+    def __init__(self, key: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ..., events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ...) -> None: ...
 
 class WorkflowServicePauseResponse(_message.Message):
     __slots__ = ("workflow",)
