@@ -12,6 +12,7 @@ STANDARD_FIELDS: Final = (
     "first_name", "last_name", "name", "email", "phone", "company", "source", "timezone", "locale",
 )  # fmt: skip
 FIELD_ALIASES: Final = {"company_name": "company"}
+_NONE: Final[Mapping[str, Any]] = {}
 _OWN_WORDS: Final = {"id", "score", "tags", "lists", "custom_fields", "metadata", "revision"}
 
 
@@ -30,7 +31,10 @@ def reserved_field(name: str) -> bool:
 
 @record
 class Contact:
-    """`attributes` hold the standard fields that are set; everything else the owner of the contact named is custom."""
+    """`attributes` hold the standard fields that are set; everything else the owner of the contact named is custom.
+
+    `consent` leads a channel to what the contact said of it, as `statemachine.consent` has it.
+    """
 
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +43,7 @@ class Contact:
     lists: tuple[str, ...] = ()
     score: float | int = 0
     revision: int = 0
+    consent: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
     def get(self, name: str) -> Any:
         """A field by its bare name: standard first, then custom; None when it is not set."""
@@ -66,19 +71,29 @@ class Contact:
         return self._with_custom_fields({k: v for k, v in self.custom_fields.items() if k != name})
 
     def with_tags(self, tags: tuple[str, ...]) -> Contact:
-        return Contact(self.id, self.attributes, self.custom_fields, tags, self.lists, self.score, self.revision)
+        return self._with(self.attributes, self.custom_fields, tags, self.lists, self.score)
 
     def with_lists(self, lists: tuple[str, ...]) -> Contact:
-        return Contact(self.id, self.attributes, self.custom_fields, self.tags, lists, self.score, self.revision)
+        return self._with(self.attributes, self.custom_fields, self.tags, lists, self.score)
 
     def with_score(self, score: float) -> Contact:
-        return Contact(self.id, self.attributes, self.custom_fields, self.tags, self.lists, score, self.revision)
+        return self._with(self.attributes, self.custom_fields, self.tags, self.lists, score)
 
     def _with_attributes(self, attributes: Mapping[str, Any]) -> Contact:
-        return Contact(self.id, attributes, self.custom_fields, self.tags, self.lists, self.score, self.revision)
+        return self._with(attributes, self.custom_fields, self.tags, self.lists, self.score)
 
     def _with_custom_fields(self, fields: Mapping[str, Any]) -> Contact:
-        return Contact(self.id, self.attributes, fields, self.tags, self.lists, self.score, self.revision)
+        return self._with(self.attributes, fields, self.tags, self.lists, self.score)
+
+    def _with(
+        self,
+        attributes: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        tags: tuple[str, ...],
+        lists: tuple[str, ...],
+        score: float,
+    ) -> Contact:
+        return Contact(self.id, attributes, fields, tags, lists, score, self.revision, self.consent)
 
     def _full_name(self) -> str | None:
         parts = [self.attributes.get("first_name"), self.attributes.get("last_name")]
@@ -87,13 +102,16 @@ class Contact:
 
 def contact_to_data(contact: Contact) -> dict[str, Any]:
     """The stored form: everything but id and revision, which are columns."""
-    return {
+    data: dict[str, Any] = {
         "attributes": dict(contact.attributes),
         "custom_fields": dict(contact.custom_fields),
         "tags": list(contact.tags),
         "lists": list(contact.lists),
         "score": contact.score,
     }
+    if contact.consent:
+        data["consent"] = contact.consent
+    return data
 
 
 def contact_from_data(contact_id: str, data: Mapping[str, Any], revision: int = 0) -> Contact:
@@ -105,4 +123,5 @@ def contact_from_data(contact_id: str, data: Mapping[str, Any], revision: int = 
         tuple(data.get("lists", ())),
         data.get("score", 0),
         revision,
+        data.get("consent", _NONE),
     )

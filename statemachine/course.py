@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
+from statemachine import gate
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
@@ -19,6 +20,7 @@ from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import EffectStep, End, EventCase, Outcome, PureStep, Rest
+from statemachine.steps.message import SKIPPED, MessageStep
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step
 
@@ -127,6 +129,8 @@ def _enter(run: Run, step: Step) -> None:
 
 def _do(run: Run, step: Step) -> None:
     runner = step.runner
+    if isinstance(runner, MessageStep):
+        return _send(run, step, runner)
     if runner.effect:
         return _order(run, step, cast(EffectStep, runner))
     result = cast(PureStep, runner).run(run)
@@ -187,6 +191,15 @@ def fire(run: Run, transition: str) -> None:
     run.transitions += 1
 
 
+def _send(run: Run, step: Step, runner: MessageStep) -> None:
+    """Order a message, unless the gate says otherwise."""
+    channel = runner.channel(run)
+    ruling = gate.ask(run, channel)
+    if ruling.verdict == gate.SKIPPED:
+        return _skip_message(run, step, channel, ruling)
+    return _order(run, step, runner)
+
+
 def _order(run: Run, step: Step, runner: EffectStep) -> None:
     order = runner.order(run)
     task_input = {**order.input, **(run.edited_input or {})}
@@ -204,6 +217,15 @@ def _order(run: Run, step: Step, runner: EffectStep) -> None:
     run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=_reason(run))
     run.resting = True
     run.status = Status.WAITING
+
+
+def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> None:
+    """The message must not go out: go on as if the step were done, or where the definition says."""
+    metadata = {"verdict": ruling.verdict, "rule": ruling.rule, "channel": channel, "reason": ruling.reason}
+    outcome = SKIPPED if SKIPPED in step.targets else "done"
+    run.note("step_skipped", step=step.id, step_type=step.type, outcome=outcome, metadata=metadata)
+    run.deadlines.pop(WAIT, None)
+    fire(run, outcome)
 
 
 # --- waits ---

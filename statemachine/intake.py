@@ -15,6 +15,7 @@ from statemachine.admission import Entry, Past, entry_block
 from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, EventCause, Phase, Surroundings
 from statemachine.condition_tree import ALL_OF, Trace
+from statemachine.consent import UNSUBSCRIBED, unsubscribe
 from statemachine.contact import Contact
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
@@ -177,6 +178,9 @@ class Receiving:
         if self.event.contact_patch:
             self.contact, raised = apply_patch(self.contact, self.event.contact_patch)
             self.raised.extend(raised_of_new(raised) if self.roster.is_new else raised)
+        if self.event.type == UNSUBSCRIBED:
+            self.contact, raised = unsubscribe(self.contact, self.event)
+            self.raised.extend(raised)
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():

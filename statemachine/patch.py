@@ -37,7 +37,7 @@ def apply_patch(contact: Contact, patch: Mapping[str, Any]) -> Changed:
 
 def raised_of_new(events: Iterable[EmittedEvent]) -> tuple[EmittedEvent, ...]:
     """What a patch raises besides contact_created when it makes the contact: memberships begin, no field changed."""
-    return tuple(event for event in events if event.type in ("tag_added", "list_added"))
+    return tuple(event for event in events if event.type in ("tag_added", "list_added", "consent_changed"))
 
 
 def set_field(contact: Contact, name: str, value: Any) -> Changed:

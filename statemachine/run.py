@@ -510,6 +510,7 @@ def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
             "tags": "tags" in names and list(contact.tags),
             "lists": "lists" in names and list(contact.lists),
             "score": "score" in names and contact.score,
+            "consent": "consent" in names and contact.consent,
         }
     data = {part: value for part, value in data.items() if value}
     if contact.revision and ("*" in names or "revision" in names):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from service.cli.assignments import struct_of
-from service.cli.options import assignments, guarded, paged
+from service.cli.options import Moment, assignments, guarded, paged, timestamp
 from service.cli.session import Family, Session, pass_session
 
 _TEXT_FIELDS: Final = (
@@ -157,6 +159,42 @@ def tag(session: Session, contact_id: str, add: tuple[str, ...], remove: tuple[s
     _answer(session, response.contact, changed=response.changed)
 
 
+@contacts.command()
+@click.argument("contact_id", metavar="ID")
+@click.option("--grant", multiple=True, metavar="CHANNEL", help="It wants messages by this channel.")
+@click.option("--deny", multiple=True, metavar="CHANNEL", help="It does not: they are skipped.")
+@click.option("--unknown", multiple=True, metavar="CHANNEL", help="Forget what it said of this channel.")
+@click.option("--do-not-contact/--may-contact", default=None, help="No message by any channel, or as channels say.")
+@click.option("--source", default="", help="Where it said so.")
+@click.option("--at", "said_at", type=Moment(), help="When it said so. Default now.")
+@click.option("--emit/--no-emit", default=True, help="Whether changes raise events. Default yes.")
+@guarded
+@pass_session
+def consent(
+    session: Session,
+    contact_id: str,
+    grant: tuple[str, ...],
+    deny: tuple[str, ...],
+    unknown: tuple[str, ...],
+    said_at: datetime | None,
+    **given: Any,
+) -> None:
+    """Note by which channels a contact wants messages."""
+    from statewright.v1 import ChannelConsent, ConsentStatus, SetConsentRequest
+
+    statuses = (
+        (grant, ConsentStatus.CONSENT_STATUS_GRANTED),
+        (deny, ConsentStatus.CONSENT_STATUS_DENIED),
+        (unknown, ConsentStatus.CONSENT_STATUS_UNKNOWN),
+    )
+    consents = [ChannelConsent(channel=name, status=status) for names, status in statuses for name in names]
+    if not consents and given["do_not_contact"] is None:
+        raise click.UsageError("name channels to --grant, --deny or --unknown, or say --do-not-contact")
+    request = SetConsentRequest(contact_id=contact_id, consents=consents, said_time=timestamp(said_at), **given)
+    response = session.call(session.client.contacts.SetConsent, request)
+    _answer(session, response.contact, changed=response.changed)
+
+
 def _answer(session: Session, contact: Any, **more: bool) -> None:
     from service.cli.output import instant, print_facts, print_json
     from service.cli.shapes import plain
@@ -173,8 +211,18 @@ def _answer(session: Session, contact: Any, **more: bool) -> None:
             ("tags", ", ".join(contact.tags)),
             ("lists", ", ".join(contact.lists)),
             ("custom fields", shape["custom_fields"]),
+            ("consent", ", ".join(_consents(contact))),
             ("created", instant(contact.create_time)),
             ("changed", instant(contact.update_time)),
             ("revision", contact.revision),
         ]
     )
+
+
+def _consents(contact: Any) -> Iterator[str]:
+    from statewright.v1 import ConsentStatus
+
+    if contact.HasField("do_not_contact"):
+        yield "do not contact"
+    for one in contact.consents:
+        yield f"{one.channel} {ConsentStatus.Name(one.status).removeprefix('CONSENT_STATUS_').lower()}"

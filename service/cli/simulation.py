@@ -310,7 +310,7 @@ def _of_history(moment: SimulatedMoment) -> tuple[str, str] | None:
     metadata = struct_data(entry.metadata)
     known = {
         "step_completed": f"→ {entry.outcome}",
-        "step_skipped": "skipped",
+        "step_skipped": f"skipped: {metadata['reason']}" if metadata.get("reason") else "skipped",
         "waiting": f"waits until {_clock(metadata['until'])}" if "until" in metadata else "waits",
         "retrying": f"is tried again at {_clock(metadata.get('next_attempt_at'))}",
         "step_failed": f"failed: {entry.error.code}: {entry.error.message}",

@@ -45,6 +45,7 @@ from service.storage.database import Transaction
 from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, ContinueCause, EventCause, OperatorCause, Surroundings, TaskCause, TaskFailure
+from statemachine.consent import set_consent
 from statemachine.contact import Contact
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
@@ -296,9 +297,13 @@ class Batch:
         created = desk.is_new
         changed, events = apply_patch(contact, command.patch)
         changed, tag_events = change_tags(changed, command.add_tags, command.remove_tags)
+        now = self.ledger.times.workflow
+        at = min(command.consent_at or now, now)
+        changed, consent_events = set_consent(changed, command.consent, command.consent_source, at)
         if created or changed is not contact:
             if command.emit:
-                raised = (_CREATED, *raised_of_new((*events, *tag_events))) if created else (*events, *tag_events)
+                said = (*events, *tag_events, *consent_events)
+                raised = (_CREATED, *raised_of_new(said)) if created else said
                 self.ledger.emit(command.tenant, contact.id, raised, ())
             self._keep_contact(desk, changed)
         answer = self._contact_answer(desk, created=created, changed=created or changed is not contact)

@@ -124,13 +124,20 @@ class FinishAnswer:
 
 @record
 class ChangeContact:
-    """Create or patch a contact, and add or remove tags. `emit` False raises no events."""
+    """Create or patch a contact, add or remove tags, and note what it said of messages.
+
+    `consent` leads channels to statuses (see `statemachine.consent`), said at `consent_at` (None: now) to
+    `consent_source`. `emit` False raises no events.
+    """
 
     tenant: str
     contact_id: str
     patch: Mapping[str, Any] = field(default_factory=dict)
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
+    consent: Mapping[str, str] = field(default_factory=dict)
+    consent_source: str = ""
+    consent_at: datetime | None = None
     emit: bool = True
     must_exist: bool = False
     expected_revision: int | None = None

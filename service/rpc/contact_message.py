@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from statewright.v1 import ConsentStatus, SetConsentRequest, UpsertRequest
 from statewright.v1 import Contact as ContactMessage
-from statewright.v1 import UpsertRequest
 
 from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
 from service.rpc.payload import read_struct, write_struct
+from statemachine.consent import DENIED, EVERY, GRANTED, MAX_CHANNELS, UNKNOWN, is_channel
 from statemachine.contact import STANDARD_FIELDS, Contact
 from statemachine.errors import LimitExceeded
 from statemachine.limits import MAX_VARIABLES_BYTES
 
+_STATUSES: Final = {
+    GRANTED: ConsentStatus.CONSENT_STATUS_GRANTED,
+    DENIED: ConsentStatus.CONSENT_STATUS_DENIED,
+    UNKNOWN: ConsentStatus.CONSENT_STATUS_UNKNOWN,
+}
+_WORDS: Final = {number: word for word, number in _STATUSES.items()}
+_A_CHANNEL: Final = "a channel: up to 50 of a-z, 0-9 and _, a letter first; do_not_contact stands for all of them"
 _MAX_TEXT_BYTES: Final = 1024
 _MAX_MEMBERS: Final = 1_000
 _SETS: Final = ("tags", "lists")
@@ -39,6 +47,42 @@ def write_contact(
     message.revision = contact.revision
     write_instant(created_at, message.create_time)
     write_instant(updated_at, message.update_time)
+    if contact.consent:
+        _write_consent(contact, message)
+
+
+def _write_consent(contact: Contact, message: ContactMessage) -> None:
+    for channel, said in sorted(contact.consent.items()):
+        told: Any = message.do_not_contact
+        if channel != EVERY:
+            told = message.consents.add(channel=channel, status=_STATUSES[said["status"]])
+        elif said["status"] != DENIED:
+            continue
+        told.source = said.get("source", "")
+        write_instant(datetime.fromisoformat(said["at"]), told.said_time)
+
+
+def read_consents(request: SetConsentRequest) -> dict[str, str]:
+    """The statuses by channel that SetConsent means. Raises InvalidInput."""
+    violations = Violations()
+    statuses: dict[str, str] = {}
+    if len(request.consents) > MAX_CHANNELS:
+        violations.add("consents", f"at most {MAX_CHANNELS} items")
+    for index, consent in enumerate(request.consents[:MAX_CHANNELS]):
+        place = f"consents[{index}]"
+        if not is_channel(consent.channel):
+            violations.add(f"{place}.channel", _A_CHANNEL)
+        elif consent.channel in statuses:
+            violations.add(f"{place}.channel", f"{consent.channel!r} is there twice")
+        if consent.status not in _WORDS:
+            violations.add(f"{place}.status", f"one of {', '.join(_WORDS.values())}")
+        statuses[consent.channel] = _WORDS.get(consent.status, "")
+    if not statuses and not request.HasField("do_not_contact"):
+        violations.add("consents", "at least one channel, or do_not_contact")
+    violations.check()
+    if request.HasField("do_not_contact"):
+        statuses[EVERY] = DENIED if request.do_not_contact else UNKNOWN
+    return statuses
 
 
 def read_patch(request: UpsertRequest, place: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from statewright.v1 import (
     ContactServiceGetResponse,
     ContactServiceListRequest,
     ContactServiceListResponse,
+    SetConsentRequest,
+    SetConsentResponse,
     UpsertBatchRequest,
     UpsertBatchResponse,
     UpsertRequest,
@@ -18,9 +20,10 @@ from statewright.v1 import (
 )
 
 from service.engine.commands import DEFAULT_TENANT, ChangeContact, ContactAnswer
-from service.rpc.contact_message import check_members, read_patch, write_contact
+from service.rpc.contact_message import check_members, read_consents, read_patch, write_contact
 from service.rpc.errors import status_of
 from service.rpc.fields import Violations, check_batch, check_names, required_id
+from service.rpc.moment import read_instant
 from service.rpc.pages import fill_page, make_token, page_size, read_token
 from service.rpc.repeats import body_hash, request_key
 from service.rpc.rooms import Rooms
@@ -88,6 +91,12 @@ class ContactRpcs:
         write_contact(answer.contact, answer.created_at, answer.updated_at, response.contact)
         return response
 
+    async def set_consent(self, request: SetConsentRequest) -> SetConsentResponse:
+        answer = cast(ContactAnswer, await self._engine.ask(_consent_change(request)))
+        response = SetConsentResponse(changed=answer.changed)
+        write_contact(answer.contact, answer.created_at, answer.updated_at, response.contact)
+        return response
+
 
 def _upserts(request: UpsertBatchRequest) -> list[ChangeContact | WorkflowError]:
     commands: list[ChangeContact | WorkflowError] = []
@@ -126,6 +135,22 @@ def _tag_change(request: ChangeTagsRequest) -> ChangeContact:
         request.contact_id,
         add_tags=tuple(request.add),
         remove_tags=tuple(request.remove),
+        emit=request.emit if request.HasField("emit") else True,
+        must_exist=True,
+        expected_revision=request.expected_revision if request.HasField("expected_revision") else None,
+        request_id=request_key(request.request_id),
+        body_hash=body_hash(request),
+    )
+
+
+def _consent_change(request: SetConsentRequest) -> ChangeContact:
+    check_names({"contact_id": request.contact_id, "source": request.source}, required=("contact_id",))
+    return ChangeContact(
+        DEFAULT_TENANT,
+        request.contact_id,
+        consent=read_consents(request),
+        consent_source=request.source,
+        consent_at=read_instant(request.said_time, "said_time") if request.HasField("said_time") else None,
         emit=request.emit if request.HasField("emit") else True,
         must_exist=True,
         expected_revision=request.expected_revision if request.HasField("expected_revision") else None,

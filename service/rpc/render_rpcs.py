@@ -74,7 +74,7 @@ class RenderRpcs:
 def _highlight(transaction: Transaction, record: EnrollmentRecord) -> Highlight:
     """The way an enrollment took, from its history: by which outcome it left each step."""
     ways = ways_taken(transaction, DEFAULT_TENANT, record.snapshot.id)
-    taken = frozenset((step, SKIP if kind == "step_skipped" else outcome) for step, kind, outcome in ways)
+    taken = frozenset((step, outcome or SKIP if kind == "step_skipped" else outcome) for step, kind, outcome in ways)
     by_rule = record.snapshot.status is Status.EXITED and all(outcome != "exited" for _, outcome in taken)
     return Highlight(record.path, record.last_step, taken, exited=by_rule)
 

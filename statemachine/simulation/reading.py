@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.cause import TaskFailure
+from statemachine.consent import EVERY, is_channel
 from statemachine.contact import Contact
 from statemachine.document import Count, Duration, Label, Part, kind_of, read_part
 from statemachine.errors import InvalidInput
@@ -28,6 +29,7 @@ _TRANSIENT: Final = frozenset(
     {"timeout", "connection_lost", "connection_failed", "lease_expired", "unavailable", "http_408", "http_429"}
 )
 _OPERATIONS: Final = ("advance", "pause", "resume", "cancel", "retry")
+_ACTS: Final = ("type", "op", "upsert", "consent")
 _ONLY_ERROR: Final = ("message", "retryable", "retry_after", "times", "then")
 _ONLY_OUTCOME: Final = ("data", "variables")
 _FORMS: Final = ("error", "outcome", "never")
@@ -36,7 +38,7 @@ _OUTPUT_WORDS: Final = frozenset({"date", "when", "timer", "fever", "lever", "ti
 
 
 class EventPart(Part):
-    """Something that happens: exactly one of `type`, `op` and `upsert`."""
+    """Something that happens: exactly one of `type`, `op`, `upsert` and `consent`."""
 
     also: ClassVar[Mapping[str, str]] = {"patch": "contact_patch", "input": "data"}
     after: Duration = about("How long after the beginning.", "2h", default=timedelta(0))
@@ -45,6 +47,9 @@ class EventPart(Part):
         "What an operator does: enrol the contact, or something with its latest enrollment.", "pause"
     )
     upsert: dict[str, Any] | None = about("Fields to write to the contact.", {"stage": "lead", "tags": ["vip"]})
+    consent: dict[str, Literal["granted", "denied", "unknown"]] | None = about(
+        "What the contact says of messages, by channel; `all: denied` is do-not-contact.", {"sms": "denied"}
+    )
     contact: Label | None = about("The id of the contact it is about.", "ann")
     workflow: Label | None = about("The workflow that an operation is about. Default: the one under test.", "nurture")
     id: Label | None = about("The event's id.", "e1")
@@ -61,6 +66,7 @@ class EventPart(Part):
 _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "type": ("id", "key", "source", "data", "contact_patch"),
     "upsert": (),
+    "consent": (),
     "enroll": ("workflow", "key", "data", "contact_patch"),
     "advance": ("workflow", "transition", "data"),
     "retry": ("workflow", "data"),
@@ -193,11 +199,11 @@ class ScriptReader:
         part = read_part(EventPart, raw, path, self._problems)
         if part is None:
             return None
-        forms = [form for form in ("type", "op", "upsert") if getattr(part, form) is not None]
+        forms = [form for form in _ACTS if getattr(part, form) is not None]
         if len(forms) != 1:
-            if forms or not {"type", "op", "upsert"} & set(raw):
+            if forms or not set(_ACTS) & set(raw):
                 code, place = ("conflicting_keys", (*path, forms[1])) if forms else ("missing_key", path)
-                self._problems.add(code, place, "an event has exactly one of `type`, `op` and `upsert`")
+                self._problems.add(code, place, "an event has exactly one of `type`, `op`, `upsert` and `consent`")
             return None
         form = part.op or forms[0]
         self._check_words(part, form, path)
@@ -206,10 +212,13 @@ class ScriptReader:
             self._problems.add("missing_key", path, "there are several contacts: say which one by `contact`")
         self._check_patch(part.contact_patch or {}, (*path, "contact_patch"))
         self._check_patch(part.upsert or {}, (*path, "upsert"))
+        for channel in part.consent or ():
+            if channel != EVERY and not is_channel(channel):
+                self._wrong((*path, "consent", channel), f"{channel!r} is no channel: use up to 50 of a-z, 0-9 and _")
         return _made(part, form, contact_id, self._subject.key)
 
     def _check_words(self, part: EventPart, form: str, path: Path) -> None:
-        allowed = {"after", "contact", "type", "op", "upsert", *_OWN_WORDS[form]}
+        allowed = {"after", "contact", "op", *_ACTS, *_OWN_WORDS[form]}
         for key in sorted(part.model_fields_set - allowed):
             what = "an event" if form == "type" else f"`{form}`"
             self._problems.add("not_applicable", (*path, key), f"{what} has no `{key}`")
@@ -294,7 +303,7 @@ def _made(part: EventPart, form: str, contact_id: str | None, workflow: str) -> 
         contact_id=part.contact if form in _OPERATIONS else contact_id,
         workflow=part.workflow or workflow,
         type=part.type or "",
-        data=words if form in _OPERATIONS else (part.upsert or part.data or {}),
+        data=words if form in _OPERATIONS else (part.upsert or part.consent or part.data or {}),
         key=part.key,
         id=part.id or "",
         source=part.source or "",

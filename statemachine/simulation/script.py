@@ -15,7 +15,7 @@ from statemachine.simulation.world import START
 from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.workflow import Workflow
 
-ActKind = Literal["event", "upsert", "enroll", "advance", "pause", "resume", "cancel", "retry"]
+ActKind = Literal["event", "upsert", "consent", "enroll", "advance", "pause", "resume", "cancel", "retry"]
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -32,7 +32,8 @@ MAX_TRANSITIONS: Final = 20_000
 class Act:
     """What happens `after` the beginning.
 
-    `data` is an event's data, an Upsert's patch, an enrolment's input or an operation's own words (see OperatorCause).
+    `data` is an event's data, an Upsert's patch, statuses of consent by channel, an enrolment's input or an operation's
+    own words (see OperatorCause).
     `workflow` names whose latest enrollment (of the contact, if one is named) an operation is about.
     """
 

@@ -16,7 +16,7 @@ from statemachine.errors import NotFound, TransitionRefused, WorkflowError
 from statemachine.event import Event
 from statemachine.names import canonical_event
 from statemachine.simulation.script import USUAL, Act, Result, Script, completed
-from statemachine.simulation.trace import Answer, Attempt, Moment
+from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.simulation.world import OpenWork, Record, World
 from statemachine.snapshot import Status
 
@@ -129,9 +129,8 @@ class _Stage:
         try:
             self._perform(act)
         except WorkflowError as refusal:
-            told = "event" if act.kind in ("event", "enroll") else "contact" if act.kind == "upsert" else "operation"
             text = act.type or act.kind
-            moment = Moment(self.world.now, told, act.contact_id, text=text, refusal=str(refusal))  # type: ignore[arg-type]
+            moment = Moment(self.world.now, _told(act), act.contact_id, text=text, refusal=str(refusal))
             self.world.trace.append(moment)
 
     def _perform(self, act: Act) -> None:
@@ -145,6 +144,9 @@ class _Stage:
         elif act.kind == "upsert":
             assert act.contact_id is not None
             self.world.change_contact(act.contact_id, act.data)
+        elif act.kind == "consent":
+            assert act.contact_id is not None
+            self.world.set_consent(act.contact_id, act.data)
         else:
             record = self._subject(act)
             self.world.operate(record.snapshot.id, act.kind, act.data)
@@ -170,6 +172,12 @@ class _Stage:
             raise TransitionRefused(act.kind, status="not enrolled", step=None, allowed=(), why=why)
         wanted = [one for one in records if _concerns(act, one)]
         return (wanted or records)[-1]
+
+
+def _told(act: Act) -> MomentKind:
+    if act.kind in ("event", "enroll"):
+        return "event"
+    return "contact" if act.kind in ("upsert", "consent") else "operation"
 
 
 def _concerns(act: Act, record: Record) -> bool:

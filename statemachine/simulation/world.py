@@ -25,6 +25,7 @@ from statemachine.cause import (
     TimerCause,
     chain_after,
 )
+from statemachine.consent import set_consent
 from statemachine.contact import Contact
 from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, Decision, EmittedEvent, HistoryEntry, TaskOrder
@@ -139,6 +140,16 @@ class World:
         self.trace.append(Moment(self.now, "contact", contact_id, text="created" if known is None else "changed"))
         if known is None or changed is not known:
             self._emit(contact_id, (_CREATED, *raised_of_new(events)) if known is None else events, ())
+            self._keep_contact(changed)
+        self.settle()
+
+    def set_consent(self, contact_id: str, statuses: Mapping[str, str]) -> None:
+        """A SetConsent, which here makes the contact when there is none."""
+        known = self.contacts.get(contact_id)
+        changed, events = set_consent(known or Contact(contact_id), statuses, "", self.now)
+        self.trace.append(Moment(self.now, "contact", contact_id, text="consent"))
+        if known is None or changed is not known:
+            self._emit(contact_id, (_CREATED, *events) if known is None else events, ())
             self._keep_contact(changed)
         self.settle()
 

@@ -15,7 +15,7 @@ from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, OneOrMore, Template, about
-from statemachine.step import Build, Context, EffectStep, StepConfig
+from statemachine.step import Build, Context, EffectStep, Reads, StepConfig
 from statemachine.steps.parts import Parts, later, refuse_later, resolve, texts_of
 from statemachine.values import text
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from statemachine.template import Value
 
 QUEUE: Final = "messages"
+SKIPPED: Final = "skipped"
+"""The outcome of a message that must not go out. A step has it when its author leads it somewhere."""
 _BY_PHONE: Final = frozenset({"sms", "whatsapp", "voice"})
 _BODY_KEYS: Final = ("body", "message", "template", "template_id")
 
@@ -64,8 +66,8 @@ class SendNotificationConfig(StepConfig):
     connection: Any = later()
 
 
-class _MessageStep(EffectStep):
-    """A message has exactly one content: a text (`body`, for some types `message`) or a named template."""
+class _ContentStep(EffectStep):
+    """What is sent has exactly one content: a text (`body`, for some types `message`) or a named template."""
 
     queue = QUEUE
     _task: ClassVar[str]
@@ -124,7 +126,27 @@ class _MessageStep(EffectStep):
         """`channel` and `to`. Raises StepFailed `no_recipient` when there is nobody to send to."""
 
 
-class SendSms(_MessageStep):
+class MessageStep(_ContentStep):
+    """A message to the contact, which asks the gate before it goes out."""
+
+    def __init__(self, config: Any, build: Build) -> None:
+        super().__init__(config, build)
+        self.reads |= Reads(frozenset({"consent"}))
+        named = any(branch.lower() == SKIPPED for branch in build.branches())
+        self._outcomes = ("done", SKIPPED) if named else ("done",)
+
+    def outcomes(self) -> tuple[str, ...]:
+        return self._outcomes
+
+    def gives_output(self, outcome: str) -> bool:
+        return outcome != SKIPPED
+
+    @abstractmethod
+    def channel(self, context: Context) -> str:
+        """By what the message would go now. Raises StepFailed `no_recipient` when there is nobody to send to."""
+
+
+class SendSms(MessageStep):
     """A text message, to the contact's phone unless `to` says otherwise."""
 
     name = "send_sms"
@@ -133,11 +155,14 @@ class SendSms(_MessageStep):
     _task = "send_sms"
     _own_fields = ("phone",)
 
+    def channel(self, context: Context) -> str:
+        return "sms"
+
     def _address(self, context: Context) -> Mapping[str, Any]:
         return {"channel": "sms", "to": _recipient(self._to, context, "phone")}
 
 
-class SendEmail(_MessageStep):
+class SendEmail(MessageStep):
     """An e-mail, to the contact's address unless `to` says otherwise."""
 
     name = "send_email"
@@ -152,11 +177,14 @@ class SendEmail(_MessageStep):
             extras["attachments"] = [attachment.model_dump() for attachment in config.attachments]
         return {key: parts.value((key,), raw) for key, raw in extras.items() if raw is not None}
 
+    def channel(self, context: Context) -> str:
+        return "email"
+
     def _address(self, context: Context) -> Mapping[str, Any]:
         return {"channel": "email", "to": _recipient(self._to, context, "email")}
 
 
-class SendReply(_MessageStep):
+class SendReply(MessageStep):
     """An answer on the channel the trigger came by; without one by SMS when the contact has a phone, else by e-mail."""
 
     name = "send_reply"
@@ -165,10 +193,14 @@ class SendReply(_MessageStep):
     _task = "send_reply"
     _own_fields = ("email", "phone")
 
+    def channel(self, context: Context) -> str:
+        data = context.scope.trigger.get("data") or {}
+        return text(data.get("channel")).lower() or _own_channel(context)
+
     def _address(self, context: Context) -> Mapping[str, Any]:
         trigger = context.scope.trigger
         data = trigger.get("data") or {}
-        channel = text(data.get("channel")).lower() or _own_channel(context)
+        channel = self.channel(context)
         conversation = trigger.get("conversation_id") or data.get("conversation_id")
         return {
             "channel": channel,
@@ -188,7 +220,7 @@ class SendReply(_MessageStep):
         return text(own) if own else None
 
 
-class SendNotification(_MessageStep):
+class SendNotification(_ContentStep):
     """A note to the team: inside the product, by e-mail, Slack or Teams."""
 
     name = "send_notification"

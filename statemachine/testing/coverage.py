@@ -56,7 +56,7 @@ def coverage(workflow: Workflow, worlds: Iterable[World]) -> Coverage:
                 if not entry.step:
                     continue
                 if entry.kind == "step_skipped":
-                    taken.add((entry.step, SKIPPED))
+                    taken.add((entry.step, entry.outcome or SKIPPED))
                     continue
                 entered.add(entry.step)
                 if entry.kind in ("step_completed", "step_failed") and entry.outcome:

@@ -271,6 +271,10 @@ def test_contacts_are_written_and_read(cli: Cli) -> None:
     answer(cli("contacts", "upsert", "plain", "--json"))
     assert answer(cli("contacts", "get", "plain", "--json"))["custom_fields"] == {}
     assert [each["id"] for each in answer(cli("contacts", "list", "--tag", "vip", "--json"))["contacts"]] == ["bob"]
+    said = answer(cli("contacts", "consent", "bob", "--deny", "sms", "--source", "call", "--do-not-contact", "--json"))
+    assert (said["consents"][0]["channel"], said["consents"][0]["status"], said["changed"]) == ("sms", "DENIED", True)
+    assert "do not contact, sms denied" in cli("contacts", "get", "bob").stdout
+    assert cli("contacts", "consent", "bob").returncode == 2
     cleared = answer(cli("contacts", "upsert", "bob", "--field", "email:=null", "--json"))
     assert (cleared["email"], cleared["custom_fields"]) == ("", {"seats": 3})
 

@@ -10,9 +10,12 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from statewright.client import AsyncClient
 from statewright.v1 import (
     ChangeTagsRequest,
+    ChannelConsent,
+    ConsentStatus,
     Contact,
     ContactServiceGetRequest,
     ContactServiceListRequest,
+    SetConsentRequest,
     UpsertBatchRequest,
     UpsertRequest,
     UpsertResponse,
@@ -114,3 +117,50 @@ async def test_each_contact_of_a_batch_has_its_own_answer(client: AsyncClient) -
     requests = [UpsertRequest(contact=contact("a")), UpsertRequest(), UpsertRequest(contact=contact("b"))]
     answer = await client.contacts.UpsertBatch(UpsertBatchRequest(requests=requests), timeout=10)
     assert [result.WhichOneof("result") for result in answer.results] == ["upserted", "error", "upserted"]
+
+
+DENIED = ConsentStatus.CONSENT_STATUS_DENIED
+GRANTED = ConsentStatus.CONSENT_STATUS_GRANTED
+
+
+async def test_consent_is_set_by_channel_and_above_all_channels(client: AsyncClient) -> None:
+    await upsert(client, contact())
+    consents = [ChannelConsent(channel="sms", status=DENIED), ChannelConsent(channel="email", status=GRANTED)]
+    request = SetConsentRequest(contact_id="ann", consents=consents, source="form", do_not_contact=True)
+    answer = await client.contacts.SetConsent(request, timeout=10)
+    said = [(one.channel, one.status, one.source) for one in answer.contact.consents]
+    assert (answer.changed, said) == (True, [("email", GRANTED, "form"), ("sms", DENIED, "form")])
+    assert answer.contact.do_not_contact.source == "form"
+    assert answer.contact.do_not_contact.said_time.seconds > 0
+
+    again = await client.contacts.SetConsent(SetConsentRequest(contact_id="ann", do_not_contact=False), timeout=10)
+    read = (await client.contacts.Get(ContactServiceGetRequest(contact_id="ann"), timeout=10)).contact
+    assert (again.changed, read.HasField("do_not_contact"), len(read.consents)) == (True, False, 2)
+    assert read == again.contact
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (SetConsentRequest(contact_id="ann"), "consents"),
+        (SetConsentRequest(do_not_contact=True), "contact_id"),
+        (SetConsentRequest(contact_id="ann", consents=[ChannelConsent(channel="all", status=DENIED)]),
+         "consents[0].channel"),
+        (SetConsentRequest(contact_id="ann", consents=[ChannelConsent(channel="sms")]), "consents[0].status"),
+        (SetConsentRequest(contact_id="ann", consents=[ChannelConsent(channel="sms", status=DENIED)] * 2),
+         "consents[1].channel"),
+    ],
+)  # fmt: skip
+async def test_consent_of_the_wrong_shape_is_refused(
+    client: AsyncClient, request_: SetConsentRequest, field: str
+) -> None:
+    refused = await refusal(client.contacts.SetConsent(request_, timeout=10))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert field in refused.places
+
+
+async def test_consent_of_nobody_is_not_found(client: AsyncClient) -> None:
+    refused = await refusal(
+        client.contacts.SetConsent(SetConsentRequest(contact_id="nobody", do_not_contact=True), timeout=10)
+    )
+    assert refused.code is grpc.StatusCode.NOT_FOUND

@@ -26,13 +26,19 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstatewright/v1/contact.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x02\n\x07\x43ontact\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nfirst_name\x18\x02 \x01(\t\x12\x11\n\tlast_name\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\r\n\x05phone\x18\x06 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x10\n\x08timezone\x18\t \x01(\t\x12\x0e\n\x06locale\x18\n \x01(\t\x12\r\n\x05score\x18\x0b \x01(\x01\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\r\n\x05lists\x18\r \x03(\t\x12.\n\rcustom_fields\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstatewright/v1/contact.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x01\n\x0e\x43hannelConsent\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.statewright.v1.ConsentStatus\x12\x0e\n\x06source\x18\x03 \x01(\t\x12-\n\tsaid_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x0c\x44oNotContact\x12\x0e\n\x06source\x18\x01 \x01(\t\x12-\n\tsaid_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe3\x03\n\x07\x43ontact\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nfirst_name\x18\x02 \x01(\t\x12\x11\n\tlast_name\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\r\n\x05phone\x18\x06 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x10\n\x08timezone\x18\t \x01(\t\x12\x0e\n\x06locale\x18\n \x01(\t\x12\r\n\x05score\x18\x0b \x01(\x01\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\r\n\x05lists\x18\r \x03(\t\x12.\n\rcustom_fields\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x08\x63onsents\x18\x12 \x03(\x0b\x32\x1e.statewright.v1.ChannelConsent\x12\x34\n\x0e\x64o_not_contact\x18\x13 \x01(\x0b\x32\x1c.statewright.v1.DoNotContact*\x82\x01\n\rConsentStatus\x12\x1e\n\x1a\x43ONSENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONSENT_STATUS_GRANTED\x10\x01\x12\x19\n\x15\x43ONSENT_STATUS_DENIED\x10\x02\x12\x1a\n\x16\x43ONSENT_STATUS_UNKNOWN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.contact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONTACT']._serialized_start=112
-  _globals['_CONTACT']._serialized_end=491
+  _globals['_CONSENTSTATUS']._serialized_start=823
+  _globals['_CONSENTSTATUS']._serialized_end=953
+  _globals['_CHANNELCONSENT']._serialized_start=112
+  _globals['_CHANNELCONSENT']._serialized_end=255
+  _globals['_DONOTCONTACT']._serialized_start=257
+  _globals['_DONOTCONTACT']._serialized_end=334
+  _globals['_CONTACT']._serialized_start=337
+  _globals['_CONTACT']._serialized_end=820
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,7 @@
+import datetime
+
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from statewright.v1 import contact_pb2 as _contact_pb2
 from google.protobuf.internal import containers as _containers
@@ -106,6 +109,34 @@ class ChangeTagsRequest(_message.Message):
     def __init__(self, contact_id: _Optional[str] = ..., add: _Optional[_Iterable[str]] = ..., remove: _Optional[_Iterable[str]] = ..., emit: bool = ..., request_id: _Optional[str] = ..., expected_revision: _Optional[int] = ...) -> None: ...
 
 class ChangeTagsResponse(_message.Message):
+    __slots__ = ("contact", "changed")
+    CONTACT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    contact: _contact_pb2.Contact
+    changed: bool
+    def __init__(self, contact: _Optional[_Union[_contact_pb2.Contact, _Mapping]] = ..., changed: bool = ...) -> None: ...
+
+class SetConsentRequest(_message.Message):
+    __slots__ = ("contact_id", "consents", "do_not_contact", "source", "said_time", "emit", "request_id", "expected_revision")
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONSENTS_FIELD_NUMBER: _ClassVar[int]
+    DO_NOT_CONTACT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SAID_TIME_FIELD_NUMBER: _ClassVar[int]
+    EMIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    contact_id: str
+    consents: _containers.RepeatedCompositeFieldContainer[_contact_pb2.ChannelConsent]
+    do_not_contact: bool
+    source: str
+    said_time: _timestamp_pb2.Timestamp
+    emit: bool
+    request_id: str
+    expected_revision: int
+    def __init__(self, contact_id: _Optional[str] = ..., consents: _Optional[_Iterable[_Union[_contact_pb2.ChannelConsent, _Mapping]]] = ..., do_not_contact: bool = ..., source: _Optional[str] = ..., said_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., emit: bool = ..., request_id: _Optional[str] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+
+class SetConsentResponse(_message.Message):
     __slots__ = ("contact", "changed")
     CONTACT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class ContactServiceStub(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -66,11 +67,17 @@ class ContactServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_contact__service__pb2.ChangeTagsRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_contact__service__pb2.ChangeTagsResponse.FromString,
                 _registered_method=True)
+        self.SetConsent = channel.unary_unary(
+                '/statewright.v1.ContactService/SetConsent',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
+                _registered_method=True)
 
 
 class ContactServiceServicer(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -118,6 +125,16 @@ class ContactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetConsent(self, request, context):
+        """Notes what the contact said of messages: by channel, and whether it may be written to at all. Messages that it does
+        not want are skipped from then on, also those that are held now. What is known already, or was said before what is
+        known, is left alone. Atomic with the events it raises.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ContactServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +163,11 @@ def add_ContactServiceServicer_to_server(servicer, server):
                     request_deserializer=statewright_dot_v1_dot_contact__service__pb2.ChangeTagsRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_contact__service__pb2.ChangeTagsResponse.SerializeToString,
             ),
+            'SetConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetConsent,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'statewright.v1.ContactService', rpc_method_handlers)
@@ -156,7 +178,8 @@ def add_ContactServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ContactService(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -289,6 +312,33 @@ class ContactService(object):
             '/statewright.v1.ContactService/ChangeTags',
             statewright_dot_v1_dot_contact__service__pb2.ChangeTagsRequest.SerializeToString,
             statewright_dot_v1_dot_contact__service__pb2.ChangeTagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/SetConsent',
+            statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class ContactServiceStub:
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -60,11 +61,18 @@ class ContactServiceStub:
     """Adds and removes tags; what is there (or not) already is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    SetConsent: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.SetConsentRequest, _contact_service_pb2.SetConsentResponse]
+    """Notes what the contact said of messages: by channel, and whether it may be written to at all. Messages that it does
+    not want are skipped from then on, also those that are held now. What is known already, or was said before what is
+    known, is left alone. Atomic with the events it raises.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 @_typing.type_check_only
 class ContactServiceAsyncStub(ContactServiceStub):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -93,10 +101,17 @@ class ContactServiceAsyncStub(ContactServiceStub):
     """Adds and removes tags; what is there (or not) already is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    SetConsent: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.SetConsentRequest, _contact_service_pb2.SetConsentResponse]  # type: ignore[assignment]
+    """Notes what the contact said of messages: by channel, and whether it may be written to at all. Messages that it does
+    not want are skipped from then on, also those that are held now. What is known already, or was said before what is
+    known, is left alone. Atomic with the events it raises.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
-    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed.
+    contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
+    channel, old_status, new_status and source.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -151,6 +166,18 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contact_service_pb2.ChangeTagsResponse, _abc.Awaitable[_contact_service_pb2.ChangeTagsResponse]]:
         """Adds and removes tags; what is there (or not) already is left alone. Atomic with the events it raises.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def SetConsent(
+        self,
+        request: _contact_service_pb2.SetConsentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.SetConsentResponse, _abc.Awaitable[_contact_service_pb2.SetConsentResponse]]:
+        """Notes what the contact said of messages: by channel, and whether it may be written to at all. Messages that it does
+        not want are skipped from then on, also those that are held now. What is known already, or was said before what is
+        known, is left alone. Atomic with the events it raises.
         Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
