@@ -272,7 +272,7 @@ def test_contacts_are_written_and_read(cli: Cli) -> None:
     assert answer(cli("contacts", "get", "plain", "--json"))["custom_fields"] == {}
     assert [each["id"] for each in answer(cli("contacts", "list", "--tag", "vip", "--json"))["contacts"]] == ["bob"]
     said = answer(cli("contacts", "consent", "bob", "--deny", "sms", "--source", "call", "--do-not-contact", "--json"))
-    assert (said["consents"][0]["channel"], said["consents"][0]["status"], said["changed"]) == ("sms", "DENIED", True)
+    assert (said["consents"][0]["channel"], said["consents"][0]["status"], said["changed"]) == ("sms", "denied", True)
     assert "do not contact, sms denied" in cli("contacts", "get", "bob").stdout
     assert cli("contacts", "consent", "bob").returncode == 2
     cleared = answer(cli("contacts", "upsert", "bob", "--field", "email:=null", "--json"))
