@@ -13,19 +13,21 @@ from typing import Any, Final, cast
 
 from statemachine import gate
 from statemachine.errors import StepFailed
-from statemachine.event import Event
+from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
+from statemachine.listening import WAIT, begin_listening
 from statemachine.machine import COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import EffectStep, End, EventCase, Outcome, PureStep, Rest
+from statemachine.step import EffectStep, End, Outcome, PureStep, Rest
 from statemachine.steps.message import SKIPPED, MessageStep
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step
 
-WAIT: Final = "wait"
 RUN: Final = "run"
+WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
+"""The deadlines that belong to the wait in which a run rests."""
 
 
 # --- starting and going on ---
@@ -181,9 +183,17 @@ def _take(run: Run, outcome: str) -> None:
     """Leave the step by an outcome."""
     run.previous_step = run.step_id
     run.anchor_at = None
-    run.deadlines.pop(WAIT, None)
+    if run.deadlines:
+        end_timers(run)
     run.task = None
     fire(run, outcome)
+
+
+def end_timers(run: Run) -> None:
+    """The timers of the wait go, and what it has gathered."""
+    for name in WAIT_TIMERS:
+        run.deadlines.pop(name, None)
+    run.gathered = {}
 
 
 def fire(run: Run, transition: str) -> None:
@@ -233,35 +243,11 @@ def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> No
 
 def _rest(run: Run, step: Step, rest: Rest) -> None:
     """Stay in a wait, unless something that happened since its anchor already ends it."""
-    run.anchor_at = rest.anchor_at
-    metadata: dict[str, Any] = {}
-    if rest.deadline is not None:
-        run.deadlines[WAIT] = rest.deadline
-        metadata["until"] = rest.deadline.isoformat()
-    run.note("waiting", step=step.id, step_type=step.type, metadata=metadata)
-    cases = step.cases
-    if cases and run.surroundings.events:
-        for event in run.earlier_events(frozenset(case.event for case in cases)):
-            case = matching_case(run, event)
-            if case is not None:
-                run.consume(event)
-                return complete_step(run, step, case.outcome, dict(event.data), metadata={"event": event.type})
+    outcome = begin_listening(run, step, rest)
+    if outcome is not None:
+        return complete_step(run, step, outcome.name, outcome.output, metadata=outcome.metadata)
     run.resting = True
     run.status = Status.WAITING
-    return None
-
-
-def matching_case(run: Run, event: Event) -> EventCase | None:
-    """The first case of the wait that takes this event; never the enrolling event, never one that was taken before."""
-    cases = run.step.cases
-    if not cases or run.before_anchor(event) or run.was_taken(event):
-        return None
-    before = run.scope.event
-    run.scope.event = event
-    for case in cases:
-        if case.event == event.type and (case.when is None or case.when.test(run.scope)):
-            return case
-    run.scope.event = before
     return None
 
 
@@ -343,6 +329,7 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     run.status = status
     run.ended_at = run.now
     run.deadlines = {}
+    run.gathered = {}
     run.anchor_at = None
     run.paused_at = None
     run.held = ()

@@ -17,6 +17,7 @@ from statemachine.admission import ENTRY_RULES, Entry
 from statemachine.cause import EventCause, Phase
 from statemachine.condition_tree import Not, Trace
 from statemachine.event import Event
+from statemachine.gathering import QUIET
 from statemachine.intake import (
     NOT_MATCHED,
     Receiving,
@@ -205,6 +206,7 @@ class _Witness(Receiving):
 
     def _case_accounts(self, workflow: Workflow, snapshot: Snapshot) -> Iterator[CaseAccount]:
         run = self._run(workflow, snapshot, "wait")
+        yield from self._reset_accounts(run, workflow, snapshot)
         obstacle = "" if run.resting else "the run does not rest"
         obstacle = "this event moved the run before" if run.was_taken(self.event) else obstacle
         for case in workflow.steps[snapshot.step or ""].cases:
@@ -214,6 +216,13 @@ class _Witness(Receiving):
             holds = trace is None or trace.result
             yield CaseAccount(case.outcome, holds and not obstacle, trace, obstacle if holds else "")
             obstacle = obstacle or (_EARLIER if holds else "")
+
+    def _reset_accounts(self, run: Run, workflow: Workflow, snapshot: Snapshot) -> Iterator[CaseAccount]:
+        """The events that begin the silence anew that the run waits for."""
+        for case in workflow.steps[snapshot.step or ""].resets:
+            if case.event == self.event.type and QUIET in snapshot.deadlines:
+                trace = None if case.when is None else case.when.explain(run.scope)
+                yield CaseAccount(QUIET, trace is None or trace.result, trace, "it begins the silence anew")
 
 
 _EARLIER: Final = "an earlier one applies"

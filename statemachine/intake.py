@@ -26,7 +26,7 @@ from statemachine.patch import apply_patch, raised_of_new, remember_reply
 from statemachine.record import record
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
-from statemachine.standstill import NO_STANDSTILL, Standstill
+from statemachine.standstill import CONTINUE, NO_STANDSTILL, Standstill
 from statemachine.values import text
 from statemachine.workflow import Trigger, Workflow
 
@@ -34,6 +34,7 @@ ENROLLED: Final = "ENROLLED"
 ADVANCED: Final = "ADVANCED"
 EXITED: Final = "EXITED"
 BUFFERED: Final = "BUFFERED"
+DEBOUNCED: Final = "DEBOUNCED"
 BLOCKED: Final = "BLOCKED"
 NOT_MATCHED: Final = "NOT_MATCHED"
 DROPPED: Final = "dropped"
@@ -196,8 +197,9 @@ class Receiving:
                 self._buffer(workflow, snapshot, step)
             elif held == "drop":
                 self._drop(workflow, snapshot, step)
-            elif step and workflow.steps[step].cases and self.decide(workflow, snapshot, "wait"):
-                self._verdict(workflow, ADVANCED, snapshot.id, step=step)
+            elif step and workflow.steps[step].hears and self.decide(workflow, snapshot, "wait"):
+                kind = DEBOUNCED if _still_there(snapshot, self.runs[snapshot.id][1]) else ADVANCED
+                self._verdict(workflow, kind, snapshot.id, step=step)
 
     def entries(self) -> None:
         for workflow in sorted(self.roster.candidates, key=_rank):
@@ -321,6 +323,11 @@ class Receiving:
 
     def _verdict(self, workflow: Workflow, kind: str, enrollment_id: str = "", rule: str = "", step: str = "") -> None:
         self.verdicts.append(Verdict(workflow.key, workflow.version, kind, enrollment_id, rule, step))
+
+
+def _still_there(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the run rests where it rested: the event joined a burst, or began a silence anew."""
+    return after.live and after.visit == before.visit and CONTINUE not in after.deadlines
 
 
 def _rank(workflow: Workflow) -> tuple[int, str]:

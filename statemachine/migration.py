@@ -29,9 +29,11 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 from statemachine.cause import OperatorCause, Surroundings
-from statemachine.course import RUN, WAIT
+from statemachine.course import RUN, end_timers
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
+from statemachine.gathering import begin_silence
+from statemachine.listening import WAIT
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
@@ -148,15 +150,27 @@ def _task_misfit(source: Step, target: Step) -> tuple[str, str]:
 def _wait_kind(step: Step) -> str:
     runner = step.runner
     timed = isinstance(runner, WaitingStep) and runner.timer_outcome() in runner.outcomes()
+    if isinstance(runner, WaitingStep) and runner.quiet() is not None:
+        return "a silence"
     if not step.cases:
         return "a time"
-    return "events or a time-out" if timed else "events"
+    what = "bursts of events" if isinstance(runner, WaitingStep) and runner.burst() is not None else "events"
+    return f"{what} or a time-out" if timed else what
 
 
 def placement_of(route: Route, snapshot: Snapshot) -> Placement:
     """`place` for one run that is live or has failed, with what only the run itself shows."""
     entering = CONTINUE in snapshot.deadlines or snapshot.status is Status.FAILED
-    return place(route, snapshot.step or "", entering=entering)
+    found = place(route, snapshot.step or "", entering=entering)
+    if snapshot.gathered and found.fit in MOVABLE:
+        target = route.target.steps[found.step]
+        gathers = isinstance(target.runner, WaitingStep) and target.runner.burst() is not None
+        if not gathers or snapshot.gathered["outcome"] not in target.runner.outcomes():
+            message = (
+                f"{snapshot.step!r} is gathering a burst, for which {found.step!r} has no way: let it finish first"
+            )
+            return Placement(Fit.IMPOSSIBLE, found.step, "wait_kind_differs", message)
+    return found
 
 
 def migrate(route: Route, snapshot: Snapshot, cause: OperatorCause, surroundings: Surroundings) -> Decision:
@@ -265,9 +279,13 @@ def _reckon_anew(run: Run, route: Route) -> datetime | None:
         return None
     began = run.entered_at or run.now
     rest = _rest_as_of(run, began)
-    run.deadlines.pop(WAIT, None)
+    if run.gathered:
+        return None
+    end_timers(run)
     if isinstance(rest, Rest):
         run.anchor_at, deadline = rest.anchor_at, rest.deadline
+        if rest.silent_at is not None:
+            begin_silence(run, rest.silent_at)
     else:
         run.anchor_at, deadline = None, began
     if deadline is not None:

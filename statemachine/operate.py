@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from statemachine.cause import OperatorCause
 from statemachine.course import (
-    WAIT,
+    WAIT_TIMERS,
     exit_run,
     finish,
     fire,
@@ -203,16 +203,24 @@ def _changes(patch: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
 
 
 def _reschedule(run: Run, data: Mapping[str, Any]) -> None:
-    """Move when its wait ends by time. An instant that has passed means now: the timer then fires as it always does."""
-    before = run.deadlines.get(WAIT) if run.status is Status.WAITING else None
-    if before is None:
+    """Move the timer by which its wait would end next. An instant that has passed means now: it fires as always."""
+    timers = _wait_timers(run)
+    if not timers:
         raise _refusal(run, "reschedule", "" if run.status is not Status.WAITING else "nothing waits by time here")
     _require_movable(run, "reschedule")
     _require_history(run, "reschedule")
+    before, name = min(timers)
     until = max(_wanted_instant(before, data), run.now)
-    run.deadlines[WAIT] = until
+    run.deadlines[name] = until
     metadata = {"from": before.isoformat(), "until": until.isoformat()}
     run.note("rescheduled", step=run.step_id, step_type=run.step.type, metadata=metadata)
+
+
+def _wait_timers(run: Run) -> list[tuple[datetime, str]]:
+    """The timers of the wait in which it rests: its end, the end of a silence, or of a burst."""
+    if run.status is not Status.WAITING:
+        return []
+    return [(run.deadlines[name], name) for name in WAIT_TIMERS if name in run.deadlines]
 
 
 def _wanted_instant(before: datetime, data: Mapping[str, Any]) -> datetime:
@@ -274,5 +282,5 @@ def _operations(run: Run) -> tuple[str, ...]:
         return ("set_variables", "cancel")
     if run.status not in LIVE:
         return ()
-    timed = ("reschedule",) if run.status is Status.WAITING and WAIT in run.deadlines else ()
+    timed = ("reschedule",) if _wait_timers(run) else ()
     return ("advance", "pause", "set_variables", *timed, "cancel")

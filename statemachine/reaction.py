@@ -24,12 +24,10 @@ from statemachine.cause import (
 )
 from statemachine.course import (
     RUN,
-    WAIT,
     complete_step,
     exit_run,
     fail_run,
     leave_step,
-    matching_case,
     proceed,
     settle_failure,
     stand,
@@ -40,14 +38,16 @@ from statemachine.course import (
 from statemachine.decision import TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event
+from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
+from statemachine.listening import SILENT, WAIT, end_of_burst, take_event
 from statemachine.machine import ERROR
 from statemachine.names import CONTACT_CHANGES
 from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import WaitingStep
+from statemachine.step import Outcome, WaitingStep
 from statemachine.workflow import ExitRule
 
 if TYPE_CHECKING:
@@ -103,12 +103,11 @@ def _still_matches(run: Run) -> bool:
 
 
 def _try_cases(run: Run, event: Event) -> bool:
-    case = matching_case(run, event) if run.resting else None
-    if case is None:
-        return False
-    run.consume(event)
-    wake(run, case.outcome, dict(event.data), metadata={"event": event.type})
-    return True
+    taken = run.resting and take_event(run, event)
+    if isinstance(taken, Outcome):
+        wake(run, taken.name, taken.output, metadata=taken.metadata)
+        return True
+    return taken
 
 
 # --- timers ---
@@ -159,6 +158,11 @@ def _fire_timer(run: Run) -> None:
         fail_run(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
     elif name == CONTINUE:
         _go_on(run)
+    elif name == QUIET:
+        wake(run, SILENT)
+    elif name in BURST_TIMERS:
+        burst = end_of_burst(run)
+        wake(run, burst.name, burst.output)
     else:
         assert name == WAIT
         assert isinstance(run.step.runner, WaitingStep)
@@ -261,12 +265,11 @@ def _deliver_event(run: Run, cause: EventCause) -> bool:
     event = cause.event
     if cause.phase == "exit":
         return _try_exits(run, event)
-    case = matching_case(run, event) if run.resting else None
-    if case is None:
-        return False
-    run.consume(event)
+    taken = run.resting and take_event(run, event)
+    if not isinstance(taken, Outcome):
+        return taken
     try:
-        complete_step(run, run.step, case.outcome, dict(event.data), metadata={"event": event.type})
+        complete_step(run, run.step, taken.name, taken.output, metadata=taken.metadata)
     except StepFailed as failure:
         step_failed(run, run.step, failure.code, failure.message)
     stand(run)

@@ -46,8 +46,9 @@ class Run:
         "_contact_changed", "_outputs_changed", "_position", "_random_count", "_record", "_scope", "_snapshot",
         "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
         "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
-        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "goal", "held", "history",
-        "last_error", "moments", "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person",
+        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal",
+        "held", "history", "last_error", "moments", "now", "orders", "outputs", "pause_events", "pause_timers",
+        "paused_at", "person",
         "previous_step", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
         "status", "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants",
         "version", "visit", "workflow_version",
@@ -116,6 +117,7 @@ class Run:
         self.goal = snapshot.goal
         self.standstill_s = snapshot.standstill_s
         self.frames = snapshot.frames
+        self.gathered = snapshot.gathered
 
     # --- what steps read (step.Context) ---
 
@@ -450,6 +452,7 @@ class Run:
             standstill_s=self.standstill_s,
             frames=self.frames,
             pause_events=self.pause_events,
+            gathered=self.gathered,
         )
 
     def _fill_record(self) -> None:

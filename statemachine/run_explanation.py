@@ -12,15 +12,17 @@ from typing import Final
 
 from statemachine.cause import Surroundings, TimerCause
 from statemachine.condition_tree import Trace
-from statemachine.course import RUN, WAIT
+from statemachine.course import RUN
 from statemachine.decide import allowed_transitions
 from statemachine.event_explanation import exit_trace
+from statemachine.gathering import BURST_TIMERS, QUIET
+from statemachine.listening import SILENT, WAIT
 from statemachine.machine import ERROR, EXITED, FAILED
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import WaitingStep
-from statemachine.workflow import Workflow
+from statemachine.workflow import Step, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +130,27 @@ def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     if snapshot.task is not None:
         parts.append(_task_wait(snapshot, queue))
     step = workflow.steps.get(snapshot.step or "")
-    events = dict.fromkeys(case.event for case in step.cases) if step else {}
-    if events:
-        parts.append(f"an event {' or '.join(events)}")
-    if WAIT in snapshot.deadlines:
-        parts.append(f"{'at the latest ' if events else ''}{snapshot.deadlines[WAIT].isoformat(timespec='seconds')}")
+    if step is not None:
+        parts += _wait_parts(step, snapshot)
     if CONTINUE in snapshot.deadlines:
         parts.append("its turn to go on")
     return ", ".join(parts) or "an event"
+
+
+def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
+    """What a wait waits for, in words."""
+    events = dict.fromkeys(case.event for case in step.cases)
+    told = {name: at.isoformat(timespec="seconds") for name, at in snapshot.deadlines.items()}
+    if snapshot.gathered:
+        count, until = len(snapshot.gathered["events"]), min(told[name] for name in BURST_TIMERS if name in told)
+        yield f"the end of a burst of {' or '.join(events)} ({count} so far), {until} if none follows"
+        return
+    if events:
+        yield f"an event {' or '.join(events)}"
+    if QUIET in told:
+        yield f"silence until {told[QUIET]} (no {' or '.join(dict.fromkeys(case.event for case in step.resets))})"
+    if WAIT in told:
+        yield f"{'at the latest ' if events or QUIET in told else ''}{told[WAIT]}"
 
 
 def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
@@ -193,9 +208,17 @@ def _timers(run: Run, snapshot: Snapshot) -> Iterator[Move]:
         elif name == CONTINUE:
             yield Move("timer", name, at=at)
         else:
-            assert isinstance(run.step.runner, WaitingStep)
-            outcome = run.step.runner.timer_outcome()
+            outcome = _timer_outcome(run, name)
             yield Move("timer", name, outcome, _target(run, outcome), at)
+
+
+def _timer_outcome(run: Run, name: str) -> str:
+    if name == QUIET:
+        return SILENT
+    if name in BURST_TIMERS:
+        return str(run.gathered["outcome"])
+    assert isinstance(run.step.runner, WaitingStep)
+    return run.step.runner.timer_outcome()
 
 
 def _tasks(run: Run, snapshot: Snapshot) -> Iterator[Move]:

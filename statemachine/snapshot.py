@@ -57,13 +57,15 @@ class Snapshot:
     """One enrollment.
 
     `step` is where it rests (or failed); `visit` numbers the steps entered so far and so names this stay.
-    `deadlines` are the timers of the run by name (`wait`, `run`); the earliest is when the engine wakes it.
+    `deadlines` are the timers of the run by name (`wait`, `quiet`, `debounce`, `max_hold`, `run`, `continue`); the
+    earliest is when the engine wakes it.
     `anchor_at` is since when events count for the wait it rests in. `step_starts` holds each step's latest start.
     `moments` are the times of day, ahead or just now, that steps aimed at.
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
     deadlines have been moved by. `frames` say where it stands in the loops around its step, the outermost first.
     `pause_events` is what its pause does to events.
+    `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
     """
 
     id: str
@@ -109,6 +111,7 @@ class Snapshot:
     moments: Mapping[str, datetime] = field(default_factory=dict)
     frames: tuple[Frame, ...] = ()
     pause_events: str = "buffer"
+    gathered: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:

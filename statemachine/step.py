@@ -45,10 +45,14 @@ class Outcome:
 
 @record
 class Rest:
-    """Stay in this step until `deadline` (outcome `timer_outcome`), or until an event of a case since `anchor_at`."""
+    """Stay in this step until `deadline` (outcome `timer_outcome`), or until an event of a case since `anchor_at`.
+
+    `silent_at` is since when the silence counts that the step waits for.
+    """
 
     deadline: datetime | None = None
     anchor_at: datetime | None = None
+    silent_at: datetime | None = None
 
 
 @record
@@ -69,6 +73,14 @@ class EventCase:
     event: str
     outcome: str
     when: Condition | None = None
+
+
+@record
+class Burst:
+    """Events are gathered until none has come for `gap`, or `max_hold` after the first."""
+
+    gap: timedelta
+    max_hold: timedelta | None = None
 
 
 @record
@@ -221,6 +233,10 @@ class StepType(ABC):
         """Events that end the step, in order; the first that matches wins. Only waits have any."""
         return ()
 
+    def resets(self) -> tuple[EventCase, ...]:
+        """Events that do not end the step but begin the silence anew that it waits for. Only waits have any."""
+        return ()
+
     def may_end(self) -> bool:
         """Whether the run may end in this step."""
         return not self.outcomes()
@@ -254,6 +270,14 @@ class WaitingStep(PureStep):
     def timer_outcome(self) -> str:
         """The outcome when its deadline passes."""
         return "done"
+
+    def burst(self) -> Burst | None:
+        """How the events that end it are gathered; None when the first one ends it."""
+        return None
+
+    def quiet(self) -> timedelta | None:
+        """How long none of the `resets` must have come for the step to be done; None when it waits for no silence."""
+        return None
 
     def least_rest(self) -> timedelta | None:
         """How long it rests at least when no event ends it; None when it depends, or nothing but an event ends it."""

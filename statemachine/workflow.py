@@ -113,8 +113,17 @@ class Step:
         return self.runner.cases()
 
     @property
+    def resets(self) -> tuple[EventCase, ...]:
+        return self.runner.resets()
+
+    @property
+    def hears(self) -> bool:
+        """Whether any event matters to a run that rests in it."""
+        return bool(self.runner.cases() or self.runner.resets())
+
+    @property
     def reads(self) -> Reads:
-        conditions = (self.when, *(case.when for case in self.cases))
+        conditions = (self.when, *(case.when for case in (*self.cases, *self.resets)))
         return reduce(Reads.__or__, (one.reads for one in conditions if one is not None), self.runner.reads)
 
 
@@ -186,7 +195,7 @@ class Workflow:
         """Whether an event of this type could move a run in any of its steps."""
         known = self._waiting_for.get(_ANYWHERE)
         if known is None:
-            kinds = {case.event for step in self.steps.values() for case in step.cases}
+            kinds = {case.event for step in self.steps.values() for case in (*step.cases, *step.resets)}
             known = self._waiting_for[_ANYWHERE] = frozenset(kinds | self._kinds(None))
         return event_type in known
 
@@ -194,5 +203,5 @@ class Workflow:
         kinds = {rule.on for rule in self.exits if rule.on}
         step = self.steps.get(step_id) if step_id else None
         if step is not None:
-            kinds.update(case.event for case in step.cases)
+            kinds.update(case.event for case in (*step.cases, *step.resets))
         return frozenset(kinds)

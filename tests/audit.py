@@ -29,7 +29,7 @@ from statemachine.snapshot import Snapshot, snapshot_to_data
 from statemachine.workflow import Workflow
 
 _OWN_SOURCES: Final = ("statewright", "api")
-_PHASES: Final = {"ENROLLED": "entry", "ADVANCED": "wait", "EXITED": "exit", "BUFFERED": "wait"}
+_PHASES: Final = {"ENROLLED": "entry", "ADVANCED": "wait", "EXITED": "exit", "BUFFERED": "wait", "DEBOUNCED": "wait"}
 _LONG_AFTER: Final = timedelta(hours=1)
 
 
@@ -146,14 +146,15 @@ def assert_no_orphaned_task(transaction: Transaction) -> None:
 def assert_no_early_or_double_timer(transaction: Transaction) -> None:
     """A wait ends by its timer once, and not before the deadline that it announced last."""
     announced = transaction.rows(
-        "select enrollment_id, visit, entry, kind from history where kind in ('waiting', 'migrated', 'rescheduled') "
-        "order by enrollment_id, sequence"
+        "select enrollment_id, visit, entry, kind from history "
+        "where kind in ('waiting', 'migrated', 'rescheduled', 'debounced') order by enrollment_id, sequence"
     )
     deadlines: dict[tuple[str, int], str | None] = {}
     for enrollment_id, visit, entry, kind in announced:
-        until = load(entry).get("metadata", {}).get("until")
-        if kind == "waiting" or until is not None:
-            deadlines[enrollment_id, visit] = until
+        told = load(entry).get("metadata", {})
+        untils = [told[name] for name in ("until", "quiet_until") if told.get(name)]
+        if kind == "waiting" or untils:
+            deadlines[enrollment_id, visit] = min(untils, default=None)
     ended: Counter[tuple[str, int]] = Counter()
     for enrollment_id, _, visit, kind, at in _caused_by(transaction, "timer:"):
         until = deadlines.get((enrollment_id, visit))

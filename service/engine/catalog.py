@@ -169,7 +169,7 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
     kinds.update(rule.on for rule in workflow.exits if rule.on)
     if workflow.leaves_on_mismatch:
         kinds.update(CONTACT_CHANGES)
-    kinds.update(case.event for step in workflow.steps.values() for case in step.cases)
+    kinds.update(case.event for step in workflow.steps.values() for case in (*step.cases, *step.resets))
     return tuple(sorted(kinds))
 
 

@@ -54,6 +54,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "retrying": Status.WAITING,
     "resumed": Status.WAITING,
     "rescheduled": Status.WAITING,
+    "debounced": Status.WAITING,
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
     "dropped": Status.PAUSED,

@@ -97,6 +97,7 @@ def snapshot_of(row: Row) -> Snapshot:
         _instants(get("moments")),
         frames_from_data(frames) if frames else (),
         get("pause_events", "buffer"),
+        get("gathered", {}),
     )
 
 
@@ -143,6 +144,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["variants"] = snapshot.variants
     if snapshot.held:
         state["held"] = snapshot.held
+    if snapshot.gathered:
+        state["gathered"] = snapshot.gathered
     if snapshot.consumed:
         state["consumed"] = snapshot.consumed
     if snapshot.continues:

@@ -149,7 +149,7 @@ def _event_names(draft: Draft) -> Iterator[tuple[Place, str]]:
         if rule.on:
             yield place, rule.on
     for step in draft.steps.values():
-        for case in step.cases:
+        for case in (*step.cases, *step.resets):
             yield (*draft.places[step.id], "config"), case.event
     for place, condition in draft.conditions.items():
         for part in within(condition):

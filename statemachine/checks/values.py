@@ -157,7 +157,7 @@ def _asked(draft: Draft) -> Iterator[tuple[str, Read, Fact]]:
         fact = fact_of(read.path)
         if step_id is None or fact is None or read.guarded or step_id not in draft.steps:
             continue
-        if fact is _EVENT and draft.steps[step_id].cases:
+        if fact is _EVENT and draft.steps[step_id].hears:
             continue  # the conditions of a wait are asked while an event is handled
         yield step_id, read, fact
 
@@ -180,7 +180,8 @@ def _at_entry(draft: Draft) -> list[Fact]:
 
 def _change(step: Step, outcome: str, bits: Mapping[Fact, int]) -> _Change:
     rests = step.runner.effect or isinstance(step.runner, WaitingStep)
-    by_event = rests and bool(step.cases) and step.runner.gives_output(outcome)
+    gathers = isinstance(step.runner, WaitingStep) and step.runner.burst() is not None
+    by_event = rests and bool(step.cases) and not gathers and step.runner.gives_output(outcome)
     lost = _bits([_EVENT], bits) if rests and not by_event and outcome != SKIP else 0
     return _Change(_bits(_made(step, outcome, by_event), bits), lost)
 

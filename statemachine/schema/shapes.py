@@ -115,6 +115,20 @@ SHAPES: Final[Schema] = {
             ),
         ]
     },
+    "heard_events": or_null(one_or_list(ref("heard_event"), minItems=1)),
+    "heard_event": {
+        "anyOf": [
+            {"$ref": "#/$defs/event_type"},
+            closed(
+                {
+                    "event": ref("event_type"),
+                    "when": or_null(ref("condition")),
+                    "branch": {"type": "null", "description": "The silence begins anew: there is no branch."},
+                },
+                required=["event"],
+            ),
+        ]
+    },
     "event_type": {
         "type": "string",
         "description": "A known event type, an alias of one, or any name of your own.",

@@ -27,7 +27,7 @@ _SOME_BRANCH: Final[Schema] = {
 }
 _TEXT: Final = ("body", "message", "template", "template_id")
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event"),),
+    "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event", "quiet"),),
     "set_variable": (("path", "values"),),
     "transform": (("expression", "mapping", "output"),),
     "split": (("variants", "paths"),),
@@ -39,7 +39,7 @@ _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 
 _TOGETHER: Final[Mapping[str, Mapping[str, list[str]]]] = {
     "set_variable": {"path": ["value"], "value": ["path"]},
-    "wait": {"offset": ["until"]},
+    "wait": {"offset": ["until"], "max_hold": ["debounce"], "quiet": ["of"], "of": ["quiet"]},
 }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from statemachine.calendar import parse_time
 from statemachine.document import Duration, Label, Part, kind_of, read_part
 from statemachine.duration import MAX_DURATION
-from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, ENROLLED, EXITED, NOT_MATCHED
+from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, DEBOUNCED, ENROLLED, EXITED, NOT_MATCHED
 from statemachine.keys import REQUIRED, Moment, Shape, about
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
@@ -22,7 +22,7 @@ from statemachine.testing.case import Case, Expectation
 from statemachine.workflow import Workflow
 
 StatusWord = Literal["pending", "running", "waiting", "paused", "completed", "failed", "exited", "cancelled"]
-VERDICTS: Final = (ENROLLED, ADVANCED, EXITED, BUFFERED, BLOCKED, NOT_MATCHED)
+VERDICTS: Final = (ENROLLED, ADVANCED, EXITED, BUFFERED, DEBOUNCED, BLOCKED, NOT_MATCHED)
 MAX_TESTS: Final = 500
 
 
@@ -106,7 +106,9 @@ class ErrorPart(Part):
 class VerdictPart(Part):
     """What an event did with regard to a workflow; what is not mentioned may be anything."""
 
-    kind: str = about("ENROLLED, ADVANCED, EXITED, BUFFERED, BLOCKED or NOT_MATCHED.", "BLOCKED", default=REQUIRED)
+    kind: str = about(
+        "ENROLLED, ADVANCED, EXITED, BUFFERED, DEBOUNCED, BLOCKED or NOT_MATCHED.", "BLOCKED", default=REQUIRED
+    )
     rule: str | None = about("The rule or condition that decided.", "cooldown")
     step: Label | None = about("The step concerned.", "welcome")
     workflow: Label | None = about("The workflow. Default: the one under test.", "nurture")

@@ -31,6 +31,7 @@ FULL = Snapshot(
     {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT), AT, AT, AT, AT, AT, "remaining",
     ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
     {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
+    "drop", {"outcome": "more", "events": [{"n": 1}]},
 )  # fmt: skip
 
 

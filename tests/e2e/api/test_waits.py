@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import grpc
 from statewright.client import AsyncClient
-from statewright.v1 import ExplainRequest, RunExplanation, TriggerRequest
+from statewright.v1 import AdvanceRequest, ExplainRequest, RunExplanation, TriggerRequest, VerdictKind
 
 from tests.e2e.api.calls import event, publish, refusal
 
@@ -39,3 +39,38 @@ async def test_a_time_of_day_that_is_none_is_refused_with_its_place(client: Asyn
     refused = await refusal(publish(client, MORNING.replace("09:00", "9 am")))
     assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
     assert refused.places == ["steps[0].config.at.time"]
+
+
+TALK = """
+key: talk
+triggers: [{type: contact_created}]
+steps:
+  - id: listen
+    type: wait
+    config: {on: [{event: said, branch: more}], debounce: 1h, max_hold: 2h, timeout: 1d}
+    branches: {more: hush, timeout: end}
+  - {id: hush, type: wait, config: {quiet: 2d, of: reply}}
+"""
+
+
+async def test_events_of_a_burst_are_answered_debounced_and_the_wait_says_what_it_gathers(client: AsyncClient) -> None:
+    await publish(client, TALK)
+    entered = await client.enrollments.Trigger(TriggerRequest(event=event("contact_created", "lou")), timeout=10)
+    run = entered.verdicts[0].enrollment_id
+    for number in range(3):
+        said = event("said", "lou", data={"n": number})
+        verdicts = (await client.enrollments.Trigger(TriggerRequest(event=said), timeout=10)).verdicts
+        assert [(one.kind, one.step) for one in verdicts] == [(VerdictKind.VERDICT_KIND_DEBOUNCED, "listen")]
+    account = await told(client, run)
+    assert "a burst of said (3 so far)" in account.waiting_for
+    assert {move.name for move in account.moves} >= {"debounce", "max_hold"}
+
+    await client.enrollments.Advance(AdvanceRequest(enrollment_id=run, transition="more"), timeout=10)
+    account = await told(client, run)
+    assert "(no email_replied or sms_replied or message_received)" in account.waiting_for
+
+
+async def test_a_burst_without_events_is_refused_with_its_place(client: AsyncClient) -> None:
+    refused = await refusal(publish(client, MORNING.replace("{at:", "{debounce: 5s, at:")))
+    assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.places == ["steps[0].config.debounce"]

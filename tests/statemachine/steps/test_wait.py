@@ -245,7 +245,19 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
         ({"at": "09:00", "offset": "1d"}, [("missing_key", ("offset",))]),
         ({"until_true": "contact.vip"}, [("not_supported_yet", ("until_true",))]),
         ({"for_": "1d", "late": "fire"}, [("not_supported_yet", ("late",))]),
-        ({"on": "a", "timeout": 1, "debounce": "5s"}, [("not_supported_yet", ("debounce",))]),
+        ({"for_": "1d", "debounce": timedelta(seconds=5)}, [("missing_key", ("debounce",))]),
+        ({"on": "a", "timeout": 1, "max_hold": HOUR}, [("missing_key", ("max_hold",))]),
+        (
+            {"on": "a", "timeout": 1, "debounce": HOUR, "max_hold": timedelta(minutes=59)},
+            [("bad_value", ("max_hold",))],
+        ),
+        ({"on": "a", "timeout": 1, "debounce": HOUR, "max_hold": HOUR}, []),
+        ({"quiet": HOUR}, [("missing_key", ("quiet",))]),
+        ({"of": "reply"}, [("missing_key", ("of",))]),
+        ({"quiet": HOUR, "of": "reply"}, []),
+        ({"quiet": HOUR, "of": []}, [("bad_value", ("of",))]),
+        ({"quiet": HOUR, "of": [{"event": "a", "branch": "b"}]}, [("bad_value", ("of", 0, "branch"))]),
+        ({"quiet": HOUR, "of": "a", "for_": "1d", "until": "2026-01-01"}, [("conflicting_keys", ("until",))]),
     ],
 )
 def test_what_is_wrong_with_a_wait_is_said(config: dict[str, Any], expected: list[Any]) -> None:

@@ -1,0 +1,100 @@
+"""The events that a wait listens for: the entries of `on`, read one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from statemachine.condition_tree import All, Condition
+from statemachine.keys import REQUIRED, AnyCondition, EventType, about
+from statemachine.names import EventName, did_you_mean, event_group
+from statemachine.path import Path
+from statemachine.step import Build, EventCase, StepConfig
+from statemachine.steps.parts import Parts
+
+if TYPE_CHECKING:
+    from statemachine.steps.wait import WaitConfig
+
+DONE: Final = "done"
+
+
+class EventEntry(StepConfig):
+    """One entry of `on`."""
+
+    event: EventType = about("The event's type.", "email_opened", default=REQUIRED)
+    when: AnyCondition = about("What must hold too; `event.*` is the event.", "event.data.total > 0")
+    branch: str | None = about("The outcome that it leads to. Default: done.", "opened")
+
+
+def event_cases(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase, ...]:
+    """The ways out that `on` (or one of its other names) lists, in order; one entry may stand for several types."""
+    cases: list[EventCase] = []
+    for path, entry in _entries(config, build):
+        outcome = entry.branch or DONE
+        if outcome == "error":
+            build.problem("reserved_id", (*path, "branch"), "`error` is no branch of a wait")
+        when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+        cases += [
+            EventCase(kind.type, outcome, _filtered(path, kind, when, parts)) for kind in event_group(entry.event)
+        ]
+    return tuple(cases)
+
+
+def broken_by(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase, ...]:
+    """The events that begin a silence anew: the entries of `of`, which lead nowhere."""
+    if config.of is None:
+        return ()
+    cases: list[EventCase] = []
+    for path, entry in _listed("of", config.of, build):
+        if entry.branch is not None:
+            build.problem("bad_value", (*path, "branch"), "an event of `of` begins the silence anew; it has no branch")
+        when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+        cases += [EventCase(kind.type, "", _filtered(path, kind, when, parts)) for kind in event_group(entry.event)]
+    return tuple(cases)
+
+
+def _entries(config: WaitConfig, build: Build) -> list[tuple[Path, EventEntry]]:
+    given = [key for key in ("on", "event", "wait_for_event") if getattr(config, key) is not None]
+    if len(given) > 1:
+        build.problem("conflicting_keys", (given[1],), f"`{given[0]}` and `{given[1]}` exclude each other")
+    if not given:
+        return []
+    return _listed(given[0], getattr(config, given[0]), build)
+
+
+def _listed(key: str, raw: Any, build: Build) -> list[tuple[Path, EventEntry]]:
+    if not isinstance(raw, list):
+        raws: list[tuple[Path, Any]] = [((key,), raw)]
+    else:
+        raws = [((key, index), item) for index, item in enumerate(raw)]
+        if not raws:
+            build.problem("bad_value", (key,), f"`{key}` is empty; name an event")
+    entries = [(path, _entry(path, item, build)) for path, item in raws]
+    return [(path, entry) for path, entry in entries if entry is not None]
+
+
+def _entry(path: Path, raw: Any, build: Build) -> EventEntry | None:
+    if isinstance(raw, str) and raw.strip():
+        return EventEntry(event=raw)
+    if not isinstance(raw, dict) or not isinstance(raw.get("event"), str) or not raw["event"].strip():
+        build.problem("bad_value", path, "an entry is an event name or `{event, when?, branch?}`")
+        return None
+    for key in raw.keys() - set(EventEntry.model_fields):
+        near = did_you_mean(str(key), EventEntry.model_fields)
+        message = f"an event entry has no key {key!r}: event, when, branch"
+        build.problem("unknown_key", (*path, str(key)), message, suggestion=near)
+    branch = raw.get("branch")
+    if branch is not None and (not isinstance(branch, str) or not branch):
+        build.problem("bad_value", (*path, "branch"), "`branch` is the name of an outcome")
+        branch = None
+    return EventEntry(event=raw["event"], when=raw.get("when"), branch=branch)
+
+
+def _filtered(path: Path, kind: EventName, when: Condition | None, parts: Parts) -> Condition | None:
+    """What an alias such as sms_received says about the event's data, and what the author asks of it."""
+    if not kind.data_filter:
+        return when
+    implied = parts.condition(path, [
+        {"field": f"event.data.{name}", "operator": "equals", "value": wanted}
+        for name, wanted in kind.data_filter.items()
+    ])  # fmt: skip
+    return All(tuple(part for part in (implied, when) if part is not None))

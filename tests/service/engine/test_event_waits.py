@@ -1,0 +1,76 @@
+"""Event waits in a whole house: bursts, silences and races, over restarts and on both stores."""
+
+from __future__ import annotations
+
+from service.engine.engine import Engine
+from statemachine.snapshot import Snapshot, Status
+from tests.service.engine.house import House, event
+
+CHAT = """
+key: chat
+trigger: {type: opened}
+steps:
+  - id: listen
+    type: wait
+    config: {on: [{event: said, branch: more}], debounce: 5s, max_hold: 30s, timeout: 1h}
+    branches: {more: hush, timeout: end}
+  - {id: hush, type: wait, config: {quiet: 2d, of: said}}
+"""
+
+
+async def restarted(house: House, name: str) -> Engine:
+    """The engine is gone, with everything it held in memory; another one goes on."""
+    await house.engine.stop()
+    house.engine = await house.replica(name)
+    house.engines.remove(house.engine)
+    return house.engine
+
+
+def kinds(answer: object) -> list[str]:
+    return [verdict.kind for verdict in getattr(answer, "verdicts", ())]
+
+
+async def test_a_burst_goes_on_over_a_restart_and_is_one_wake_up(house: House) -> None:
+    await house.publish(CHAT)
+    await house.trigger("opened")
+    assert kinds(await house.trigger("said", id="s1", data={"n": 1})) == ["DEBOUNCED"]
+    await restarted(house, "second")
+    house.clock.move(4)
+    assert kinds(await house.trigger("said", id="s2", data={"n": 2})) == ["DEBOUNCED"]
+    assert kinds(await house.trigger("said", id="s2", data={"n": 2})) == ["DEBOUNCED"]
+    await house.fire(4)
+    assert house.run().step == "listen"
+    await restarted(house, "third")
+    await house.fire(1)
+    run = house.run()
+    assert (run.step, run.outputs["listen"]) == ("hush", {"events": [{"n": 1}, {"n": 2}], "count": 2})
+    assert (run.gathered, list(run.deadlines)) == ({}, ["quiet"])
+    assert house.kinds(run).count("step_completed listen") == 1
+
+
+async def test_many_events_of_a_burst_in_one_batch_are_gathered_in_their_order(house: House) -> None:
+    await house.publish(CHAT)
+    await house.trigger("opened")
+    await house.ask_all([event("said", id=f"s{number}", data={"n": number}) for number in range(20)])
+    await house.fire(5)
+    assert [payload["n"] for payload in house.run().outputs["listen"]["events"]] == list(range(20))
+
+
+async def test_a_silence_begins_anew_with_each_event_and_ends_when_none_came_for_so_long(house: House) -> None:
+    await house.publish(CHAT)
+    await house.trigger("opened")
+    await house.trigger("said", id="s1")
+    await house.fire(5)
+    await house.fire(86_400)
+    assert kinds(await house.trigger("said", id="s2")) == ["DEBOUNCED"]
+    await house.fire(86_400)
+    assert house.run().step == "hush"
+    await house.fire(86_400)
+    assert _end(house.run()) == (Status.COMPLETED, 2 * 86_400)
+
+
+def _end(run: Snapshot) -> tuple[Status, float]:
+    """How it ended, and the seconds since the last break of its silence."""
+    assert run.ended_at is not None
+    assert run.started_at is not None
+    return run.status, (run.ended_at - run.started_at).total_seconds() - 86_400 - 5
