@@ -27,6 +27,7 @@ from statemachine.intake import DROPPED
 from statemachine.replay import replay
 from statemachine.snapshot import Snapshot, snapshot_to_data
 from statemachine.workflow import Workflow
+from tests.funnel import assert_funnels_hold
 
 _OWN_SOURCES: Final = ("statewright", "api")
 _PHASES: Final = {"ENROLLED": "entry", "ADVANCED": "wait", "EXITED": "exit", "BUFFERED": "wait", "DEBOUNCED": "wait"}
@@ -43,6 +44,7 @@ def assert_sound(
     assert_events_applied_once(transaction, acknowledged)
     assert_no_orphaned_task(transaction)
     assert_no_early_or_double_timer(transaction)
+    assert_funnels_hold(transaction)
 
 
 def assert_live(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime) -> None:

@@ -42,6 +42,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "workflows": Entry("Workflows", "workflows:workflows", "List, read and switch published workflows."),
     "diff": Entry("Workflows", "versions:diff", "Say what changed between two versions."),
     "migrate-runs": Entry("Workflows", "versions:migrate_runs", "Move live enrollments to another version."),
+    "funnel": Entry("Workflows", "insight:funnel", "Show what became of every visit of every step."),
+    "stats": Entry("Workflows", "insight:stats", "Count enrollments by status, exit reason, goal and error."),
     "delete": Entry("Workflows", "versions:delete", "Delete a workflow with all its versions."),
     "trigger": Entry("Runs", "events:trigger", "Send an event."),
     "enroll": Entry("Runs", "events:enroll", "Enrol a contact into one workflow."),

@@ -30,6 +30,7 @@ from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
 from service.rpc.forecast_rpcs import ForecastRpcs
+from service.rpc.insight_rpcs import InsightRpcs
 from service.rpc.outbox_rpcs import OutboxRpcs
 from service.rpc.render_rpcs import RenderRpcs
 from service.rpc.rooms import Rooms
@@ -152,7 +153,13 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         ForecastRpcs,
         BulkRpcs,
     ),
-    _service(workflow_service_pb2, "WorkflowService"): (WorkflowRpcs, RenderRpcs, SimulateRpcs, VersionRpcs),
+    _service(workflow_service_pb2, "WorkflowService"): (
+        WorkflowRpcs,
+        RenderRpcs,
+        SimulateRpcs,
+        VersionRpcs,
+        InsightRpcs,
+    ),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs,),
     _service(agent_service_pb2, "AgentService"): (AgentRpcs,),

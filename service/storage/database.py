@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection
@@ -94,6 +94,26 @@ class Transaction:
         return list(row)
 
 
+_MANY_ROWS: Final = (
+    ("enable_seqscan", "on"),
+    ("enable_hashjoin", "on"),
+    ("enable_mergejoin", "on"),
+    ("enable_material", "on"),
+    ("enable_bitmapscan", "on"),
+    ("plan_cache_mode", "force_custom_plan"),
+    ("work_mem", "64MB"),
+    ("statement_timeout", "60s"),
+)
+"""All other transactions look up few rows, by plans made once (see `connections.py`)."""
+
+
+def plan_for_many_rows(transaction: Transaction) -> None:
+    """Until the end of the transaction. SQLite plans as it likes."""
+    if transaction.kind == "postgresql":
+        settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _MANY_ROWS)
+        transaction.row(f"select {settings}")
+
+
 class Database:
     """One store. Thread-safe: each thread that works on it keeps a connection of its own.
 
@@ -131,8 +151,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A read-only transaction: one snapshot, no locks."""
+        """A read-only transaction without locks; on PostgreSQL each statement sees what is committed when it begins."""
         with self._begin(writing=False) as transaction:
+            yield transaction
+
+    @contextmanager
+    def analysing(self) -> Iterator[Transaction]:
+        """A read-only transaction that counts many rows: one snapshot, and plans for many rows."""
+        with self._begin(writing=False, snapshot=True) as transaction:
+            plan_for_many_rows(transaction)
             yield transaction
 
     def run(self, work: Callable[[Transaction], T], *, tries: int = 5) -> T:
@@ -159,11 +186,11 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self, *, writing: bool) -> Iterator[Transaction]:
+    def _begin(self, *, writing: bool, snapshot: bool = False) -> Iterator[Transaction]:
         session: Session | None = None
         try:
             session = self._session()
-            session.begin(writing=writing)
+            session.begin(writing=writing, snapshot=snapshot)
             yield Transaction(self.kind, session)
             session.commit()
         except BaseException as error:

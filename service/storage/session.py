@@ -29,7 +29,8 @@ class Session(Protocol):
     def broken(self) -> bool:
         """Whether it cannot be used any more."""
 
-    def begin(self, *, writing: bool) -> None: ...
+    def begin(self, *, writing: bool, snapshot: bool = False) -> None:
+        """`snapshot`: every statement sees what the first one sees; only for reading."""
 
     def execute(self, sql: str, parameters: Parameters) -> Any:
         """A cursor; on PostgreSQL its rows may still be on their way."""
@@ -56,7 +57,7 @@ class SqliteSession:
     def broken(self) -> bool:
         return False
 
-    def begin(self, *, writing: bool) -> None:
+    def begin(self, *, writing: bool, snapshot: bool = False) -> None:
         self._driver.execute("begin immediate" if writing else "begin")
 
     def execute(self, sql: str, parameters: Parameters) -> sqlite3.Cursor:
@@ -91,8 +92,8 @@ class PostgresSession:
     def broken(self) -> bool:
         return self._driver.closed or self._driver.broken
 
-    def begin(self, *, writing: bool) -> None:
-        self._driver.execute("begin")
+    def begin(self, *, writing: bool, snapshot: bool = False) -> None:
+        self._driver.execute("begin isolation level repeatable read, read only" if snapshot else "begin")
 
     def execute(self, sql: str, parameters: Parameters) -> psycopg.Cursor[Any]:
         return self._driver.execute(cast(Any, sql), parameters)

@@ -152,6 +152,7 @@ history: Final = Table(
     _json("entry", nullable=False),
     _json("cause"),
     Index("uq_history_cause", "tenant_id", "enrollment_id", "cause_id", "position", unique=True),
+    Index("ix_history_migrated", "tenant_id", "enrollment_id", "sequence", **_where("kind = 'migrated'")),
     # For watches on PostgreSQL, at no cost to writers; SQLite goes by row id and keeps it empty.
     Index(
         "ix_history_at",

@@ -398,3 +398,17 @@ def test_a_published_workflow_is_simulated_with_a_stored_contact_and_nothing_hap
     assert [attempt["step"] for attempt in shape["attempts"]] == ["send_welcome_sms", "send_reminder_sms"]
     assert answer(cli("list", "--json"))["enrollments"] == []
     assert cli("simulate", "nowhere").returncode == 1
+
+
+def test_a_funnel_and_totals_are_counted(cli: Cli, enrolled: str) -> None:
+    answer(cli("cancel", enrolled, "--reason", "test", "--json"))
+    steps = {step["step"]: step for step in answer(cli("funnel", "welcome", "--json"))["steps"]}
+    assert steps["wait_1_day"]["entered"] == steps["wait_1_day"]["exited"] == steps["wait_1_day"]["cancelled"] == 1
+    shown = cli("funnel", "welcome", "--version", "1", "--since", "30d")
+    assert "1 enrollment, 1 cancelled" in shown.stdout
+    assert "····" in next(line for line in shown.stdout.splitlines() if line.startswith("wait_1_day"))
+    totals = answer(cli("stats", "welcome", "--json"))["workflows"]
+    assert [(one["total"], one["exit_reasons"]) for one in totals] == [(1, [{"name": "test", "count": 1}])]
+    assert "1 test" in cli("stats").stdout
+    assert cli("funnel", "nowhere").returncode == 1
+    assert "start_time_before" in cli("funnel", "welcome", "--since", "1d", "--until", "2d").stderr

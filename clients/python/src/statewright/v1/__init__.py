@@ -18,6 +18,7 @@ from statewright.v1.enrollment_service_pb2_grpc import *
 from statewright.v1.error_reason_pb2 import *
 from statewright.v1.event_pb2 import *
 from statewright.v1.history_pb2 import *
+from statewright.v1.insight_pb2 import *
 from statewright.v1.migration_pb2 import *
 from statewright.v1.outbox_pb2 import *
 from statewright.v1.outbox_service_pb2 import *

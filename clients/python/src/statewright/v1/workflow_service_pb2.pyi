@@ -6,6 +6,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from statewright.v1 import contact_pb2 as _contact_pb2
 from statewright.v1 import difference_pb2 as _difference_pb2
 from statewright.v1 import enrollment_pb2 as _enrollment_pb2
+from statewright.v1 import insight_pb2 as _insight_pb2
 from statewright.v1 import migration_pb2 as _migration_pb2
 from statewright.v1 import problem_pb2 as _problem_pb2
 from statewright.v1 import simulation_pb2 as _simulation_pb2
@@ -457,3 +458,57 @@ class RunTestsResponse(_message.Message):
     coverage: _simulation_pb2.TestCoverage
     problems: _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]
     def __init__(self, passed: bool = ..., results: _Optional[_Iterable[_Union[_simulation_pb2.TestResult, _Mapping]]] = ..., coverage: _Optional[_Union[_simulation_pb2.TestCoverage, _Mapping]] = ..., problems: _Optional[_Iterable[_Union[_problem_pb2.Problem, _Mapping]]] = ...) -> None: ...
+
+class FunnelRequest(_message.Message):
+    __slots__ = ("key", "version", "start_time_from", "start_time_before")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class FunnelResponse(_message.Message):
+    __slots__ = ("version", "steps", "statuses", "enrollments", "children", "converted", "unrecorded", "count_time")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    STATUSES_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    CONVERTED_FIELD_NUMBER: _ClassVar[int]
+    UNRECORDED_FIELD_NUMBER: _ClassVar[int]
+    COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    steps: _containers.RepeatedCompositeFieldContainer[_insight_pb2.FunnelStep]
+    statuses: _containers.RepeatedCompositeFieldContainer[_enrollment_pb2.StatusCount]
+    enrollments: int
+    children: int
+    converted: int
+    unrecorded: int
+    count_time: _timestamp_pb2.Timestamp
+    def __init__(self, version: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[_insight_pb2.FunnelStep, _Mapping]]] = ..., statuses: _Optional[_Iterable[_Union[_enrollment_pb2.StatusCount, _Mapping]]] = ..., enrollments: _Optional[int] = ..., children: _Optional[int] = ..., converted: _Optional[int] = ..., unrecorded: _Optional[int] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class StatsRequest(_message.Message):
+    __slots__ = ("key", "start_time_from", "start_time_before", "page_size", "page_token")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, key: _Optional[str] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class StatsResponse(_message.Message):
+    __slots__ = ("workflows", "next_page_token")
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    workflows: _containers.RepeatedCompositeFieldContainer[_insight_pb2.WorkflowStats]
+    next_page_token: str
+    def __init__(self, workflows: _Optional[_Iterable[_Union[_insight_pb2.WorkflowStats, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

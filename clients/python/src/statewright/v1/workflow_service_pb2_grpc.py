@@ -119,6 +119,16 @@ class WorkflowServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.FromString,
                 _registered_method=True)
+        self.Funnel = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Funnel',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
+                _registered_method=True)
+        self.Stats = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Stats',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.StatsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.StatsResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer(object):
@@ -282,6 +292,24 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Funnel(self, request, context):
+        """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
+        No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Stats(self, request, context):
+        """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
+        snapshot of the database. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -364,6 +392,16 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.RunTests,
                     request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.SerializeToString,
+            ),
+            'Funnel': grpc.unary_unary_rpc_method_handler(
+                    servicer.Funnel,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.SerializeToString,
+            ),
+            'Stats': grpc.unary_unary_rpc_method_handler(
+                    servicer.Stats,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.StatsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.StatsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -803,6 +841,60 @@ class WorkflowService(object):
             '/statewright.v1.WorkflowService/RunTests',
             statewright_dot_v1_dot_workflow__service__pb2.RunTestsRequest.SerializeToString,
             statewright_dot_v1_dot_workflow__service__pb2.RunTestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Funnel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Funnel',
+            statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Stats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Stats',
+            statewright_dot_v1_dot_workflow__service__pb2.StatsRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.StatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -127,6 +127,16 @@ class WorkflowServiceStub:
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
     of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
     """
+    Funnel: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.FunnelRequest, _workflow_service_pb2.FunnelResponse]
+    """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
+    No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    Stats: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.StatsRequest, _workflow_service_pb2.StatsResponse]
+    """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
+    snapshot of the database. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+    """
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -226,6 +236,16 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
     of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
+    """
+    Funnel: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.FunnelRequest, _workflow_service_pb2.FunnelResponse]  # type: ignore[assignment]
+    """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
+    No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    Stats: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.StatsRequest, _workflow_service_pb2.StatsResponse]  # type: ignore[assignment]
+    """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
+    snapshot of the database. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -419,6 +439,28 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         """Runs the tests of a version, or of a text that is not published, each in a world of its own. No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_DEFINITION, with every problem
         of the workflow or its tests; LIMIT_EXCEEDED when all tests together make more than 50,000 transitions).
+        """
+
+    @_abc_1.abstractmethod
+    def Funnel(
+        self,
+        request: _workflow_service_pb2.FunnelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.FunnelResponse, _abc.Awaitable[_workflow_service_pb2.FunnelResponse]]:
+        """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
+        No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def Stats(
+        self,
+        request: _workflow_service_pb2.StatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.StatsResponse, _abc.Awaitable[_workflow_service_pb2.StatsResponse]]:
+        """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
+        snapshot of the database. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
         """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,136 @@
+"""Funnels and totals over gRPC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
+from statewright.client import AsyncClient
+from statewright.v1 import (
+    AdvanceRequest,
+    CancelRequest,
+    FunnelRequest,
+    FunnelResponse,
+    StatsRequest,
+    TriggerRequest,
+)
+
+from tests.e2e.api.calls import WELCOME, enrolled, event, publish, refusal
+
+GOAL = WELCOME.replace(
+    "exit:\n", "exit:\n  - {on: order_placed, goal: purchase}\n  - {on: order_placed, goal: never, reason: second}\n"
+)
+OTHER = "key: other\nsteps: [{id: only, type: pass}]\n"
+
+
+def _at(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+async def _funnel(client: AsyncClient, **given: Any) -> FunnelResponse:
+    return await client.workflows.Funnel(FunnelRequest(key="welcome", **given), timeout=10)
+
+
+def _table(response: FunnelResponse) -> dict[str, tuple[int, ...]]:
+    return {
+        step.step: (step.entered, step.waiting, step.passed, step.exited, step.failed, step.cancelled, step.converted)
+        for step in response.steps
+    }
+
+
+async def _four(client: AsyncClient) -> None:
+    """One bought, one was cancelled, one passed on, one waits."""
+    await publish(client, GOAL)
+    ids = {name: await enrolled(client, name) for name in ("buys", "gone", "on", "waits")}
+    await client.enrollments.Trigger(TriggerRequest(event=event("order_placed", "buys")), timeout=10)
+    await client.enrollments.Cancel(CancelRequest(enrollment_id=ids["gone"], reason="asked"), timeout=10)
+    await client.enrollments.Advance(AdvanceRequest(enrollment_id=ids["on"], transition="answered"), timeout=10)
+
+
+async def test_a_funnel_tells_of_every_step_what_became_of_its_visits(client: AsyncClient) -> None:
+    await _four(client)
+    response = await _funnel(client)
+    assert _table(response) == {
+        "greet": (4, 0, 4, 0, 0, 0, 1),
+        "reply": (4, 1, 1, 2, 0, 1, 1),
+        "thank": (1, 0, 1, 0, 0, 0, 0),
+        "give_up": (0, 0, 0, 0, 0, 0, 0),
+    }
+    assert (response.version, response.enrollments, response.converted, response.unrecorded) == (1, 4, 1, 0)
+    assert [step.step_type for step in response.steps] == ["set_variable", "wait", "add_tag", "add_tag"]
+    assert response.count_time.ToDatetime(tzinfo=UTC) > datetime.now(UTC) - timedelta(minutes=1)
+
+
+async def test_a_funnel_of_a_version_lists_its_steps_and_one_of_all_those_that_were_removed(
+    client: AsyncClient,
+) -> None:
+    await _four(client)
+    await publish(client, GOAL.replace("id: reply", "id: answer"))
+    await enrolled(client, "new")
+    whole, first, second = await _funnel(client), await _funnel(client, version=1), await _funnel(client, version=2)
+    assert [(step.step, step.entered) for step in whole.steps if step.removed] == [("reply", 4)]
+    assert (_table(whole)["greet"][0], _table(first)["greet"][0], _table(second)["greet"][0]) == (5, 4, 1)
+    assert (first.enrollments, second.enrollments, _table(second)["answer"][:2]) == (4, 1, (1, 1))
+
+
+async def test_a_period_chooses_enrollments_by_their_start(client: AsyncClient) -> None:
+    await _four(client)
+    now = datetime.now(UTC)
+    past, future = _at(now - timedelta(hours=1)), _at(now + timedelta(hours=1))
+    assert (await _funnel(client, start_time_from=past, start_time_before=future)).enrollments == 4
+    none = await _funnel(client, start_time_from=future)
+    assert (none.enrollments, _table(none)["greet"]) == (0, (0, 0, 0, 0, 0, 0, 0))
+    totals = await client.workflows.Stats(StatsRequest(key="welcome", start_time_before=past), timeout=10)
+    assert [one.total for one in totals.workflows] == [0]
+
+
+async def test_totals_count_by_status_reason_goal_and_error(client: AsyncClient) -> None:
+    await _four(client)
+    await publish(client, OTHER)
+    response = await client.workflows.Stats(StatsRequest(), timeout=10)
+    other, welcome = [MessageToDict(one, preserving_proto_field_name=True) for one in response.workflows]
+    assert other == {"workflow": "other"}
+    statuses = {each["status"].removeprefix("ENROLLMENT_STATUS_"): each["count"] for each in welcome["statuses"]}
+    assert statuses == {"WAITING": "1", "COMPLETED": "1", "EXITED": "1", "CANCELLED": "1"}
+    assert welcome["goals"] == [{"name": "purchase", "count": "1"}]
+    assert welcome["exit_reasons"] == [{"name": "asked", "count": "1"}, {"name": "goal:purchase", "count": "1"}]
+    assert (welcome["total"], welcome["converted"], "errors" in welcome) == ("4", "1", False)
+
+
+async def test_totals_come_in_pages(client: AsyncClient) -> None:
+    for key in ("a", "b", "c"):
+        await publish(client, OTHER.replace("other", key))
+    first = await client.workflows.Stats(StatsRequest(page_size=2), timeout=10)
+    rest = await client.workflows.Stats(StatsRequest(page_size=2, page_token=first.next_page_token), timeout=10)
+    assert [one.workflow for one in (*first.workflows, *rest.workflows)] == ["a", "b", "c"]
+    assert rest.next_page_token == ""
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BACKWARDS: dict[str, Any] = {"start_time_from": _at(NOON), "start_time_before": _at(NOON)}
+
+
+REFUSED: tuple[tuple[Any, grpc.StatusCode, list[str]], ...] = (
+    (FunnelRequest(), grpc.StatusCode.INVALID_ARGUMENT, ["key"]),
+    (FunnelRequest(key="nowhere"), grpc.StatusCode.NOT_FOUND, []),
+    (FunnelRequest(key="other", version=7), grpc.StatusCode.NOT_FOUND, []),
+    (FunnelRequest(key="other", **BACKWARDS), grpc.StatusCode.INVALID_ARGUMENT, ["start_time_before"]),
+    (StatsRequest(key="nowhere"), grpc.StatusCode.NOT_FOUND, []),
+    (StatsRequest(**BACKWARDS), grpc.StatusCode.INVALID_ARGUMENT, ["start_time_before"]),
+    (StatsRequest(page_size=501), grpc.StatusCode.INVALID_ARGUMENT, ["page_size"]),
+    (StatsRequest(page_token="x"), grpc.StatusCode.INVALID_ARGUMENT, ["page_token"]),
+)
+
+
+async def test_what_cannot_be_counted_is_refused_with_its_place(client: AsyncClient) -> None:
+    await publish(client, OTHER)
+    for request, code, places in REFUSED:
+        call = client.workflows.Funnel if isinstance(request, FunnelRequest) else client.workflows.Stats
+        refused = await refusal(call(request, timeout=10))
+        assert refused.code == code, request
+        assert not places or refused.places == places, request
