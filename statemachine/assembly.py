@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from statemachine.bodies import Body
 from statemachine.compiler import Read, StepBuild
 from statemachine.condition import Condition
 from statemachine.document import (
@@ -19,16 +20,17 @@ from statemachine.document import (
     report_invalid,
     respell_all,
 )
-from statemachine.layout import Entry, Layout
+from statemachine.layout import Around, Entry, Layout
 from statemachine.limits import MAX_STEPS
 from statemachine.nesting import nest
 from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
-from statemachine.steps.loop import BODY, Loop
+from statemachine.steps.guards import STEPS, ErrorHandler
 from statemachine.workflow import RetryPolicy, Step
 
 ERROR: Final = "error"
+_CARRIERS: Final = {"body": "loops", "steps": "try, fallback and error_handler", "catch": "try", "finally": "try"}
 _MAX_LISTED: Final = 20
 _YES_NO: Final = {"yes": "true", "no": "false"}
 
@@ -62,7 +64,7 @@ def assemble(
     if not isinstance(raw, list):
         problems.add("bad_value", path, f"`steps` has to be a list of steps, not {kind_of(raw)}")
         return made
-    entries = list(Layout(problems).flatten(raw, path, END))
+    entries = list(Layout(problems, drawn=drawn).flatten(Body(raw, path), Around(END)))
     if not entries:
         problems.add("no_steps", path, "the workflow has no steps")
         return made
@@ -70,7 +72,7 @@ def assemble(
         problems.add("too_many_steps", path, f"the workflow has {len(entries)} steps; at most {MAX_STEPS} are allowed")
         return made
     _claim_ids(entries, made, problems)
-    made.first = entries[0].id
+    made.first = _first(entries)
     made.entries = entries
     builder = _Builder(made, retry, problems, lenient=lenient, drawn=drawn)
     for entry in entries:
@@ -79,6 +81,17 @@ def assemble(
     missing = any(target != END and target not in made.steps for target in _all_targets(made))
     made.whole = made.whole and len(made.steps) == len(entries) and not missing
     return made
+
+
+def _first(entries: Sequence[Entry]) -> str:
+    """The first step of the order, which error handlers are left out of."""
+    for entry in entries:
+        config = entry.raw.get("config")
+        if entry.raw.get("type") != ErrorHandler.name or (
+            isinstance(config, Mapping) and config.get("scope") == "named"
+        ):
+            return entry.id
+    return entries[0].id
 
 
 def _all_targets(made: Assembly) -> Iterator[str]:
@@ -141,12 +154,9 @@ class _Builder:
         leads = entry.branches or runner.targets() or (self._drawn and part.next not in (None, END))
         if step_type.name == "condition" and not leads:
             self._refuse_aimless(entry)
-        if isinstance(runner, Loop) and BODY not in entry.branches:
-            self._made.whole = False
-            how = "draw an edge `body` to the first of them" if self._drawn else "add `body: [steps]`"
-            place = entry.path if self._drawn else (*entry.path, BODY)
-            self._problems.add("missing_key", place, f"the loop has no steps to go through: {how}")
-        self._refuse_effect_keys(entry, part, runner)
+        if runner.needs_body and runner.needs_body not in entry.branches:
+            self._refuse_empty(entry, runner)
+        self._refuse_foreign_keys(entry, part, runner)
         step = Step(
             id=entry.id,
             type=step_type.name,
@@ -161,6 +171,7 @@ class _Builder:
             output=part.output,
             at_most_once=part.crash_policy == "at_most_once",
             within=entry.within,
+            bodies=entry.bodies,
         )
         if entry.id not in self._made.steps:
             self._made.steps[entry.id] = step
@@ -185,6 +196,13 @@ class _Builder:
             return part
         self._problems.spelled((*entry.path, "output"), self._problems.source_path(place))
         return read_part(StepPart, {**entry.raw, "output": name}, entry.path, self._problems) or part
+
+    def _refuse_empty(self, entry: Entry, runner: StepType) -> None:
+        self._made.whole = False
+        key = STEPS if runner.guards else runner.needs_body
+        how = f"draw an edge `{runner.needs_body}` to the first of them" if self._drawn else f"add `{key}: [steps]`"
+        place = entry.path if self._drawn else (*entry.path, key)
+        self._problems.add("missing_key", place, f"the {runner.name} has no steps to go through: {how}")
 
     def _refuse_aimless(self, entry: Entry) -> None:
         if self._drawn:
@@ -320,18 +338,17 @@ class _Builder:
                 hint = self._problems.guess(since, (*self._made.known, "enrollment", "wait"))
                 self._problems.add("unknown_step", place, f"there is no step {since!r}", hint)
 
-    def _refuse_effect_keys(self, entry: Entry, part: StepPart, runner: StepType) -> None:
-        if runner.effect:
-            return
+    def _refuse_foreign_keys(self, entry: Entry, part: StepPart, runner: StepType) -> None:
         for key, value in (("timeout", part.timeout), ("crash_policy", part.crash_policy), ("retry", part.retry)):
-            if value is not None:
+            if value is not None and not runner.effect:
                 hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
                 message = f"`{key}` is for steps that reach outside, which {part.type!r} does not"
                 self._problems.add("not_applicable", (*entry.path, key), message, hint)
-        if part.body is not None:
-            self._problems.add(
-                "not_applicable", (*entry.path, BODY), f"`body` is for loops, which {part.type!r} is not"
-            )
+        carried = {"body": part.body, "steps": part.steps, "catch": part.catch, "finally": part.finally_}
+        for key, value in carried.items():
+            if value is not None:
+                message = f"`{key}` is for {_CARRIERS[key]}, which {part.type!r} is not"
+                self._problems.add("not_applicable", (*entry.path, key), message)
 
     def _respelled(self, raw: Any, path: Path) -> Any:
         return respell_all(raw, path, self._problems)

@@ -12,18 +12,19 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 from statemachine import gate
-from statemachine.errors import StepFailed
+from statemachine.errors import ErrorPassedOn, StepFailed
+from statemachine.frame import Leaving, Thrown
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
 from statemachine.listening import WAIT, begin_listening
-from statemachine.machine import COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP
+from statemachine.machine import COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP, leave_transition
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import EffectStep, End, Outcome, PureStep, Rest
+from statemachine.step import END, EffectStep, End, Outcome, PureStep, Rest
 from statemachine.steps.message import SKIPPED, MessageStep
 from statemachine.steps.parts import resolve
-from statemachine.workflow import Step
+from statemachine.workflow import OUT, Step
 
 RUN: Final = "run"
 WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
@@ -120,10 +121,12 @@ def _enter(run: Run, step: Step) -> None:
         run.drop_frames(step)
     if step.when is not None and run.frame is None and not step.when.test(run.scope):
         run.note("step_skipped", step=step.id, step_type=step.type, metadata=_reason(run))
-        return fire(run, SKIP)
+        return _go(run, SKIP)
     run.step_starts[step.id] = run.now
     try:
         _do(run, step)
+    except ErrorPassedOn as failure:
+        _pass_on(run, step, failure.thrown)
     except StepFailed as failure:
         step_failed(run, step, failure.code, failure.message)
     return None
@@ -140,6 +143,8 @@ def _do(run: Run, step: Step) -> None:
         return complete_step(run, step, result.name, result.output, metadata=result.metadata)
     if isinstance(result, End):
         return _end_by_step(run, step, result)
+    if isinstance(result, Leaving):
+        return _leave_guard(run, step, result)
     return _rest(run, step, result)
 
 
@@ -186,7 +191,37 @@ def _take(run: Run, outcome: str) -> None:
     if run.deadlines:
         end_timers(run)
     run.task = None
-    fire(run, outcome)
+    _go(run, outcome)
+
+
+def _go(run: Run, transition: str) -> None:
+    """Take a way out of the step, past the `finally` of every `try` that it leads out of."""
+    via = run.step.via
+    if transition in via:
+        run.depart(via[transition], Leaving(_target(run.step, transition)))
+    fire(run, transition)
+
+
+def _target(step: Step, transition: str) -> str:
+    if transition == SKIP:
+        return step.following
+    return step.targets.get(transition, step.on_error or END)
+
+
+def _leave_guard(run: Run, step: Step, leaving: Leaving) -> None:
+    """The `finally` of a `try` is done that was only passed: go on to where the run was going."""
+    target = OUT if leaving.status else leaving.to
+    if target not in step.ways_out:
+        message = f"this version of the workflow has no way from {step.id!r} to {target!r}"
+        return step_failed(run, step, "way_lost", message)
+    run.executed_steps += 1
+    run.note("step_completed", step=step.id, step_type=step.type, outcome="left", duration_ms=0)
+    hop = step.ways_out[target]
+    if hop in run.workflow_version.steps and hop != target:
+        run.depart(hop, leaving)
+    elif target == OUT:
+        return _end(run, End(leaving.status, leaving.reason))
+    return fire(run, leave_transition(target))
 
 
 def end_timers(run: Run) -> None:
@@ -263,19 +298,19 @@ def wake(run: Run, outcome: str, output: Any = None, **note: Any) -> None:
 # --- failing ---
 
 
-def settle_failure(run: Run, code: str, message: str) -> None:
+def settle_failure(run: Run, code: str, message: str, *, transient: bool = False) -> None:
     """The step in which the run rests has failed for good; go where the definition says."""
-    step_failed(run, run.step, code, message)
+    step_failed(run, run.step, code, message, transient=transient)
     if run.ended_at is None:
         proceed(run)
 
 
-def step_failed(run: Run, step: Step, code: str, message: str) -> None:
+def step_failed(run: Run, step: Step, code: str, message: str, *, transient: bool = False) -> None:
     """The step has failed for good: take its `error` transition, or fail the run."""
     attempt = run.task.attempt if run.task else 0
+    error = run.keep_error(code, message, transient=transient)
     run.task = None
     run.failed_steps += 1
-    run.keep_error(code, message)
     run.note(
         "step_failed",
         step=step.id,
@@ -286,9 +321,35 @@ def step_failed(run: Run, step: Step, code: str, message: str) -> None:
         error_code=code,
         error=message,
     )
-    if ERROR in run.workflow_version.machine.outcomes(step.id):
-        return _take(run, ERROR)
-    return finish(run, Status.FAILED)
+    _throw(run, step, Thrown(error))
+
+
+def _pass_on(run: Run, step: Step, thrown: Thrown) -> None:
+    """A guard lets an error out that happened in one of its bodies."""
+    run.set_error(thrown.error)
+    run.note(
+        "step_failed",
+        step=step.id,
+        step_type=step.type,
+        outcome=ERROR,
+        level="error",
+        error_code=thrown.error.code,
+        error=thrown.error.message,
+        metadata={"of": thrown.error.step},
+    )
+    _throw(run, step, thrown)
+
+
+def _throw(run: Run, step: Step, thrown: Thrown) -> None:
+    """Where an error goes: to the step's `on_error`, to what catches it, or nowhere, which fails the run."""
+    workflow = run.workflow_version
+    if step.on_error is None and step.caught_by is None:
+        if thrown.frames:
+            run.restore(thrown)
+        return finish(run, Status.FAILED)
+    if step.on_error is None and step.caught_by is not None and workflow.steps[step.caught_by].runner.guards:
+        run.throw(step.caught_by, thrown)
+    return _take(run, ERROR)
 
 
 # --- endings ---
@@ -297,6 +358,13 @@ def step_failed(run: Run, step: Step, code: str, message: str) -> None:
 def _end_by_step(run: Run, step: Step, end: End) -> None:
     run.executed_steps += 1
     run.note("step_completed", step=step.id, step_type=step.type, outcome=end.status, duration_ms=0)
+    if OUT in step.ways_out:
+        run.depart(step.ways_out[OUT], Leaving(status=end.status, reason=end.reason))
+        return fire(run, leave_transition(OUT))
+    return _end(run, end)
+
+
+def _end(run: Run, end: End) -> None:
     if end.status == Status.COMPLETED:
         leave(run, COMPLETE)
         return finish(run, Status.COMPLETED)

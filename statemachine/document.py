@@ -216,6 +216,15 @@ class StepPart(Part):
     body: Annotated[Any, Shape("body")] = about(
         "For loops: the steps of a round, as ids of steps or as steps written in place.", ["remind", "day"]
     )
+    steps: Annotated[Any, Shape("alternatives")] = about(
+        "For try: what to try; for fallback: the alternatives, each a step or a list of steps; for error_handler: what "
+        "to do. As ids of steps or as steps written in place.",
+        [{"id": "charge", "type": "task", "config": {"queue": "charges"}}],
+    )
+    catch: Annotated[Any, Shape("body")] = about("For try: what to do when one of its steps fails for good.", ["sorry"])
+    finally_: Annotated[Any, Shape("body")] = about(
+        "For try: what to do in any case, at the end.", ["release"], alias="finally"
+    )
 
 
 class DocumentPart(Part):

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from statemachine.frame import Thrown
     from statemachine.problem import Problem
 
 
@@ -185,3 +186,11 @@ class StepFailed(WorkflowError):  # noqa: N818
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, code=code)
         self.code = code
+
+
+class ErrorPassedOn(StepFailed):
+    """A step lets an error of its bodies out."""
+
+    def __init__(self, thrown: Thrown) -> None:
+        super().__init__(thrown.error.code, thrown.error.message)
+        self.thrown = thrown

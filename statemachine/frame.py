@@ -1,14 +1,17 @@
-"""Frames: where a run stands in the loops around its step. Plain data, part of the snapshot.
+"""Frames: where a run stands in the steps around its step. Plain data, part of the snapshot.
 
-A run has one frame for each loop whose body it is in, the outermost first. What stands in which body is known from the
-definition (`Step.within`), so that leaving a body by any way (a `goto`, an error) drops the frames it leaves behind.
+A run has one frame for each step in whose body it is, the outermost first: a `Frame` for a loop, a `Guard` for a step
+that takes the errors of its bodies (`try`, `fallback`). What stands in which body is known from the definition
+(`Step.within`), so that leaving a body by any way (a `goto`, an error) drops the frames it leaves behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
+from statemachine.failure import LastError, last_error_from_data, last_error_to_data
 from statemachine.record import record
 
 
@@ -20,30 +23,112 @@ class Frame:
     `broken`: no further round begins.
     """
 
-    loop: str
+    step: str
     index: int = 0
     items: tuple[Any, ...] | None = None
     rounds: int | None = None
     broken: bool = False
 
 
-def loop_names(frames: Sequence[Frame], item_names: Mapping[str, str]) -> dict[str, Any] | None:
+@record
+class Thrown:
+    """An error on its way outward. `frames` are those in which it happened, from the guard that has it inwards: what
+    a retry goes on with."""
+
+    error: LastError
+    frames: tuple[AnyFrame, ...] = ()
+
+
+@record
+class Leaving:
+    """Where a run goes on that leaves a `try` other than by its end, once `finally` is done: at the step `to` (or
+    `end`), or out of the workflow with a status and a reason."""
+
+    to: str = ""
+    status: str = ""
+    reason: str | None = None
+
+
+@record
+class Guard:
+    """One `try` or `fallback` under way; `body` is the outcome that led into the body it is in.
+
+    `caught` is the error that its bodies deal with. `thrown` is one that has just left a body. `pending` is what goes
+    on when `finally` is done.
+    """
+
+    step: str
+    body: str
+    caught: LastError | None = None
+    thrown: Thrown | None = None
+    pending: Thrown | Leaving | None = None
+
+
+AnyFrame: TypeAlias = Frame | Guard
+
+
+def loop_names(frames: Sequence[AnyFrame], item_names: Mapping[str, str]) -> dict[str, Any] | None:
     """What `loop.…` leads to; None outside of loops. `item_names`: loop → what its author calls the item."""
     names: dict[str, Any] | None = None
     called: dict[str, Any] = {}
     for frame in frames:
+        if not isinstance(frame, Frame):
+            continue
         own: dict[str, Any] = {"index": frame.index}
         if frame.items is not None and frame.index < len(frame.items):
             own["item"] = frame.items[frame.index]
-            if frame.loop in item_names:
-                called[item_names[frame.loop]] = own["item"]
+            if frame.step in item_names:
+                called[item_names[frame.step]] = own["item"]
         names = {**called, **own} if names is None else {**called, **own, "parent": names}
     return names
 
 
-def frame_to_data(frame: Frame) -> dict[str, Any]:
+def caught_around(frames: Sequence[AnyFrame]) -> LastError | None:
+    """The error with which the innermost guard deals."""
+    return next((frame.caught for frame in reversed(frames) if isinstance(frame, Guard) and frame.caught), None)
+
+
+def step_names(frame: AnyFrame) -> Iterator[str]:
+    """The ids of steps that a frame speaks of."""
+    yield frame.step
+    if isinstance(frame, Frame):
+        return
+    if isinstance(frame.pending, Leaving):
+        yield frame.pending.to
+    for thrown in (frame.thrown, frame.pending):
+        if isinstance(thrown, Thrown):
+            yield thrown.error.step
+            for inner in thrown.frames:
+                yield from step_names(inner)
+
+
+def renamed(frame: AnyFrame, names: Mapping[str, str]) -> AnyFrame:
+    """The same place where steps have other ids."""
+    step = names.get(frame.step, frame.step)
+    if isinstance(frame, Frame):
+        return replace(frame, step=step)
+    pending = frame.pending
+    if isinstance(pending, Leaving):
+        pending = replace(pending, to=names.get(pending.to, pending.to))
+    elif pending is not None:
+        pending = _thrown_renamed(pending, names)
+    thrown = None if frame.thrown is None else _thrown_renamed(frame.thrown, names)
+    return replace(frame, step=step, thrown=thrown, pending=pending)
+
+
+def _thrown_renamed(thrown: Thrown, names: Mapping[str, str]) -> Thrown:
+    error = replace(thrown.error, step=names.get(thrown.error.step, thrown.error.step))
+    return Thrown(error, tuple(renamed(frame, names) for frame in thrown.frames))
+
+
+# --- as data ---
+
+
+def frame_to_data(frame: AnyFrame) -> dict[str, Any]:
     """JSON-ready; what is at its default is left out."""
-    data: dict[str, Any] = {"loop": frame.loop, "index": frame.index}
+    if isinstance(frame, Guard):
+        return _guard_to_data(frame)
+    data: dict[str, Any] = {"loop": frame.step, "index": frame.index}
     if frame.items is not None:
         data["items"] = list(frame.items)
     if frame.rounds is not None:
@@ -53,14 +138,46 @@ def frame_to_data(frame: Frame) -> dict[str, Any]:
     return data
 
 
-def frames_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Frame, ...]:
-    return tuple(
-        Frame(
-            one["loop"],
-            one["index"],
-            tuple(one["items"]) if "items" in one else None,
-            one.get("rounds"),
-            one.get("broken", False),
-        )
-        for one in data
+def _guard_to_data(guard: Guard) -> dict[str, Any]:
+    data: dict[str, Any] = {"guard": guard.step, "body": guard.body}
+    if guard.caught is not None:
+        data["caught"] = last_error_to_data(guard.caught)
+    if guard.thrown is not None:
+        data["thrown"] = _thrown_to_data(guard.thrown)
+    if isinstance(guard.pending, Thrown):
+        data["pending"] = _thrown_to_data(guard.pending)
+    elif guard.pending is not None:
+        values = {"to": guard.pending.to, "status": guard.pending.status, "reason": guard.pending.reason}
+        data["leaving"] = {name: value for name, value in values.items() if value}
+    return data
+
+
+def _thrown_to_data(thrown: Thrown) -> dict[str, Any]:
+    return {"error": last_error_to_data(thrown.error), "frames": [frame_to_data(frame) for frame in thrown.frames]}
+
+
+def frames_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[AnyFrame, ...]:
+    return tuple(_guard(one) if "guard" in one else _loop(one) for one in data)
+
+
+def _loop(data: Mapping[str, Any]) -> Frame:
+    items = tuple(data["items"]) if "items" in data else None
+    return Frame(data["loop"], data["index"], items, data.get("rounds"), data.get("broken", False))
+
+
+def _guard(data: Mapping[str, Any]) -> Guard:
+    pending: Thrown | Leaving | None = _thrown(data.get("pending"))
+    if "leaving" in data:
+        pending = Leaving(**data["leaving"])
+    caught = data.get("caught")
+    return Guard(
+        data["guard"],
+        data["body"],
+        None if caught is None else last_error_from_data(caught),
+        _thrown(data.get("thrown")),
+        pending,
     )
+
+
+def _thrown(data: Mapping[str, Any] | None) -> Thrown | None:
+    return None if data is None else Thrown(last_error_from_data(data["error"]), frames_from_data(data["frames"]))

@@ -5,31 +5,32 @@ that stand right below it. Those belong to their way: the list goes on without t
 named, and the last one leads back to what follows. An id of a step that stands anywhere else is only a target: that
 step keeps its place and what follows it.
 
-A loop carries the steps of its round (`body`) alike; the last of them leads back to the loop.
+Other steps carry steps alike (`bodies.py`); the last of a body leads back to a loop, a `try` or a `fallback`.
+
+An `error_handler` is left out of the order: it takes the errors of the steps above it in its list, those in bodies of
+theirs too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from statemachine.bodies import Bodies, Body, first_of, id_of, take_bodies
 from statemachine.document import StepPart, kind_of, respell
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
-from statemachine.steps.loop import BODY, KINDS, Loop
-
-BODIES: Final = {"true_steps": "true", "false_steps": "false"}
-"""Keys that hold steps → the outcome that leads to them."""
-_LOOP_BODIES: Final = {BODY: BODY}
-_LOOPS: Final = (Loop.name, *Loop.aliases)
+from statemachine.steps.guards import ErrorHandler
+from statemachine.steps.loop import KINDS
 
 
 @dataclass(slots=True)
 class Entry:
     """A step of the document in its place; `following` is where its first outcome leads when nothing else is said.
 
-    `within` are the loops whose body it is part of, the outermost first.
+    `within` are the steps in whose bodies it is, the outermost first, and `bodies` says in which body of each.
+    `handler` is the error_handler that would take its error, "" for none.
     """
 
     id: str
@@ -38,60 +39,80 @@ class Entry:
     following: str
     branches: dict[str, tuple[str, Path]] = field(default_factory=dict)
     within: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+    handler: str = ""
+
+
+@dataclass(slots=True)
+class Around:
+    """What is around a list of steps: `after` is where its last step leads, the rest as in `Entry`."""
+
+    after: str
+    within: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+    handler: str = ""
 
 
 @dataclass(slots=True)
 class _Item:
-    """A step of one list while the list is put in order. `bodies` are (items, place) by outcome."""
+    """A step of one list while the list is put in order."""
 
     id: str
     path: Path
     keys: dict[str, Any]
-    bodies: dict[str, tuple[list[Any], Path]]
+    bodies: Bodies
     following: str = ""
     owned: bool = False
+    handler: str = ""
 
     @property
     def after_bodies(self) -> str:
         """Where the last step of its bodies leads."""
-        return self.id if BODY in self.bodies else str(self.keys.get("next") or self.following)
+        return self.id if self.bodies.back else str(self.keys.get("next") or self.following)
 
-    def named(self) -> Iterator[str]:
-        """The ids of steps that its ways name."""
-        for body, _ in self.bodies.values():
-            if _are_ids(body):
-                yield from map(str, body)
+    @property
+    def takes_errors(self) -> bool:
+        config = self.keys.get("config")
+        named = isinstance(config, Mapping) and config.get("scope") == "named"
+        return self.keys.get("type") == ErrorHandler.name and not named
 
 
 class Layout:
-    """Puts nested steps (trueSteps, falseSteps, body) into one list, each knowing what follows it."""
+    """Puts nested steps into one list, each knowing what follows it. `drawn` steps stand in no list: error handlers
+    among them take only the errors that are led to them."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, *, drawn: bool = False) -> None:
         self._problems = problems
+        self._drawn = drawn
 
-    def flatten(self, raw: Sequence[Any], path: Path, after: str, within: tuple[str, ...] = ()) -> Iterator[Entry]:
-        items = self._items(raw, path)
+    def flatten(self, body: Body, around: Around) -> Iterator[Entry]:
+        items = self._items(body)
         self._own(items)
-        following = after
+        following, handler = around.after, around.handler
         for item in reversed(items):
+            item.handler = handler
+            handles = item.takes_errors and not self._drawn
+            if handles:
+                handler = item.id
             if not item.owned:
                 item.following = following
-                following = item.id
+                following = following if handles else item.id
         order = {item.id: item for item in items}
         for item in items:
             self._chain(item, order)
         for item in items:
-            yield from self._one(item, within)
+            yield from self._one(item, around)
 
-    def _items(self, raw: Sequence[Any], path: Path) -> list[_Item]:
+    def _items(self, body: Body) -> list[_Item]:
         items = []
-        for index, step in enumerate(raw):
-            place = (*path, index)
+        for index, step in enumerate(body.steps, body.first):
+            place = (*body.place, index)
             if isinstance(step, Mapping):
                 keys = respell(step, place, self._problems, also=StepPart.also)
                 self._take_condition(keys, place)
                 self._take_kind(keys, place)
-                items.append(_Item(_id_of(step, index, path), place, keys, self._take_bodies(keys, place)))
+                bodies = take_bodies(keys, place, self._problems)
+                items.append(_Item(id_of(step, index, body.place), place, keys, bodies))
             else:
                 self._problems.add("not_an_object", place, f"a step is an object, not {kind_of(step)}")
         return items
@@ -100,19 +121,19 @@ class Layout:
         """Steps right below a condition that it names as parts of a way leave the list's own order."""
         for number, item in enumerate(items):
             # what an owned condition names was looked at together with the one that owns it
-            named = set() if item.owned else set(item.named())
+            named = set() if item.owned else set(item.bodies.named())
             for index in range(number + 1, len(items) if named else 0):
                 below = items[index]
                 if below.id not in named:
                     break
                 below.owned = True
-                named.update(below.named())
+                named.update(below.bodies.named())
 
     def _chain(self, item: _Item, order: Mapping[str, _Item]) -> None:
         """Let the steps that a condition names follow one another, and the last one lead back."""
         after = item.after_bodies
-        for body, place in item.bodies.values():
-            names = [str(name) for name in body] if _are_ids(body) else []
+        for body in item.bodies.by_outcome.values():
+            names, place = [str(name) for name in body.steps] if body.named else [], body.place
             for index, name in enumerate(names):
                 named = order.get(name)
                 follower = names[index + 1] if index + 1 < len(names) else after
@@ -135,22 +156,28 @@ class Layout:
 
     def _expect_last(self, name: str, index: int, count: int, place: Path) -> None:
         if index + 1 < count:
-            message = f"{name!r} does not stand right below the condition, so what follows it cannot be said here"
+            message = (
+                f"{name!r} does not stand right below the step that names it, so what follows it cannot be said here"
+            )
             self._problems.add("bad_value", (*place, index), message, f"give {name!r} a `next`, and name it alone")
 
-    def _one(self, item: _Item, within: tuple[str, ...]) -> Iterator[Entry]:
-        entry = Entry(item.id, item.path, item.keys, item.following, within=within)
-        after = item.after_bodies
+    def _one(self, item: _Item, around: Around) -> Iterator[Entry]:
+        entry = Entry(
+            item.id, item.path, item.keys, item.following,
+            within=around.within, bodies=around.bodies, handler=item.handler,
+        )  # fmt: skip
         yield entry
-        for outcome, (body, place) in item.bodies.items():
-            if not body:
+        for outcome, body in item.bodies.by_outcome.items():
+            if not body.steps:
                 continue
-            if _are_ids(body):
-                entry.branches[outcome] = (str(body[0]), place)
-            else:
-                entry.branches[outcome] = (_id_of(body[0], 0, place), place)
-                inside = (*within, item.id) if outcome == BODY else within
-                yield from self.flatten(body, place, after, inside)
+            entry.branches[outcome] = (first_of(body), body.place)
+            if not body.named:
+                yield from self.flatten(body, self._inside(item, outcome, around))
+
+    def _inside(self, item: _Item, outcome: str, around: Around) -> Around:
+        if not item.bodies.back:
+            return Around(item.after_bodies, around.within, around.bodies, item.handler)
+        return Around(item.id, (*around.within, item.id), (*around.bodies, outcome), item.handler)
 
     def _take_condition(self, keys: dict[str, Any], path: Path) -> None:
         """`condition` may stand beside the config; it belongs in it."""
@@ -172,37 +199,3 @@ class Layout:
             if snake_case(str(said)) != kind:
                 message = f"the step is a {kind} loop, and its config says {said!r}"
                 self._problems.add("conflicting_keys", (*path, "config", "type"), message)
-
-    def _take_bodies(self, keys: dict[str, Any], path: Path) -> dict[str, tuple[list[Any], Path]]:
-        """trueSteps, falseSteps and body stand beside the config or in it; they leave their place for `branches`."""
-        bodies: dict[str, tuple[list[Any], Path]] = {}
-        known = _LOOP_BODIES if keys.get("type") in _LOOPS else BODIES
-        config = keys.get("config")
-        if isinstance(config, Mapping) and any(snake_case(str(key)) in known for key in config):
-            inside = respell(config, (*path, "config"), self._problems)
-            for key, outcome in known.items():
-                if key in inside:
-                    bodies[outcome] = (_list(inside.pop(key)), (*path, "config", key))
-            keys["config"] = inside
-        for key, outcome in known.items():
-            if key in keys:
-                if outcome in bodies:
-                    self._problems.add("conflicting_keys", (*path, key), f"the config has `{key}` already")
-                bodies[outcome] = (_list(keys.pop(key)), (*path, key))
-        return bodies
-
-
-def _list(body: Any) -> list[Any]:
-    return body if isinstance(body, list) else [] if body is None else [body]
-
-
-def _are_ids(body: Sequence[Any]) -> bool:
-    return all(isinstance(item, str | int) and not isinstance(item, bool) for item in body)
-
-
-def _id_of(raw: Any, index: int, path: Path) -> str:
-    """The id of a step; one without a usable id gets a name for messages, and is reported when it is read."""
-    step_id = raw.get("id") if isinstance(raw, Mapping) else None
-    if isinstance(step_id, str | int) and not isinstance(step_id, bool):
-        return str(step_id)
-    return f"{'.'.join(map(str, path))}[{index}]"

@@ -17,7 +17,7 @@ from transitions import Event, EventData, Machine, Transition
 
 from statemachine.errors import TransitionRefused
 from statemachine.step import END
-from statemachine.workflow import Step
+from statemachine.workflow import OUT, Step
 
 START: Final = "$start"
 COMPLETED: Final = "$completed"
@@ -119,13 +119,17 @@ class WorkflowMachine:
 
     def _add_step(self, step: Step) -> None:
         for outcome, target in step.targets.items():
-            self._add(outcome, step.id, _state(target))
+            self._add(outcome, step.id, _state(step.via.get(outcome, target)))
             self._allowed.setdefault(step.id, []).append(outcome)
-        if step.on_error is not None and ERROR not in step.targets:
-            self._add(ERROR, step.id, _state(step.on_error))
+        on_error = step.on_error or step.caught_by
+        if on_error is not None and ERROR not in step.targets:
+            self._add(ERROR, step.id, _state(step.via.get(ERROR, on_error)))
             self._allowed.setdefault(step.id, []).append(ERROR)
         if step.when is not None:
-            self._add(SKIP, step.id, _state(step.following))
+            self._add(SKIP, step.id, _state(step.via.get(SKIP, step.following)))
+        for target, hop in step.ways_out.items():
+            if hop != OUT:
+                self._add(leave_transition(target), step.id, _state(hop))
         for transition, terminal in ((COMPLETE, COMPLETED), (FAIL, FAILED), (EXIT, EXITED), (CANCEL, CANCELLED)):
             self._add(transition, step.id, terminal)
         self._add(retry_transition(step.id), FAILED, step.id)
@@ -139,6 +143,11 @@ class WorkflowMachine:
 
 def _state(target: str) -> str:
     return COMPLETED if target == END else target
+
+
+def leave_transition(target: str) -> str:
+    """The name of the transition by which a run leaves a `try` on its way to a step, `end` or OUT."""
+    return f"$leave {target}"
 
 
 def retry_transition(step_id: str) -> str:

@@ -21,7 +21,7 @@ together; for the others a mapping says which new step is the old one. What move
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -32,13 +32,14 @@ from statemachine.cause import OperatorCause, Surroundings
 from statemachine.course import RUN, end_timers
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
+from statemachine.frame import renamed, step_names
 from statemachine.gathering import begin_silence
 from statemachine.listening import WAIT
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
-from statemachine.steps.loop import loop_kind
+from statemachine.steps.loop import body_kind
 from statemachine.steps.parts import resolve
 from statemachine.workflow import Step, Workflow
 
@@ -112,15 +113,21 @@ def _loop_misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
     """As `_misfit`, when the run is in other loops there."""
     if not source.within and not target.within:
         return "", ""
-    before = [(route.mapping.get(loop, loop), loop_kind(route.source.steps[loop])) for loop in source.within]
-    after = [(loop, loop_kind(route.target.steps[loop])) for loop in target.within]
+    before = [(route.mapping.get(name, name), *kind) for name, *kind in _bodies(source, route.source)]
+    after = [(name, *kind) for name, *kind in _bodies(target, route.target)]
     if before == after:
         return "", ""
-    around = [", ".join(within) or "no loop" for within in (source.within, target.within)]
+    around = [", ".join(within) or "no body" for within in (source.within, target.within)]
     return (
         "loops_differ",
-        f"{source.id!r} is in {around[0]} and {target.id!r} in {around[1]}, or in loops of other kinds",
+        f"{source.id!r} is in {around[0]} and {target.id!r} in {around[1]}, or in bodies of other kinds",
     )
+
+
+def _bodies(step: Step, workflow: Workflow) -> Iterator[tuple[str, str, str]]:
+    """(carrier, its kind, which body) of each body that a step stands in."""
+    for name, body in zip(step.within, step.bodies, strict=True):
+        yield name, body_kind(workflow.steps[name]), body
 
 
 def _misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
@@ -239,7 +246,7 @@ def _require_movable(route: Route, snapshot: Snapshot, from_version: int) -> Pla
 def _trimmed(cause: OperatorCause, snapshot: Snapshot) -> OperatorCause:
     """The cause with only that part of the mapping that concerns the run: it is kept in every history."""
     names = {snapshot.step, snapshot.previous_step, *snapshot.outputs, *snapshot.step_starts, *snapshot.variants}
-    names.update(frame.loop for frame in snapshot.frames)
+    names.update(*(step_names(frame) for frame in snapshot.frames))
     mapping = {old: new for old, new in cause.data["mapping"].items() if old in names}
     return replace(cause, data={**cause.data, "mapping": mapping})
 
@@ -247,7 +254,7 @@ def _trimmed(cause: OperatorCause, snapshot: Snapshot) -> OperatorCause:
 def _rename(run: Run, route: Route) -> None:
     """What mapped steps that are gone left behind goes under their new names."""
     if run.frames:
-        run.frames = tuple(replace(frame, loop=route.mapping.get(frame.loop, frame.loop)) for frame in run.frames)
+        run.frames = tuple(renamed(frame, route.mapping) for frame in run.frames)
     moved = {old: new for old, new in route.mapping.items() if old not in route.target.steps}
     if not moved:
         return

@@ -1,63 +1,223 @@
-"""Which steps are part of which loop, and where that makes `break` and `continue` lead.
+"""Which steps stand in which body, and what that means for their ways: jumps, errors, and `finally`.
 
-The steps of a `body` written in place are. Where a loop only names the first step of its body, as in a canvas, its body
-is what can be entered from there without passing the loop, and not from where the loop goes on when it is done.
+The steps of a body written in place are part of it. Where a step only names the first step of a body, as in a canvas,
+the body is what can be entered from there without passing the step, and not from where the step goes on when done.
 
-A way leads into a body only from the loop itself, and from within (`checks/loops.py` refuses all others). So the loops
-that a run is in are known from the step it is in.
+A way leads into a body only from the step that carries it, and from within (`checks/loops.py` refuses all others). So
+the bodies that a run is in are known from the step it is in, and so is what takes an error:
+
+- `break` and `continue` lead back to the innermost loop.
+- An error of a step without `on_error` leads to the error_handler of its list, or to the `try` or `fallback` around it,
+  whichever is nearer; from there it goes on as an error of that one.
+- A way that leads out of a `try` past its `finally` leads to the `try` first, and from there on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from statemachine.checks.graph import edges_of, reachable, ways
 from statemachine.machine import SKIP
-from statemachine.steps.loop import BODY, DONE, Jump, Loop
-from statemachine.workflow import Step
+from statemachine.problem import Problems
+from statemachine.step import END
+from statemachine.steps.flow import Complete, Exit
+from statemachine.steps.guards import DONE, FINALLY, ErrorHandler
+from statemachine.steps.loop import Jump, Loop
+from statemachine.workflow import OUT, Step
 
 if TYPE_CHECKING:
     from statemachine.assembly import Assembly
     from statemachine.layout import Entry
-    from statemachine.problem import Problems
+
+_Place = tuple[str, str]
+"""A step that carries bodies, and one of its bodies."""
+_ENDING: Final = (Exit, Complete)
 
 
 def nest(made: Assembly, problems: Problems) -> None:
-    """Complete `within` of all steps, and let `break` and `continue` lead back to their loop."""
-    loops = [step for step in made.steps.values() if isinstance(step.runner, Loop)]
-    if loops:
-        around = _around(made.steps, loops)
-        made.steps.update({step_id: replace(made.steps[step_id], within=within) for step_id, within in around.items()})
-    for entry in made.entries:
-        step = made.steps.get(entry.id)
-        if step is not None and isinstance(step.runner, Jump):
-            made.steps[step.id] = _led_back(step, entry, problems)
+    """Complete what the steps know of the bodies they stand in; report ways that cannot be."""
+    entries = {entry.id: entry for entry in made.entries}
+    carriers = [step for step in made.steps.values() if step.runner.bodies()]
+    if carriers:
+        _find_bodies(made, carriers, problems)
+    for step_id, step in list(made.steps.items()):
+        if isinstance(step.runner, Jump):
+            made.steps[step_id] = _led_back(step, made.steps, entries[step_id], problems)
+    for step_id, entry in entries.items():
+        if step_id in made.steps and (made.steps[step_id].within or entry.handler):
+            made.steps[step_id] = _caught(made.steps[step_id], entry, made.steps)
+    finishing = {step.id for step in carriers if FINALLY in step.runner.bodies()}
+    if finishing:
+        _pass_finally(made, finishing, problems)
+    _write_out(made, entries)
 
 
-def _around(steps: Mapping[str, Step], loops: Sequence[Step]) -> dict[str, tuple[str, ...]]:
-    """Step → the loops whose body it is part of, the outermost first."""
-    bodies = {loop.id: {step.id for step in steps.values() if loop.id in step.within} for loop in loops}
+# --- bodies ---
+
+
+def _find_bodies(made: Assembly, carriers: Sequence[Step], problems: Problems) -> None:
+    steps = made.steps
+    members: dict[_Place, set[str]] = {}
+    for step in steps.values():
+        for place in zip(step.within, step.bodies, strict=True):
+            members.setdefault(place, set()).add(step.id)
+    for carrier in carriers:
+        drawn = [body for body in carrier.runner.bodies() if (carrier.id, body) not in members]
+        members.update(_drawn_bodies(carrier, drawn, steps))
+        _refuse_shared(carrier, members, made, problems)
+    whole = {carrier.id: _whole(carrier, members) for carrier in carriers}
+    outward = sorted(whole, key=lambda carrier: -len(whole[carrier]))
+    for step_id, step in steps.items():
+        places = [
+            next(place for place, inside in members.items() if place[0] == carrier and step_id in inside)
+            for carrier in outward
+            if step_id in whole[carrier]
+        ]
+        within, bodies = tuple(carrier for carrier, _ in places), tuple(body for _, body in places)
+        steps[step_id] = replace(step, within=within, bodies=bodies)
+
+
+def _whole(carrier: Step, members: Mapping[_Place, set[str]]) -> set[str]:
+    return set().union(*(members.get((carrier.id, body), ()) for body in carrier.runner.bodies()))
+
+
+def _drawn_bodies(carrier: Step, bodies: Sequence[str], steps: Mapping[str, Step]) -> dict[_Place, set[str]]:
+    if not bodies:
+        return {}
     jumps = {step.id for step in steps.values() if isinstance(step.runner, Jump)}
     edges = [edge for edge in edges_of(steps) if edge.source not in jumps or edge.outcome == SKIP]
-    graph = ways(steps, edges)
-    for loop in loops:
-        if not bodies[loop.id]:
-            inside = {**graph, loop.id: ()}
-            begun, after = reachable(inside, [loop.targets[BODY]]), reachable(inside, [loop.targets[DONE]])
-            bodies[loop.id] = set(begun - after - {loop.id})
-    by_size = sorted(bodies, key=lambda loop: -len(bodies[loop]))
-    return {step_id: tuple(loop for loop in by_size if step_id in bodies[loop]) for step_id in steps}
+    inside = {**ways(steps, edges), carrier.id: ()}
+    after = reachable(inside, [carrier.targets[DONE]])
+    return {
+        (carrier.id, body): set(reachable(inside, [carrier.targets[body]]) - after - {carrier.id, END})
+        for body in bodies
+    }
 
 
-def _led_back(step: Step, entry: Entry, problems: Problems) -> Step:
-    if not step.within:
+def _refuse_shared(carrier: Step, members: Mapping[_Place, set[str]], made: Assembly, problems: Problems) -> None:
+    """A step stands in one body alone."""
+    seen: dict[str, str] = {}
+    for body in carrier.runner.bodies():
+        for step_id in sorted(members.get((carrier.id, body), ())):
+            if seen.setdefault(step_id, body) != body:
+                message = f"{step_id!r} stands both in `{seen[step_id]}` and in `{body}` of {carrier.id!r}"
+                problems.add("into_body", made.places.get(step_id, ()), message)
+
+
+# --- ways ---
+
+
+def _led_back(step: Step, steps: Mapping[str, Step], entry: Entry, problems: Problems) -> Step:
+    loops = [carrier for carrier in step.within if carrier in steps and isinstance(steps[carrier].runner, Loop)]
+    if not loops:
         message = f"{step.type!r} stands in no loop: only steps of a loop's `body` can end its round"
         problems.add("outside_loop", (*entry.path, "type"), message)
         return step
-    loop = step.within[-1]
     for target, place in entry.branches.values():
-        if target not in (loop, step.on_error):
-            problems.add("conflicting_keys", place, f"{step.type!r} leads back to its loop, {loop!r}")
-    return replace(step, targets=dict.fromkeys(step.targets, loop))
+        if target not in (loops[-1], step.on_error):
+            problems.add("conflicting_keys", place, f"{step.type!r} leads back to its loop, {loops[-1]!r}")
+    return replace(step, targets=dict.fromkeys(step.targets, loops[-1]))
+
+
+def _caught(step: Step, entry: Entry, steps: Mapping[str, Step]) -> Step:
+    """The step with what takes its error when it says nothing itself."""
+    guards = [carrier for carrier in step.within if carrier in steps and steps[carrier].runner.guards]
+    guard = guards[-1] if guards else None
+    handler = steps.get(entry.handler)
+    if handler is not None and guard is not None and guard not in handler.within:
+        handler = None
+    if step.on_error is not None or not step.runner.can_fail:
+        return step
+    return replace(step, caught_by=guard if handler is None else handler.id)
+
+
+def _pass_finally(made: Assembly, finishing: set[str], problems: Problems) -> None:
+    """Lead every way out of a `try` past its `finally` to the `try` first."""
+    passing: dict[str, dict[str, None]] = {}
+    for step in list(made.steps.values()):
+        via = {}
+        for transition, target in _ways(step):
+            hop = _hop(step, target, made, finishing)
+            if hop is None:
+                _refuse_leaving(step, target, made, problems)
+            elif hop != target:
+                via[transition] = hop
+                passing.setdefault(hop, {})[target] = None
+        if isinstance(step.runner, _ENDING):
+            hop = _hop(step, OUT, made, finishing)
+            if hop is None:
+                _refuse_leaving(step, OUT, made, problems)
+            elif hop != OUT:
+                passing.setdefault(hop, {})[OUT] = None
+                made.steps[step.id] = replace(made.steps[step.id], ways_out={OUT: hop})
+        if via:
+            made.steps[step.id] = replace(made.steps[step.id], via=via)
+    led: set[str] = set()
+    while left := passing.keys() - led:
+        guard = max(left, key=lambda guard: (len(made.steps[guard].within), guard))
+        _lead_on(guard, passing, made, finishing)
+        led.add(guard)
+
+
+def _lead_on(guard: str, passing: dict[str, dict[str, None]], made: Assembly, finishing: set[str]) -> None:
+    """From a `try` that is passed on the way to somewhere else; the inner ones come first."""
+    step = made.steps[guard]
+    ways_out = {}
+    for target in passing[guard]:
+        hop = _hop(step, target, made, finishing)
+        ways_out[target] = hop or target
+        if hop is not None and hop != target:
+            passing.setdefault(hop, {})[target] = None
+    made.steps[guard] = replace(step, ways_out=ways_out)
+
+
+def _ways(step: Step) -> Iterator[tuple[str, str]]:
+    """(transition, target) of every way out that the definition names."""
+    yield from step.targets.items()
+    if step.on_error is not None:
+        yield "error", step.on_error
+    if step.when is not None:
+        yield SKIP, step.following
+
+
+def _hop(step: Step, target: str, made: Assembly, finishing: set[str]) -> str | None:
+    """Where a way really leads at first: the innermost `try` whose `finally` it has to pass, else the target.
+
+    None when it leads out of a `finally`."""
+    if target == step.id:
+        return target
+    around = () if target not in made.steps else (*made.steps[target].within, target)
+    for carrier, body in zip(reversed(step.within), reversed(step.bodies), strict=True):
+        if carrier in around:
+            return target
+        if body == FINALLY:
+            return None
+        if carrier in finishing:
+            return carrier
+    return target
+
+
+def _refuse_leaving(step: Step, target: str, made: Assembly, problems: Problems) -> None:
+    carrier = next(c for c, body in zip(reversed(step.within), reversed(step.bodies), strict=True) if body == FINALLY)
+    where = "ends the run" if target in (OUT, END) else f"leads to {target!r}"
+    message = f"{step.id!r} {where} out of the `finally` of {carrier!r}, which has to come to its end"
+    problems.add("leaves_finally", made.places[step.id], message)
+
+
+# --- the flat form ---
+
+
+def _write_out(made: Assembly, entries: Mapping[str, Entry]) -> None:
+    """Say in the flat, canonical form what only the nesting said: which handler takes an error."""
+    for entry in entries.values():
+        step = made.steps.get(entry.id)
+        if step is None or step.caught_by != entry.handler:
+            entry.handler = ""
+    for document in made.canonical:
+        handler = entries[document["id"]].handler
+        if handler:
+            document["on_error"] = handler
+        if document["type"] == ErrorHandler.name:
+            document["config"] = {**document.get("config", {}), "scope": "named"}

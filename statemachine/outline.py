@@ -13,6 +13,7 @@ from typing import Any, Final
 from statemachine.canvas.reading import Canvas
 from statemachine.layout import Entry
 from statemachine.names import snake_case
+from statemachine.steps.guards import ErrorHandler
 
 _TAKEN: Final = frozenset({"steps", "trigger", "triggers", "trigger_type", "canvas"})
 
@@ -49,4 +50,8 @@ def _step(entry: Entry) -> dict[str, Any]:
     step = dict(entry.raw)
     if entry.branches:
         step["branches"] = {outcome: target for outcome, (target, _) in entry.branches.items()}
+    if entry.handler:
+        step["on_error"] = entry.handler
+    if step.get("type") == ErrorHandler.name:
+        step["config"] = {**(step.get("config") or {}), "scope": "named"}
     return step

@@ -161,6 +161,14 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "A way leads into the body of a loop from outside, where no round is under way.",
             "Lead it to the loop itself, or move the step out of the body.",
         ),
+        "into_body": Code(
+            "A way leads into a body of a `try` or `fallback` from outside, or from one of its bodies into another.",
+            "Lead it to the `try` or `fallback` itself, or move the step.",
+        ),
+        "leaves_finally": Code(
+            "A way leads out of a `finally`, or a step in it ends the run: what it was entered for would be forgotten.",
+            "Let the `finally` come to its end, and decide what follows behind the `try`.",
+        ),
         "outside_loop": Code(
             "A `break` or `continue` stands in no loop.", "Move it into the `body` of a loop, or use `goto`."
         ),

@@ -215,10 +215,10 @@ def _attempt_failed(run: Run, failure: TaskFailure) -> None:
     step, task = run.step, run.task
     assert task is not None
     if run.history_full or not may_retry(step.retry, failure, task.attempt, at_most_once=step.at_most_once):
-        return settle_failure(run, failure.code, failure.message)
+        return settle_failure(run, failure.code, failure.message, transient=failure.retryable)
     delay = delay_s(step.retry, task.attempt, failure, run.random())
     available_at = run.now + timedelta(seconds=delay)
-    run.keep_error(failure.code, failure.message)
+    run.keep_error(failure.code, failure.message, transient=True)
     run.retried_steps += 1
     run.retries.append(TaskRetry(task.step, task.visit, task.attempt + 1, available_at, delay))
     run.note(

@@ -6,11 +6,11 @@ say. `freeze` turns it back into plain data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, Cause, Surroundings, cause_to_data
@@ -18,10 +18,11 @@ from statemachine.contact import Contact, contact_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
-from statemachine.frame import Frame, loop_names
+from statemachine.failure import LastError, error_names
+from statemachine.frame import AnyFrame, Frame, Guard, Leaving, Thrown, caught_around, loop_names
 from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
-from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, identity_of
+from statemachine.snapshot import OpenTask, Snapshot, Status, identity_of
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
 from statemachine.variable_path import with_path, without_path
 from statemachine.view import View
@@ -236,37 +237,60 @@ class Run:
         }
 
     def error_names(self) -> dict[str, Any] | None:
-        error = self.last_error
-        if error is None:
-            return None
-        return {"step": error.step, "code": error.code, "message": error.message, "at": error.at.isoformat()}
+        return error_names(self.last_error)
 
     def loop_names(self) -> dict[str, Any] | None:
         """What `loop.…` leads to; None outside of loops."""
         return loop_names(self.frames, self.workflow_version.item_names) if self.frames else None
 
-    # --- loops ---
+    # --- bodies ---
 
     @property
-    def frame(self) -> Frame | None:
-        """That of the step itself, when it is a loop under way."""
-        return self.frames[-1] if self.frames and self.frames[-1].loop == self.step_id else None
+    def frame(self) -> AnyFrame | None:
+        """That of the step itself, when it is under way."""
+        return self.frames[-1] if self.frames and self.frames[-1].step == self.step_id else None
 
-    def keep_frame(self, frame: Frame | None) -> None:
+    def keep_frame(self, frame: AnyFrame | None) -> None:
         around = self.frames[: len(self.step.within)]
         self.set_frames(around if frame is None else (*around, frame))
 
     def break_loop(self) -> None:
-        self.set_frames((*self.frames[:-1], replace(self.frames[-1], broken=True)))
+        loop = self._innermost(lambda frame: isinstance(frame, Frame))
+        self._replace_frame(loop, replace(cast(Frame, self.frames[loop]), broken=True))
+
+    def throw(self, guard_id: str, thrown: Thrown) -> None:
+        """Give an error to the guard that takes it. What is inside the guard goes with it, for a retry."""
+        depth = self._innermost(lambda frame: frame.step == guard_id)
+        inner = Thrown(thrown.error, (*self.frames[depth:], *thrown.frames))
+        self._replace_frame(depth, replace(cast(Guard, self.frames[depth]), thrown=inner))
+
+    def depart(self, guard_id: str, leaving: Leaving) -> None:
+        """Remember where to go on when the `finally` of this guard is done."""
+        depth = self._innermost(lambda frame: frame.step == guard_id)
+        self._replace_frame(depth, replace(cast(Guard, self.frames[depth]), pending=leaving))
+
+    def restore(self, thrown: Thrown) -> None:
+        """Stand again where an error happened that nothing took, unless the version has no such place."""
+        step = self.workflow_version.steps.get(thrown.error.step)
+        frames = (*self.frames, *thrown.frames)
+        if step is not None and step.within == tuple(frame.step for frame in frames):
+            self.step_id = step.id
+            self.set_frames(frames)
+
+    def _innermost(self, wanted: Callable[[AnyFrame], bool]) -> int:
+        return next(depth for depth in range(len(self.frames) - 1, -1, -1) if wanted(self.frames[depth]))
+
+    def _replace_frame(self, depth: int, frame: AnyFrame) -> None:
+        self.set_frames((*self.frames[:depth], frame, *self.frames[depth + 1 :]))
 
     def drop_frames(self, step: Step) -> None:
-        """Entering a step leaves every loop that it is not part of; entering a loop from its body does not leave it."""
+        """Entering a step leaves every body that it is not part of; entering a loop from its body does not leave it."""
         depth = len(step.within)
-        inside = len(self.frames) > depth and self.frames[depth].loop == step.id
+        inside = len(self.frames) > depth and self.frames[depth].step == step.id
         if len(self.frames) > depth + inside:
             self.set_frames(self.frames[: depth + inside])
 
-    def set_frames(self, frames: tuple[Frame, ...]) -> None:
+    def set_frames(self, frames: tuple[AnyFrame, ...]) -> None:
         self.frames = frames
         if self._scope is not None:
             self._scope.loop = self.loop_names()
@@ -351,16 +375,19 @@ class Run:
         self.outputs = outputs
         self._outputs_changed = True
 
-    def keep_error(self, code: str, message: str) -> None:
-        self.last_error = LastError(self.step_id, code, message, self.now)
-        if self._scope is not None:
-            self._scope.error = self._scope.last_error = self.error_names()
+    def keep_error(self, code: str, message: str, *, transient: bool = False) -> LastError:
+        error = LastError(self.step_id, code, message, self.now, transient, self.attempt)
+        self.set_error(error)
+        return error
 
     def clear_error(self) -> None:
-        """What failed has succeeded; history keeps that it failed."""
-        self.last_error = None
+        """What failed has succeeded; history keeps that it failed. An error caught around it is the last one again."""
+        self.set_error(caught_around(self.frames))
+
+    def set_error(self, error: LastError | None) -> None:
+        self.last_error = error
         if self._scope is not None:
-            self._scope.error = self._scope.last_error = None
+            self._scope.error = self._scope.last_error = self.error_names()
 
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""

@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from statemachine.frame import Frame, frame_to_data, frames_from_data
+from statemachine.failure import LastError, last_error_from_data, last_error_to_data
+from statemachine.frame import AnyFrame, frame_to_data, frames_from_data
 from statemachine.record import record
 
 
@@ -45,14 +46,6 @@ class OpenTask:
 
 
 @record
-class LastError:
-    step: str
-    code: str
-    message: str
-    at: datetime
-
-
-@record
 class Snapshot:
     """One enrollment.
 
@@ -63,7 +56,7 @@ class Snapshot:
     `moments` are the times of day, ahead or just now, that steps aimed at.
     `held` keeps causes that arrived while it was held, in order, as data. `consumed` names the latest events that moved
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
-    deadlines have been moved by. `frames` say where it stands in the loops around its step, the outermost first.
+    deadlines have been moved by. `frames` say where it stands in the steps around its step, the outermost first.
     `pause_events` is what its pause does to events.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
     """
@@ -109,7 +102,7 @@ class Snapshot:
     revision: int = 0
     standstill_s: float = 0.0
     moments: Mapping[str, datetime] = field(default_factory=dict)
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[AnyFrame, ...] = ()
     pause_events: str = "buffer"
     gathered: Mapping[str, Any] = field(default_factory=dict)
 
@@ -177,10 +170,6 @@ def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
     )
 
 
-def last_error_from_data(data: Mapping[str, Any]) -> LastError:
-    return LastError(data["step"], data["code"], data["message"], datetime.fromisoformat(data["at"]))
-
-
 def identity_of(snapshot: Snapshot) -> dict[str, Any]:
     """The fields, JSON-ready, from which `Snapshot(**fields)` is the enrollment as its first cause found it."""
     identity: dict[str, Any] = {"id": snapshot.id, "workflow": snapshot.workflow, "version": snapshot.version}
@@ -203,7 +192,7 @@ def _plain(name: str, value: Any) -> Any:
         retry_at = value.retry_at.isoformat() if value.retry_at else None
         return {"step": value.step, "visit": value.visit, "attempt": value.attempt, "retry_at": retry_at}
     if isinstance(value, LastError):
-        return {"step": value.step, "code": value.code, "message": value.message, "at": value.at.isoformat()}
+        return last_error_to_data(value)
     if isinstance(value, Status):
         return value.value
     if name == "frames":

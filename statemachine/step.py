@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict
 
 from statemachine.contact import Contact
 from statemachine.event import Event
+from statemachine.frame import Leaving
 from statemachine.record import record
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
     from statemachine.decision import TaskOrder
     from statemachine.expression import Expression
-    from statemachine.frame import Frame
+    from statemachine.frame import AnyFrame
     from statemachine.scope import Scope
     from statemachine.template import Value
 
@@ -63,7 +64,7 @@ class End:
     reason: str | None = None
 
 
-Result = Outcome | Rest | End
+Result = Outcome | Rest | End | Leaving
 
 
 @record
@@ -126,11 +127,11 @@ class Context(Protocol):
     def events(self) -> tuple[Event, ...]: ...
 
     @property
-    def frame(self) -> Frame | None:
-        """Where the run stands in this step, a loop; None when the loop has not begun."""
+    def frame(self) -> AnyFrame | None:
+        """Where the run stands in this step, which has bodies; None when the step has not begun."""
 
-    def keep_frame(self, frame: Frame | None) -> None:
-        """This step, a loop, is under way as `frame` says; None: it is over."""
+    def keep_frame(self, frame: AnyFrame | None) -> None:
+        """This step, which has bodies, is under way as `frame` says; None: it is over."""
 
     def break_loop(self) -> None:
         """The innermost loop around this step makes no further round."""
@@ -215,6 +216,14 @@ class StepType(ABC):
     silent: ClassVar[bool] = False
     """Whether the step never has an output."""
 
+    guards: ClassVar[bool] = False
+    """Whether the step takes the errors of its bodies."""
+
+    needs_body: ClassVar[str] = ""
+    """The body that it cannot be without."""
+
+    can_fail: ClassVar[bool] = True
+
     reads: Reads = Reads()
     """Everything the step's templates, conditions and expressions read; set by __init__."""
 
@@ -228,6 +237,15 @@ class StepType(ABC):
     def outcomes(self) -> tuple[str, ...]:
         """Every outcome the step can have, `error` aside; the first is the one that falls through to `next`."""
         return ("done",)
+
+    def bodies(self) -> tuple[str, ...]:
+        """The outcomes that lead into steps that lead back to this one."""
+        return ()
+
+    def after(self, body: str, *, failed: bool = False) -> str | None:
+        """The outcome by which it goes on when a body is done, or has failed; None: into that body again, or it fails
+        itself."""
+        return None
 
     def cases(self) -> tuple[EventCase, ...]:
         """Events that end the step, in order; the first that matches wins. Only waits have any."""

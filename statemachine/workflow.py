@@ -88,11 +88,20 @@ class RetryPolicy:
     jitter: Literal["full", "none"] = "full"
 
 
+OUT: Final = "$out"
+"""Out of the workflow, by a step that ends the run: a target of `Step.ways_out`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads, and
-    `following` where the run goes when `when` is false. `within` are the loops whose body it is part of, the outermost
-    first."""
+    `following` where the run goes when `when` is false.
+
+    `within` are the steps in whose bodies it stands, the outermost first, and `bodies` says in which body of each.
+    `caught_by` takes its error when there is no `on_error`: a guard around it, or an error_handler. `via` leads the
+    transitions that leave a `try` past its `finally` to that `try`; `ways_out` leads, from there or from a step that
+    ends the run, a place outside to the next step on the way there.
+    """
 
     id: str
     type: str
@@ -107,6 +116,10 @@ class Step:
     output: str | None = None
     at_most_once: bool = False
     within: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+    caught_by: str | None = None
+    via: Mapping[str, str] = field(default_factory=dict)
+    ways_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cases(self) -> tuple[EventCase, ...]:

@@ -24,8 +24,9 @@ from service.rpc.moment import write_instant, write_span
 from service.rpc.payload import write_any, write_struct
 from service.storage.enrollment_queries import Counts, EnrollmentRecord
 from service.storage.history_queries import HistoryRow
+from statemachine.failure import LastError
 from statemachine.run import TERMINAL_STATES
-from statemachine.snapshot import LastError, Status
+from statemachine.snapshot import Status
 from statemachine.workflow import Workflow
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -115,6 +116,8 @@ def write_step_error(error: LastError, message: StepError) -> None:
     message.step = error.step
     message.code = error.code
     message.message = error.message
+    message.transient = error.transient
+    message.attempt = error.attempt
     write_instant(error.at, message.time)
 
 

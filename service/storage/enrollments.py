@@ -13,12 +13,12 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
+from statemachine.failure import last_error_from_data, last_error_to_data
 from statemachine.frame import frame_to_data, frames_from_data
 from statemachine.record import record
 from statemachine.snapshot import (
     Snapshot,
     Status,
-    last_error_from_data,
     open_task_from_data,
 )
 
@@ -129,8 +129,7 @@ def state_of(snapshot: Snapshot) -> dict[str, Any]:
         task = snapshot.task
         state["task"] = {"step": task.step, "visit": task.visit, "attempt": task.attempt, "retry_at": task.retry_at}
     if snapshot.last_error is not None:
-        error = snapshot.last_error
-        state["last_error"] = {"step": error.step, "code": error.code, "message": error.message, "at": error.at}
+        state["last_error"] = last_error_to_data(snapshot.last_error)
     return state
 
 

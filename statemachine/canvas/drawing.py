@@ -282,8 +282,9 @@ def step_ways(raw: Mapping[str, Any], step: Step) -> Iterator[Way]:
         stated = aimless and not implied
         if outcome != through or target != plain or named or stated:
             yield Way(step.id, outcome, target, implied, stated or _needed(step, outcome, outcome == through))
-    if step.on_error is not None:
-        yield Way(step.id, ERROR, step.on_error, needed=raw.get("on_error") != END)
+    on_error = step.on_error or raw.get("on_error")
+    if on_error is not None:
+        yield Way(step.id, ERROR, str(on_error), needed=raw.get("on_error") != END)
 
 
 def _needed(step: Step, outcome: str, falls: bool) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from statemachine.checks.graph import Edge, Ways, edges_of, ways
+from statemachine.checks.graph import Edge, Ways, courses_of, ways
 from statemachine.compiler import Read
 from statemachine.condition import Condition
 from statemachine.problem import Path, Problems
@@ -33,8 +33,8 @@ class Draft:
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
-        """Every way from step to step, and to the end."""
-        return edges_of(self.steps)
+        """Every way from the work of one step to that of the next, and to the end."""
+        return courses_of(self.steps)
 
     @cached_property
     def leaving(self) -> Mapping[str, Sequence[Edge]]:

@@ -13,15 +13,18 @@ Ways = Mapping[str, tuple[str, ...]]
 
 
 class Edge(NamedTuple):
-    """A way out of a step; `outcome` may also be `error`, or SKIP when its `when` is false."""
+    """A way out of a step; `outcome` may also be `error`, or SKIP when its `when` is false.
+
+    `through` are the guards that it brings to their end on the way."""
 
     source: str
     outcome: str
     target: str
+    through: tuple[str, ...] = ()
 
 
 def edges_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
-    """Every way out of every step, those to END too."""
+    """Every way out of every step that the definition names, those to END too."""
     found: list[Edge] = []
     for step in steps.values():
         found.extend(Edge(step.id, outcome, target) for outcome, target in step.targets.items())
@@ -30,6 +33,56 @@ def edges_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
         if step.when is not None:
             found.append(Edge(step.id, SKIP, step.following))
     return tuple(found)
+
+
+def courses_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
+    """Every way from one step's work to that of the next: as `edges_of`, but errors lead to what takes them, and the
+    end of a body leads to where its guard goes on.
+
+    What a `finally` is passed for goes on from before it, and to the `finally` besides."""
+    found: dict[Edge, None] = {}
+    for edge in edges_of(steps):
+        source = steps[edge.source]
+        if not source.runner.guards or edge.outcome in (source.runner.needs_body, SKIP):
+            found.update(dict.fromkeys(_arrivals(edge, source, steps)))
+    for step in steps.values():
+        if step.runner.guards:
+            continue
+        if step.on_error is None:
+            found.update(dict.fromkeys(_errors(step.id, step, steps)))
+        for hop in (*step.via.values(), *step.ways_out.values()):
+            found[Edge(step.id, SKIP, steps[hop].targets["finally"])] = None
+    return tuple(found)
+
+
+def _arrivals(edge: Edge, source: Step, steps: Mapping[str, Step]) -> Iterator[Edge]:
+    guard = steps.get(edge.target)
+    if guard is None or not guard.runner.guards or guard.id not in source.within:
+        yield edge
+        return
+    body = source.bodies[source.within.index(guard.id)]
+    onward = guard.runner.after(body)
+    if onward in guard.runner.bodies():
+        yield edge._replace(target=guard.targets[str(onward)])
+    if body != "finally":
+        done = guard.targets[guard.runner.outcomes()[0]]
+        yield from _arrivals(edge._replace(target=done, through=(*edge.through, guard.id)), guard, steps)
+
+
+def _errors(thrower: str, step: Step, steps: Mapping[str, Step]) -> Iterator[Edge]:
+    """Where an error of `thrower` may lead, once it has come out of `step`."""
+    taken_by = step.on_error or step.caught_by or ""
+    catcher = steps.get(taken_by)
+    if catcher is None or step.on_error is not None or not catcher.runner.guards:
+        if taken_by:
+            yield from _arrivals(Edge(thrower, ERROR, taken_by), step, steps)
+        return
+    body = step.bodies[step.within.index(catcher.id)]
+    onward = catcher.runner.after(body, failed=True)
+    if onward is not None:
+        yield Edge(thrower, ERROR, catcher.targets[onward])
+    if onward in (None, "finally"):
+        yield from _errors(thrower, catcher, steps)
 
 
 def ways(steps: Iterable[str], edges: Iterable[Edge]) -> Ways:

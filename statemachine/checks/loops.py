@@ -1,13 +1,13 @@
-"""Ways into the bodies of loops, and the names that are read of a loop."""
+"""Ways into bodies, and the names that are read of a loop."""
 
 from __future__ import annotations
 
 from statemachine.checks.draft import Draft
-from statemachine.checks.graph import Edge
+from statemachine.checks.graph import Edge, edges_of
 from statemachine.compiler import Read
 from statemachine.path import format_path
 from statemachine.problem import Problems
-from statemachine.steps.loop import BODY, FOR_EACH, Loop
+from statemachine.steps.loop import FOR_EACH, Loop
 from statemachine.workflow import Step
 
 
@@ -15,21 +15,36 @@ def check_ways_in(draft: Draft, problems: Problems) -> None:
     """Report ways into a body that do not come from its loop or from within: no round would be under way there."""
     for start in draft.starts:
         for loop in draft.steps[start].within if start in draft.steps else ():
-            message = f"runs begin at {start!r}, in the body of the loop {loop!r}"
-            problems.add("into_loop", draft.places[start], message)
+            message = f"runs begin at {start!r}, in {_body(loop, draft)}"
+            problems.add(_code(loop, draft), draft.places[start], message)
     told: set[tuple[str, str]] = set()
-    for edge in draft.edges:
-        if edge.target in draft.steps and not _is_way_in(edge, draft) and edge[::2] not in told:
+    for edge in edges_of(draft.steps):
+        if edge.target not in draft.steps or (edge.source, edge.target) in told:
+            continue
+        carrier = _entered(edge, draft)
+        if carrier:
             told.add((edge.source, edge.target))
-            loop = next(name for name in draft.steps[edge.target].within if name not in draft.steps[edge.source].within)
-            message = f"{edge.source!r} leads to {edge.target!r}, into the body of the loop {loop!r}, from outside"
-            problems.add("into_loop", draft.places[edge.source], message)
+            message = f"{edge.source!r} leads to {edge.target!r}, into {_body(carrier, draft)}, from outside"
+            problems.add(_code(carrier, draft), draft.places[edge.source], message)
 
 
-def _is_way_in(edge: Edge, draft: Draft) -> bool:
+def _entered(edge: Edge, draft: Draft) -> str:
+    """The outermost step into a body of which the way leads from outside; "" for none."""
     source, target = draft.steps[edge.source], draft.steps[edge.target]
-    around = (*source.within, source.id) if edge.outcome == BODY and isinstance(source.runner, Loop) else source.within
-    return target.within == around[: len(target.within)]
+    around = {*zip(source.within, source.bodies, strict=True), (source.id, edge.outcome)}
+    places = zip(target.within, target.bodies, strict=True)
+    return next((carrier for carrier, body in places if (carrier, body) not in around), "")
+
+
+def _body(carrier: str, draft: Draft) -> str:
+    if carrier in draft.steps and draft.steps[carrier].runner.guards:
+        return f"a body of {carrier!r}"
+    return f"the body of the loop {carrier!r}"
+
+
+def _code(carrier: str, draft: Draft) -> str:
+    guards = carrier in draft.steps and draft.steps[carrier].runner.guards
+    return "into_body" if guards else "into_loop"
 
 
 def check_loop_names(draft: Draft, problems: Problems) -> None:
@@ -54,7 +69,7 @@ def _loops(step_id: str | None, read: Read, draft: Draft) -> list[Step]:
         return []
     own = isinstance(step.runner, Loop) and read.place[len(draft.places[step.id]) :][:2] == ("config", "condition")
     around = [draft.steps[name] for name in step.within if name in draft.steps]  # one of a bad id is told, and left out
-    return around + ([step] if own else [])
+    return [loop for loop in around if isinstance(loop.runner, Loop)] + ([step] if own else [])
 
 
 def _parts(loops: list[Step]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from statemachine.checks.values import ERROR_ROOTS, VARIABLE_ROOTS, gives_output
 from statemachine.compiler import Read
 from statemachine.contact import FIELD_ALIASES, STANDARD_FIELDS
 from statemachine.event_condition import Happened
+from statemachine.failure import ERROR_PARTS
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS, one_slip, snake_case
 from statemachine.path import format_path
 from statemachine.problem import Path as Place
@@ -24,8 +25,8 @@ _RUN_PARTS: Final = ("id", "workflow", "workflow_id", "version", "contact_id", "
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "enrollment": _RUN_PARTS,
     "execution": (*_RUN_PARTS, "workflowId", "startedAt"),
-    "error": ("step", "code", "message", "at"),
-    "last_error": ("step", "code", "message", "at"),
+    "error": ERROR_PARTS,
+    "last_error": ERROR_PARTS,
 }
 _NOWHERE: Final = frozenset({"conversation", "global", "resources", "connection"})
 _SHORTEST: Final = 4

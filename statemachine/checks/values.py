@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from statemachine.checks.draft import Draft
+from statemachine.checks.graph import Edge
 from statemachine.checks.logic import proved
 from statemachine.compiler import Read
 from statemachine.machine import ERROR, SKIP
@@ -68,7 +69,7 @@ class _Flow:
         self._draft = draft
         self._bits = {fact: 1 << number for number, fact in enumerate(facts)}
         self._begin = _bits(_at_entry(draft), self._bits)
-        self._changes = {edge: _change(draft.steps[edge.source], edge.outcome, self._bits) for edge in draft.edges}
+        self._changes = {edge: _change(edge, draft.steps, self._bits) for edge in draft.edges}
         self._known = self._solve()
         self._whens: dict[str, frozenset[Fact]] = {}
         self._journeys: dict[Fact, Mapping[_State, _State | None]] = {}
@@ -178,12 +179,16 @@ def _at_entry(draft: Draft) -> list[Fact]:
     return [_EVENT, *(Fact("variables", name) for name in draft.declared)]
 
 
-def _change(step: Step, outcome: str, bits: Mapping[Fact, int]) -> _Change:
+def _change(edge: Edge, steps: Mapping[str, Step], bits: Mapping[Fact, int]) -> _Change:
+    step, outcome = steps[edge.source], edge.outcome
     rests = step.runner.effect or isinstance(step.runner, WaitingStep)
     gathers = isinstance(step.runner, WaitingStep) and step.runner.burst() is not None
     by_event = rests and bool(step.cases) and not gathers and step.runner.gives_output(outcome)
     lost = _bits([_EVENT], bits) if rests and not by_event and outcome != SKIP else 0
-    return _Change(_bits(_made(step, outcome, by_event), bits), lost)
+    made = _bits(_made(step, outcome, by_event), bits)
+    for guard in (steps[name] for name in edge.through):
+        made |= _bits(_made(guard, guard.runner.outcomes()[0], by_event=False), bits)
+    return _Change(made, lost)
 
 
 def _made(step: Step, outcome: str, by_event: bool) -> Iterator[Fact]:

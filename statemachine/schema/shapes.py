@@ -65,6 +65,19 @@ SHAPES: Final[Schema] = {
             {"type": "array", "items": ref("step")},
         ]
     },
+    "alternatives": {
+        "anyOf": [
+            {"type": "null"},
+            {"type": "string", "description": "The id of a step."},
+            ref("step"),
+            {"type": "array", "items": {"anyOf": [{"type": ["string", "integer"]}, ref("step"), ref("several_steps")]}},
+        ]
+    },
+    "several_steps": {
+        "type": "array",
+        "minItems": 1,
+        "items": {"anyOf": [{"type": ["string", "integer"]}, ref("step")]},
+    },
     "canvas": {
         "type": ["object", "null"],
         "properties": {

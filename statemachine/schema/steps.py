@@ -14,7 +14,7 @@ from statemachine.schema.spelling import Schema, camel_pattern, closed, given
 from statemachine.step import END, StepType
 from statemachine.steps import STEP_TYPES
 from statemachine.steps.branch import Branch
-from statemachine.steps.loop import BODY, Loop
+from statemachine.steps.guards import CATCH, FINALLY, STEPS, Try
 from statemachine.steps.split import Split
 
 _EFFECT_KEYS: Final = ("retry", "timeout", "crash_policy")
@@ -83,9 +83,16 @@ def _by_type(step_type: type[StepType]) -> Schema:
         then = _without_effect_keys(then)
     if step_type is Branch:
         then["anyOf"] = _ways_out()
-    if step_type is Loop:
-        then["anyOf"] = [given(BODY), _SOME_BRANCH, {"required": ["config"], "properties": {"config": given(BODY)}}]
+    if step_type.needs_body:
+        then["anyOf"] = _carried(STEPS if step_type.guards else step_type.needs_body)
+    if step_type is Try:
+        then["allOf"] = [{"anyOf": _carried(CATCH, FINALLY)}]
     return {"if": here, "then": then}
+
+
+def _carried(*keys: str) -> list[Schema]:
+    """One of these bodies, beside the config or in it, or led to by name."""
+    return [given(*keys), _SOME_BRANCH, {"required": ["config"], "properties": {"config": given(*keys)}}]
 
 
 def _bare(step_type: type[StepType]) -> Schema | None:

@@ -11,6 +11,7 @@ from statemachine.step import StepType
 from statemachine.steps.branch import Branch
 from statemachine.steps.contact import AddTag, AddToList, RemoveFromList, RemoveTag, Segment, UpdateField, UpdateScore
 from statemachine.steps.flow import Complete, Exit, Goto, Pass
+from statemachine.steps.guards import ErrorHandler, Fallback, Try
 from statemachine.steps.http import HttpRequest, Webhook
 from statemachine.steps.loop import Break, Continue, Loop
 from statemachine.steps.message import NotifySlack, NotifyTeams, SendEmail, SendNotification, SendReply, SendSms
@@ -26,6 +27,9 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     Loop,
     Break,
     Continue,
+    Try,
+    Fallback,
+    ErrorHandler,
     SetVariable,
     Transform,
     Goto,
@@ -53,9 +57,7 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
 _LATER: Final[Mapping[str, Iterable[str]]] = {
     "parallel branches are not built yet": ("parallel",),
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
-    "error handling by a step is not built yet; use `on_error` on the step": (
-        "try", "error_handler", "fallback", "compensate",
-    ),
+    "undoing steps is not built yet": ("compensate",),
     "work for people is not built yet": ("approval", "human_handoff", "assign_agent"),
     "conversations are not built yet": ("end_chat", "close_conversation"),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),

@@ -21,6 +21,7 @@ class Goto(PureStep):
     name = "goto"
     Config = GotoConfig
     silent = True
+    can_fail = False
 
     def __init__(self, config: GotoConfig, build: Build) -> None:
         self._to = config.to
@@ -65,6 +66,7 @@ class Complete(PureStep):
     name = "end"
     Config = EndConfig
     silent = True
+    can_fail = False
 
     def __init__(self, config: EndConfig, build: Build) -> None:
         pass
@@ -88,6 +90,7 @@ class Pass(PureStep):
     aliases: ClassVar[tuple[str, ...]] = ("noop", "note")
     Config = PassConfig
     silent = True
+    can_fail = False
 
     def __init__(self, config: PassConfig, build: Build) -> None:
         pass

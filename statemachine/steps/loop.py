@@ -70,6 +70,7 @@ class Loop(PureStep):
     aliases: ClassVar[tuple[str, ...]] = KINDS
     Config = LoopConfig
     free_form: ClassVar[tuple[str, ...]] = ("items",)
+    needs_body = BODY
 
     def __init__(self, config: LoopConfig, build: Build) -> None:
         refuse_later(config, build)
@@ -81,7 +82,7 @@ class Loop(PureStep):
         self._condition: Condition | None = None
         _check_keys(config, self.kind, build)
         if self.kind == FOR_EACH:
-            self._items = _items(config, parts)
+            self._items = _items(config, parts, build)
         elif self.kind == "while":
             self._condition = parts.condition(("condition",), config.condition)
         else:
@@ -92,6 +93,9 @@ class Loop(PureStep):
     def outcomes(self) -> tuple[str, ...]:
         return DONE, BODY
 
+    def bodies(self) -> tuple[str, ...]:
+        return (BODY,)
+
     def gives_output(self, outcome: str) -> bool:
         return outcome == DONE
 
@@ -100,8 +104,8 @@ class Loop(PureStep):
 
     def run(self, context: Context) -> Result:
         before = context.frame
-        if before is None or not self._fits(before):
-            frame = self._begin(context)
+        if not isinstance(before, Frame) or not self._fits(before):
+            before, frame = None, self._begin(context)
         elif before.broken:
             context.keep_frame(None)
             return Outcome(DONE, {"rounds": before.index + 1, "broken": True})
@@ -146,9 +150,9 @@ class Loop(PureStep):
         return StepFailed("max_iterations", f"the loop may make {self._most} rounds (`max_iterations`), and {why}")
 
 
-def loop_kind(step: Step) -> str:
-    """for_each, while or count; "" for a step that is no loop."""
-    return step.runner.kind if isinstance(step.runner, Loop) else ""
+def body_kind(step: Step) -> str:
+    """for_each, while or count for a loop, else the step's type."""
+    return step.runner.kind if isinstance(step.runner, Loop) else step.type
 
 
 def item_names(steps: Iterable[Step]) -> dict[str, str]:
@@ -166,6 +170,7 @@ class Jump(PureStep):
 
     Config = JumpConfig
     silent = True
+    can_fail = False
 
     def __init__(self, config: JumpConfig, build: Build) -> None:
         pass
@@ -223,10 +228,13 @@ def _check_keys(config: LoopConfig, kind: str, build: Build) -> None:
             build.problem("bad_value", (key,), f"`loop.{getattr(config, key)}` means something else already")
 
 
-def _items(config: LoopConfig, parts: Parts) -> Value | None:
+def _items(config: LoopConfig, parts: Parts, build: Build) -> Value | None:
     """A text without braces is the path of the list."""
     key = "items" if config.items is not None else "array_path"
     raw = getattr(config, key)
+    if not isinstance(raw, list | str | None):
+        build.problem("bad_value", (key,), f"`items` is a list, or the path of one, not {kind_of(raw)}")
+        return None
     if isinstance(raw, str) and "{{" not in raw and "{%" not in raw:
         raw = f"{{{{ {raw} }}}}"
     return parts.optional((key,), raw)

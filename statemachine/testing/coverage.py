@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from statemachine.machine import ERROR
 from statemachine.simulation.world import World
 from statemachine.workflow import Workflow
 
@@ -67,7 +68,7 @@ def coverage(workflow: Workflow, worlds: Iterable[World]) -> Coverage:
 def _branches(workflow: Workflow) -> tuple[Branch, ...]:
     found: list[Branch] = []
     for step in workflow.steps.values():
-        ways = list(workflow.machine.outcomes(step.id))
+        ways = [way for way in workflow.machine.outcomes(step.id) if way != ERROR or step.caught_by is None]
         if step.when is not None:
             ways.append(SKIPPED)
         if len(ways) > 1:

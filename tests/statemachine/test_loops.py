@@ -423,7 +423,7 @@ def test_the_frames_of_a_run_are_those_of_the_loops_around_its_step(data: st.Dat
         run = simulation.run
         if not run.live:
             break
-        assert tuple(frame.loop for frame in run.frames) == workflow.steps[str(run.step)].within
+        assert tuple(frame.step for frame in run.frames) == workflow.steps[str(run.step)].within
         simulation.now += timedelta(days=1)
         simulation.fire()
     simulation.audit()

@@ -49,7 +49,7 @@ TEXTS = (
     "{{enrollment.id}}/{{enrollment.key}}",
     "{{enrollment.started_at}}",
     "{{now}}",
-    "{{last_error.code}} {{error.message}}",
+    "{{last_error.code}} {{error.message}} {{error.attempt}} {{error.transient}}",
     "{{ first_name | default: 'you' | upcase }}",
     "{{nowhere.at.all}}",
 )
@@ -209,6 +209,39 @@ def _within_loops(draw: st.DrawFn, steps: list[Data]) -> list[Data]:
     return made
 
 
+def _within_guards(draw: st.DrawFn, steps: list[Data]) -> list[Data]:
+    """The same with some of the steps in a try or a fallback, and error handlers here and there."""
+    made: list[Data] = []
+    for number, step in enumerate(steps):
+        kind = draw(st.sampled_from((*[None] * 3, "catch", "finally", "both", "fallback", "error_handler")))
+        if kind == "error_handler":
+            made += [step, {"id": f"h{number}", "type": kind, "steps": [_plain_step(draw, f"k{number}")]}]
+        elif kind is None or step["type"] == "loop":
+            made.append(step)
+        else:
+            made.append(_guarded(draw, step, number, kind))
+    return made
+
+
+def _guarded(draw: st.DrawFn, step: Data, number: int, kind: str) -> Data:
+    outer: Data = {key: step[key] for key in ("next", "on_error", "when") if key in step and draw(st.booleans())}
+    inner = {key: value for key, value in step.items() if key not in (*outer, "id")} | {"id": f"i{number}"}
+    body = [inner, _plain_step(draw, f"m{number}")][: draw(st.integers(1, 2))]
+    guard: Data = {"id": f"s{number}", "type": "try", "steps": body, **outer}
+    if kind == "fallback":
+        return {**guard, "type": kind, "steps": [*body, _plain_step(draw, f"c{number}")]}
+    if kind != "finally":
+        guard["catch"] = [_plain_step(draw, f"c{number}")]
+    if kind != "catch":
+        guard["finally"] = [_plain_step(draw, f"f{number}")]
+    return guard
+
+
+def _plain_step(draw: st.DrawFn, name: str) -> Data:
+    kinds = ("wait", "task", "set_variable", "transform", "send_sms", "update_field")
+    return {**draw(bodies.filter(lambda step: step["type"] in kinds)), "id": name}
+
+
 loop_values: dict[str, st.SearchStrategy[Any]] = {
     "items": st.sampled_from((["a", {"n": 1}], [], "trigger.data.n", "contact.tags", ["{{stage}}", 2, 3])),
     "count": st.sampled_from((0, 2, 3, "{{variables.v}}")),
@@ -261,7 +294,7 @@ def documents(draw: st.DrawFn) -> Data:
         "variables": draw(st.sampled_from(({}, {"v": 1, "span": "1h"}, {"v": "{{trigger.data.n}}", "at": "{{now}}"}))),
         "on_missing": draw(st.sampled_from(("keep", "empty", "fail"))),
         **draw(st.sampled_from(({}, {"timezone": "America/New_York"}))),
-        "steps": _within_loops(draw, steps),
+        "steps": _within_guards(draw, _within_loops(draw, steps)),
     }
 
 

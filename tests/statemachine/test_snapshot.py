@@ -21,8 +21,9 @@ from statemachine.cause import (
     cause_to_data,
 )
 from statemachine.event import Event
+from statemachine.failure import LastError
 from statemachine.frame import Frame
-from statemachine.snapshot import LastError, OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
+from statemachine.snapshot import OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 PLAIN = Snapshot("e1", "flow", 3)

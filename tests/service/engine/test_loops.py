@@ -43,7 +43,7 @@ async def test_a_loop_with_tasks_and_waits_goes_on_in_its_round_after_each_commi
         done.append((task.input["order"], task.input["round"]))
         await house.finish(task)
         await house.fire(timedelta(hours=1))
-        assert [frame.loop for frame in house.run().frames] == ["each", "twice"]
+        assert [frame.step for frame in house.run().frames] == ["each", "twice"]
         await house.fire(timedelta(hours=1))
     assert done == [("a", 0), ("b", 1)]
     assert (house.run().status, house.run().frames, house.contact().get("rounds")) == ("completed", (), 2)

@@ -16,10 +16,12 @@ from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of, state_of
 from service.storage.events import load_repeats, look_back
 from service.storage.pending_events import left_pending
 from statemachine.contact import Contact, contact_to_data
-from statemachine.frame import Frame
-from statemachine.snapshot import LastError, OpenTask, Snapshot, Status
+from statemachine.failure import LastError
+from statemachine.frame import Frame, Guard, Leaving, Thrown
+from statemachine.snapshot import OpenTask, Snapshot, Status
 
 AT = datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC)
+ERROR = LastError("s", "boom", "it broke", AT, True, 2)
 FULL = Snapshot(
     id="e1",
     workflow="w",
@@ -54,12 +56,17 @@ FULL = Snapshot(
     executed_steps=3,
     failed_steps=2,
     retried_steps=1,
-    last_error=LastError("s", "boom", "it broke", AT),
+    last_error=ERROR,
     exit_reason="why",
     goal="g",
     revision=1,
     standstill_s=2.5,
-    frames=(Frame("each", 1, ({"n": 1}, None)), Frame("thrice", 2, None, 3, True)),
+    frames=(
+        Frame("each", 1, ({"n": 1}, None)),
+        Guard("try", "finally", ERROR, Thrown(ERROR, (Frame("thrice", 2, None, 3, True),)), Leaving("far")),
+        Guard("outer", "finally", None, None, Thrown(ERROR, (Guard("inner", "catch", ERROR),))),
+        Guard("last", "finally", pending=Leaving(status="exited", reason="why")),
+    ),
     pause_events="drop",
     moments={"s": AT + timedelta(hours=1)},
 )

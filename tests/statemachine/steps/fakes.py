@@ -15,7 +15,7 @@ from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.expression import Expression, ExpressionError, compile_expression
-from statemachine.frame import Frame
+from statemachine.frame import AnyFrame
 from statemachine.problem_codes import CODES
 from statemachine.scope import Scope
 from statemachine.step import EffectStep, PureStep, Result, StepType
@@ -86,7 +86,7 @@ class Stay:
     raised: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     written: int = 0
     moment: datetime | None = None
-    frame: Frame | None = None
+    frame: AnyFrame | None = None
     contact_id: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ class Stay:
             raise StepFailed("no_contact", "this run has no contact")
         return self.person
 
-    def keep_frame(self, frame: Frame | None) -> None:
+    def keep_frame(self, frame: AnyFrame | None) -> None:
         self.frame = frame
 
     def break_loop(self) -> None:

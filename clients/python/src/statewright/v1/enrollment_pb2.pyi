@@ -119,16 +119,20 @@ class EnrollmentTrigger(_message.Message):
     def __init__(self, id: _Optional[str] = ..., type: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
 
 class StepError(_message.Message):
-    __slots__ = ("step", "code", "message", "time")
+    __slots__ = ("step", "code", "message", "time", "transient", "attempt")
     STEP_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    TRANSIENT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     step: str
     code: str
     message: str
     time: _timestamp_pb2.Timestamp
-    def __init__(self, step: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    transient: bool
+    attempt: int
+    def __init__(self, step: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., transient: bool = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Enrollment(_message.Message):
     __slots__ = ("id", "workflow", "version", "contact_id", "conversation_id", "parent_id", "trigger", "status", "step", "path", "variables", "variants", "waiting_for", "due_time", "attempt", "max_attempts", "priority", "start_time", "last_transition_time", "end_time", "duration", "executed_steps", "failed_steps", "retried_steps", "last_error", "exit_reason", "goal", "revision", "next_retry_time", "task_id", "key")
