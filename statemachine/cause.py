@@ -14,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.event import Event, event_from_data, event_to_data
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import NO_STANDSTILL, Standstill
+
+if TYPE_CHECKING:
+    from statemachine.workflow import Workflow
 
 Phase = Literal["entry", "exit", "wait", "restart"]
 Operation = Literal["advance", "pause", "resume", "cancel", "exit", "retry", "set_variables", "reschedule", "migrate"]
@@ -123,6 +127,7 @@ DEFAULT_TENANT: Final = "default"
 class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
 
+    `conversation` is the run's and `globals` are those global variables that its version may read.
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
     `standstill` what its pauses mean to deadlines.
     """
@@ -135,6 +140,18 @@ class Surroundings:
     held: bool = False
     standstill: Standstill = NO_STANDSTILL
     tenant_id: str = DEFAULT_TENANT
+    conversation: Conversation | None = None
+
+
+def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:
+    """Those of the tenant's variables that a version may read."""
+    names = workflow.reads.globals
+    if not known or not names or "*" in names:
+        return known if names else _NOTHING
+    return {name: known[name] for name in names if name in known}
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def chain_after(snapshot: Snapshot, cause: Cause) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from statemachine.operand import Operand
 from statemachine.path import MISSING, Path, format_path
 from statemachine.pattern import PatternError
 from statemachine.problem import Within
-from statemachine.scope import Names, Scope, contact_fields
+from statemachine.reads import reads_of
+from statemachine.scope import Names, Scope
 from statemachine.step import Reads
 from statemachine.values import Operator
 
@@ -76,7 +77,7 @@ class Condition(ABC):
     @property
     def reads(self) -> Reads:
         """The contact fields and earlier events it may read, known without testing it."""
-        return Reads(contact_fields(self.paths))
+        return reads_of(self.paths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def _enter(run: Run, step: Step) -> None:
 
 def _do(run: Run, step: Step) -> None:
     runner = step.runner
-    if isinstance(runner, MessageStep):
+    if runner.effect and isinstance(runner, MessageStep):
         return _send(run, step, runner)
     if runner.effect:
         return _order(run, step, cast(EffectStep, runner))
@@ -270,6 +270,7 @@ def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> No
     outcome = SKIPPED if SKIPPED in step.targets else "done"
     run.note("step_skipped", step=step.id, step_type=step.type, outcome=outcome, metadata=metadata)
     run.deadlines.pop(WAIT, None)
+    cast(EffectStep, step.runner).finish(run)
     fire(run, outcome)
 
 

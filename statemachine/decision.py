@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 
@@ -77,17 +78,18 @@ class TaskRetry:
 
 @record
 class EmittedEvent:
-    """An event that a step or a contact write raised, e.g. tag_added."""
+    """An event that a step or a contact write raised, e.g. tag_added; `conversation_id` when it is about that."""
 
     type: str
     data: Mapping[str, Any]
+    conversation_id: str | None = None
 
 
 @record
 class Decision:
     """The next snapshot and everything that must become durable with it.
 
-    `contact` is the changed contact, or None when it did not change. `revoked` names the (step, visit) of tasks that
+    `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
     must not run any more. `continues` asks for a `continue` cause at once.
     """
 
@@ -101,3 +103,4 @@ class Decision:
     continues: bool = False
     changed_variables: bool = False
     changed_outputs: bool = False
+    conversation: Conversation | None = None

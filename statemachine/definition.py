@@ -26,7 +26,7 @@ from statemachine.names import slug
 from statemachine.opening import beginning, opening_steps
 from statemachine.outline import Outline, outline_of
 from statemachine.problem import Place, Problem, Problems, in_order
-from statemachine.scope import contact_fields
+from statemachine.reads import reads_of
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
@@ -189,7 +189,6 @@ class _Loader:
         if self._problems.failed or first not in steps:
             return None
         self.outline = outline_of(data, entrance.written, made.entries, self.canvas, document.canvas)
-        own = contact_fields(read.path for read in self._compiler.reads)
         return Workflow(
             key=key,
             name=name,
@@ -209,7 +208,7 @@ class _Loader:
             variables=variables,
             pause_timers=pause_timers,
             pause_events=pause_events,
-            reads=_all_reads(steps, triggers, exits, Reads(own)),
+            reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
             item_names=item_names(steps.values()),
         )
 

@@ -14,7 +14,8 @@ from statemachine.event import Event
 from statemachine.names import EventName
 from statemachine.operand import resolved
 from statemachine.path import Path
-from statemachine.scope import Scope, contact_fields
+from statemachine.reads import reads_of
+from statemachine.scope import Scope
 from statemachine.step import Reads
 from statemachine.template import TemplateError, Value, compile_value
 from statemachine.values import OPERATORS, Operator, as_instant, equal
@@ -87,7 +88,7 @@ class Happened(Condition):
 
     @property
     def reads(self) -> Reads:
-        return Reads(contact_fields(self.paths), {kind.type: self.since.look_back for kind in self.kinds})
+        return reads_of(self.paths, {kind.type: self.since.look_back for kind in self.kinds})
 
 
 def parse_since(raw: Mapping[str, Any], path: Path, report: Report) -> Since:

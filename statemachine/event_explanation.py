@@ -189,7 +189,7 @@ class _Witness(Receiving):
         return self._entry_verdicts.get(verdict.workflow) is verdict
 
     def _run(self, workflow: Workflow, snapshot: Snapshot, phase: Phase) -> Run:
-        run = Run(workflow, snapshot, EventCause(self.event, phase), self.surroundings(workflow))
+        run = Run(workflow, snapshot, EventCause(self.event, phase), self.surroundings(workflow, snapshot))
         run.scope.event = self.event
         return run
 

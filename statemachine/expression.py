@@ -24,7 +24,8 @@ from statemachine.cel_complaint import in_words
 from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
 from statemachine.meter import spend
 from statemachine.path import Path, format_path
-from statemachine.scope import MISSING, Names, Scope, contact_fields
+from statemachine.reads import reads_of
+from statemachine.scope import MISSING, Names, Scope
 from statemachine.step import Reads
 from statemachine.text_functions import MAX_ITERATED_TEXT, MAX_TEXT, TextFunctions
 
@@ -87,7 +88,7 @@ class Expression:
     @property
     def reads(self) -> Reads:
         """The contact fields it may read."""
-        return Reads(contact_fields(self.paths))
+        return reads_of(self.paths)
 
     def _reason(self, message: str) -> str:
         missing = _NO_VALUE.search(message)

@@ -13,16 +13,17 @@ from typing import Any, Final
 
 from statemachine.admission import Entry, Past, entry_block
 from statemachine.calendar import first_zone
-from statemachine.cause import DEFAULT_TENANT, EventCause, Phase, Surroundings
+from statemachine.cause import DEFAULT_TENANT, EventCause, Phase, Surroundings, named_globals
 from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.consent import UNSUBSCRIBED, unsubscribe
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation, conversation_names
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.names import CONTACT_CHANGES
-from statemachine.patch import apply_patch, raised_of_new, remember_reply
+from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.record import record
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
@@ -59,7 +60,8 @@ class Roster:
 
     `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
     keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
-    `standstills` for workflows that were ever paused.
+    `standstills` for workflows that were ever paused. `conversations` are, by id, the event's and those of `runs`,
+    `globals` the tenant's variables.
     """
 
     contact: Contact | None
@@ -72,16 +74,22 @@ class Roster:
     tenant_zone: str | None = None
     standstills: Mapping[str, Standstill] = field(default_factory=dict)
     tenant_id: str = DEFAULT_TENANT
+    conversations: Mapping[str, Conversation] = field(default_factory=dict)
+    globals: Mapping[str, Any] = field(default_factory=dict)
 
 
 @record
 class Reception:
-    """What the event did: the contact after its patch, the decisions in order, and a verdict per workflow concerned."""
+    """What the event did: the contact after its patch, the decisions in order, and a verdict per workflow concerned.
+
+    `conversations` are those that changed.
+    """
 
     contact: Contact | None
     raised: tuple[EmittedEvent, ...]
     decisions: tuple[Decision, ...]
     verdicts: tuple[Verdict, ...]
+    conversations: tuple[Conversation, ...] = ()
 
 
 def receive(event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> Reception:
@@ -99,12 +107,20 @@ def enter(
     return receiving.result()
 
 
+_OF_TAGS: Final = frozenset({"tag_added", "tag_removed"})
+"""They are about tags of the contact unless their `target` says otherwise, and so are the triggers for them."""
+
+
 def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
     """Why a trigger does not match an event, in words; None when it does."""
     if not trigger.enabled:
         return "the trigger is disabled"
     if trigger.type != event.type:
         return f"the event is {event.type}, the trigger wants {trigger.type}"
+    if event.type in _OF_TAGS:
+        whose, wanted = event.data.get("target", "contact"), trigger.config.get("target", "contact")
+        if whose != wanted:
+            return f"it is a tag of the {whose}, the trigger wants those of the {wanted}"
     for name, wanted in trigger.config.items():
         if not config_matches(name, wanted, event.data):
             return f"{name} is {config_value(name, event.data)!r}, the trigger wants {wanted!r}"
@@ -121,7 +137,14 @@ def _why(trace: Trace) -> str:
     return f"{trace.text}: {trace.error}" if trace.error else trace.text
 
 
-def entry_scope(workflow: Workflow, event: Event, contact: Contact | None, roster: Roster, now: datetime) -> Scope:
+def entry_scope(
+    workflow: Workflow,
+    event: Event,
+    contact: Contact | None,
+    roster: Roster,
+    now: datetime,
+    conversation: Conversation | None = None,
+) -> Scope:
     """The names that trigger conditions and entry keys of a workflow can read."""
     scope = Scope()
     scope.contact = contact
@@ -130,6 +153,9 @@ def entry_scope(workflow: Workflow, event: Event, contact: Contact | None, roste
     scope.events = roster.events
     scope.now = now
     scope.on_missing = "empty"
+    scope.globals = roster.globals
+    if conversation is not None:
+        scope.conversation = conversation_names(conversation)
     scope.zone = first_zone(contact.get("timezone") if contact else None, workflow.timezone, roster.tenant_zone)
     return scope
 
@@ -159,6 +185,7 @@ class Receiving:
         self.raised: list[EmittedEvent] = []
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
+        self.conversations: dict[str, Conversation] = {}
 
     def receive(self) -> Reception:
         self.patch()
@@ -168,7 +195,8 @@ class Receiving:
         return self.result()
 
     def result(self) -> Reception:
-        return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts))
+        changed = tuple(self.conversations.values())
+        return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts), changed)
 
     def patch(self) -> None:
         if self.contact is None:
@@ -182,6 +210,22 @@ class Receiving:
         if self.event.type == UNSUBSCRIBED:
             self.contact, raised = unsubscribe(self.contact, self.event)
             self.raised.extend(raised)
+
+        if self.event.conversation_id:
+            self._hear(self.event.conversation_id)
+
+    def _hear(self, conversation_id: str) -> None:
+        known = self._conversation(conversation_id)
+        heard, raised = hear(known, self.event, self.now)
+        self.raised.extend(raised)
+        if heard is not known:
+            self.conversations[conversation_id] = heard
+
+    def _conversation(self, conversation_id: str | None) -> Conversation | None:
+        """As it is now."""
+        if not conversation_id:
+            return None
+        return self.conversations.get(conversation_id) or self.roster.conversations.get(conversation_id)
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
@@ -204,7 +248,7 @@ class Receiving:
     def entries(self) -> None:
         for workflow in sorted(self.roster.candidates, key=_rank):
             reasons: list[str] = []
-            scope = entry_scope(workflow, self.event, self.contact, self.roster, self.now)
+            scope = self._entry_scope(workflow)
             for trigger in workflow.triggers:
                 if trigger.type != self.event.type:
                     continue
@@ -218,7 +262,7 @@ class Receiving:
                     self._verdict(workflow, NOT_MATCHED, rule="; ".join(dict.fromkeys(reasons)))
 
     def enter(self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None) -> None:
-        scope = entry_scope(workflow, self.event, self.contact, self.roster, self.now)
+        scope = self._entry_scope(workflow)
         key = entry_key if entry_key is not None else _entry_key(workflow, trigger, self.event, scope)
         live = [
             snapshot
@@ -232,6 +276,10 @@ class Receiving:
         if workflow.entry.reentry == "restart":
             self._restart(live)
         return self._begin(workflow, trigger, key, past)
+
+    def _entry_scope(self, workflow: Workflow) -> Scope:
+        talk = self._conversation(self.event.conversation_id)
+        return entry_scope(workflow, self.event, self.contact, self.roster, self.now, talk)
 
     def match(self, workflow: Workflow, trigger: Trigger, scope: Scope) -> str | None:
         """Why the trigger does not match, or None."""
@@ -265,7 +313,7 @@ class Receiving:
     def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
         """Let the event act on an enrollment; whether anything came of it."""
         cause = EventCause(self.event, phase, trigger_id)
-        decision = decide(workflow, snapshot, cause, self.surroundings(workflow))
+        decision = decide(workflow, snapshot, cause, self.surroundings(workflow, snapshot))
         if decision is None:
             return False
         self._keep(workflow, decision)
@@ -274,12 +322,14 @@ class Receiving:
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         self.decisions.append(decision)
         self.contact = decision.contact or self.contact
+        if decision.conversation is not None:
+            self.conversations[decision.conversation.id] = decision.conversation
         self.runs[decision.snapshot.id] = (workflow, decision.snapshot)
         if not decision.snapshot.live:
             name = (decision.snapshot.workflow, decision.snapshot.entry_key)
             self.past[name] = replace(self.past.get(name, Past()), last_ended_at=self.now)
 
-    def surroundings(self, workflow: Workflow) -> Surroundings:
+    def surroundings(self, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
         reads = workflow.reads.events
         events = tuple(event for event in self.roster.events if event.type in reads) if reads else ()
         held = workflow.key in self.roster.paused
@@ -292,6 +342,8 @@ class Receiving:
             held=held,
             standstill=still,
             tenant_id=self.roster.tenant_id,
+            conversation=self._conversation(snapshot.conversation_id) if workflow.reads.conversation else None,
+            globals=named_globals(self.roster.globals, workflow),
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:
@@ -356,6 +408,8 @@ def config_value(name: str, data: Mapping[str, Any]) -> Any:
         return data.get("old_value" if name == "from" else "new_value")
     if name == "keyword":
         return next((data[part] for part in ("content", "message", "body") if data.get(part)), None)
+    if name == "target" and "tag" in data:
+        return data.get(name, "contact")
     return data.get(name)
 
 

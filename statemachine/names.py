@@ -40,7 +40,7 @@ KNOWN_EVENTS: Final = (
     "contact_created", "tag_added", "tag_removed", "field_changed", "message_received", "call_received",
     "intent_detected", "sentiment_negative", "sla_breached", "order_created", "manual", "api", "event", "webhook",
     "schedule", "email_opened", "email_clicked", "email_replied", "sms_replied", "score_updated",
-    "contact_unsubscribed", "consent_changed", "conversation_closed",
+    "contact_unsubscribed", "consent_changed", "conversation_opened", "conversation_reopened", "conversation_closed",
 )  # fmt: skip
 """Canonical types the language knows by name; any other name is a custom event."""
 

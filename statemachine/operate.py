@@ -30,7 +30,6 @@ from statemachine.reaction import release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
-from statemachine.step import EffectStep
 from statemachine.variable_path import BadVariable, variable_path
 
 _MOST_NAMES: Final = 50
@@ -137,7 +136,7 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
     _require_movable(run, "retry")
     _require_history(run, "retry")
     edited = _mapping(data, "input")
-    if isinstance(run.step.runner, EffectStep):
+    if run.step.runner.effect:
         run.edited_input = edited
     else:
         try:

@@ -6,12 +6,16 @@ Every function answers the new contact and the events that the real changes rais
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
 
 from statemachine.contact import Contact
+from statemachine.conversation import OPEN, RESOLVED, Conversation
 from statemachine.decision import EmittedEvent
-from statemachine.errors import InvalidInput
+from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.event import Event
+from statemachine.limits import MAX_CONVERSATION_BYTES, larger_than
 
 Changed = tuple[Contact, tuple[EmittedEvent, ...]]
 
@@ -74,6 +78,63 @@ def remember_reply(contact: Contact, event: Event) -> Contact:
     contact = contact.with_field(f"last_{channel}_reply", content)
     at = event.occurred_at or event.accepted_at
     return contact.with_field(f"last_{channel}_reply_at", at.isoformat()) if at else contact
+
+
+def hear(known: Conversation | None, event: Event, now: datetime) -> tuple[Conversation, tuple[EmittedEvent, ...]]:
+    """The conversation after an event that names it: the first one opens it, a message from the contact re-opens it.
+
+    Raises InvalidInput for a conversation of somebody else.
+    """
+    contact_id, conversation_id = event.contact_id, event.conversation_id
+    assert contact_id is not None
+    assert conversation_id is not None
+    said = event.type in _MESSAGES
+    if known is None:
+        channel = str(event.data.get("channel") or "").lower()
+        fresh = Conversation(conversation_id, contact_id, channel, created_at=now, updated_at=now)
+        opened = EmittedEvent("conversation_opened", {"channel": channel}, conversation_id)
+        return replace(fresh, last_message_at=now) if said else fresh, (opened,)
+    if known.contact_id != contact_id:
+        message = f"conversation {conversation_id!r} is another contact's; a conversation belongs to one contact"
+        raise InvalidInput(message, [("event.conversation_id", "a conversation of this contact, or a new id")])
+    if not said:
+        return known, ()
+    channel = known.channel or str(event.data.get("channel") or "").lower()
+    heard = replace(known, channel=channel, last_message_at=now, updated_at=now)
+    if event.type not in _INCOMING or not known.resolved:
+        return heard, ()
+    return replace(heard, status=OPEN), (EmittedEvent("conversation_reopened", {"channel": channel}, known.id),)
+
+
+def with_variables(
+    conversation: Conversation, values: Mapping[str, Any], remove: Iterable[str], now: datetime
+) -> Conversation:
+    """Set and remove its variables; the same conversation when they are so already. Raises LimitExceeded."""
+    gone = set(remove)
+    changed = {name: value for name, value in {**conversation.variables, **values}.items() if name not in gone}
+    if changed == conversation.variables:
+        return conversation
+    if larger_than(changed, MAX_CONVERSATION_BYTES):
+        most = f"at most {MAX_CONVERSATION_BYTES // 1024} KiB in all"
+        raise LimitExceeded(
+            f"the variables of a conversation take {most}",
+            [("value", most)],
+            limit="conversation_variables",
+            maximum=str(MAX_CONVERSATION_BYTES),
+        )
+    return replace(conversation, variables=changed, updated_at=now)
+
+
+def close_conversation(conversation: Conversation, now: datetime) -> tuple[Conversation, tuple[EmittedEvent, ...]]:
+    """Mark it resolved; raises conversation_closed unless it is already."""
+    if conversation.resolved:
+        return conversation, ()
+    closed = EmittedEvent("conversation_closed", {"channel": conversation.channel}, conversation.id)
+    return replace(conversation, status=RESOLVED, updated_at=now), (closed,)
+
+
+_INCOMING: Final = frozenset({"message_received", "email_replied", "sms_replied"})
+_MESSAGES: Final = _INCOMING | {"email_sent", "sms_sent"}
 
 
 def _set_score(contact: Contact, value: Any) -> Changed:

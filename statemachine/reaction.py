@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from statemachine.cause import (
     ContinueCause,
@@ -47,7 +47,7 @@ from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import Outcome, WaitingStep
+from statemachine.step import EffectStep, Outcome, WaitingStep
 from statemachine.workflow import ExitRule
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _task_completed(run: Run, cause: TaskCause) -> None:
     try:
         run.patch_variables(cause.variables)
         run.keep_output(step, cause.output)
+        cast(EffectStep, step.runner).finish(run)
     except StepFailed as failure:
         return settle_failure(run, failure.code, failure.message)
     leave_step(run, step, cause.outcome, cause.output, attempt=cause.attempt)

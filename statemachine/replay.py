@@ -13,6 +13,7 @@ from typing import Any
 
 from statemachine.cause import DEFAULT_TENANT, OperatorCause, Surroundings, cause_from_data
 from statemachine.contact import Contact, contact_from_data
+from statemachine.conversation import conversation_from_data
 from statemachine.decide import decide
 from statemachine.decision import Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
@@ -81,6 +82,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         tenant_id=reads.get("tenant_id", DEFAULT_TENANT),
         held=reads.get("held", False),
         standstill=standstill_from_data(reads.get("standstill")),
+        conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
     )
 
 

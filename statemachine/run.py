@@ -15,12 +15,20 @@ from typing import Any, Final, cast
 from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, Cause, Surroundings, cause_to_data
 from statemachine.contact import Contact, contact_to_data
+from statemachine.conversation import Conversation, conversation_names, conversation_to_data
 from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.failure import LastError, error_names
 from statemachine.frame import AnyFrame, Frame, Guard, Leaving, Thrown, caught_around, loop_names
-from statemachine.limits import MAX_HISTORY, MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES, larger_than, size_up_to
+from statemachine.limits import (
+    MAX_CONVERSATION_BYTES,
+    MAX_HISTORY,
+    MAX_OUTPUT_BYTES,
+    MAX_VARIABLES_BYTES,
+    larger_than,
+    size_up_to,
+)
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
 from statemachine.snapshot import OpenTask, Snapshot, Status, identity_of
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
@@ -44,15 +52,15 @@ class Run:
     """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `emitted`, …)."""
 
     __slots__ = (
-        "_contact_changed", "_outputs_changed", "_position", "_random_count", "_record", "_scope", "_snapshot",
-        "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed", "contact_read", "continues",
-        "continuing", "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at",
-        "events_read", "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal",
-        "held", "history", "last_error", "moments", "now", "orders", "outputs", "pause_events", "pause_timers",
-        "paused_at", "person",
-        "previous_step", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
-        "status", "step_id", "step_starts", "surroundings", "task", "timers", "transitions", "variables", "variants",
-        "version", "visit", "workflow_version",
+        "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
+        "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed",
+        "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts", "edited_input",
+        "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps",
+        "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "moments",
+        "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person", "previous_step", "resting",
+        "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id",
+        "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables", "variants", "version",
+        "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -62,9 +70,10 @@ class Run:
         self._position = 0
         self._random_count = 0
         self._variables_size: int | None = None
-        self._contact_changed = self._variables_changed = self._outputs_changed = False
+        self._contact_changed = self._variables_changed = self._outputs_changed = self._conversation_changed = False
         self.surroundings = surroundings
         self.person = surroundings.contact
+        self.talk = surroundings.conversation
         self.workflow_version = workflow
         self.cause = cause
         self.seed = f"{snapshot.id}/{cause.id}"
@@ -76,7 +85,7 @@ class Run:
         self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
         self.continuing = False
         self.edited_input: Mapping[str, Any] | None = None
-        self.contact_read = self.events_read = False
+        self.contact_read = self.events_read = self.conversation_read = False
         self.examined: dict[str, None] = {}
         self.doubts: list[str] = []
         self.history: list[HistoryEntry] = []
@@ -168,6 +177,13 @@ class Run:
         return self.person
 
     @property
+    def conversation(self) -> Conversation:
+        self.conversation_read = True
+        if self.talk is None:
+            raise StepFailed("no_conversation", "this run has no conversation: the event that enrolled names none")
+        return self.talk
+
+    @property
     def scope(self) -> View:
         if self._scope is None:
             self._scope = View(self)
@@ -235,6 +251,11 @@ class Run:
             "tenant_id": self.surroundings.tenant_id,
             "started_at": self.enrolled_at.isoformat(),
         }
+
+    def conversation_names(self) -> dict[str, Any]:
+        """What `conversation.…` leads to; nothing on a run without one."""
+        self.conversation_read = True
+        return {} if self.talk is None else conversation_names(self.talk)
 
     def error_names(self) -> dict[str, Any] | None:
         return error_names(self.last_error)
@@ -356,6 +377,26 @@ class Run:
         if self._scope is not None:
             self._scope.contact = contact
 
+    def change_conversation(
+        self, conversation: Conversation, events: Iterable[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        self.talk = replace(conversation, updated_at=self.now)
+        self._conversation_changed = True
+        self.emitted.extend(EmittedEvent(kind, data, conversation.id) for kind, data in events)
+
+    def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
+        talk = self.conversation
+        changed = with_path(talk.variables, path, value)
+        if larger_than(changed, MAX_CONVERSATION_BYTES):
+            limit = f"{MAX_CONVERSATION_BYTES // 1024} KiB"
+            raise StepFailed("variables_too_large", f"the variables of the conversation would be over {limit}")
+        self.change_conversation(replace(talk, variables=changed))
+
+    def note_message(self) -> None:
+        if self.talk is not None:
+            self.conversation_read = True
+            self.change_conversation(replace(self.talk, last_message_at=self.now))
+
     def keep_output(self, step: Step, output: Any) -> None:
         """Keep a step's output as `steps.<id>.output`, and in the variable that the step names."""
         if output is None:
@@ -431,6 +472,7 @@ class Run:
             continues=self.continuing,
             changed_variables=self._variables_changed,
             changed_outputs=self._outputs_changed,
+            conversation=self.talk if self._conversation_changed else None,
         )
 
     def _next_snapshot(self) -> Snapshot:
@@ -502,6 +544,8 @@ class Run:
         events = [event_to_data(event) for event in surroundings.events if self._was_read(event)]
         if events:
             reads["events"] = events
+        if self.conversation_read and surroundings.conversation is not None:
+            reads["conversation"] = conversation_to_data(surroundings.conversation)
         if surroundings.globals:
             reads["globals"] = dict(surroundings.globals)
         if surroundings.tenant_zone:

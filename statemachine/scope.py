@@ -7,7 +7,8 @@
 | `input` | the data of the event that enrolled |
 | `event` | the event being handled; `event.x` falls back to `event.data.x` |
 | `variables` (`workflow`, `vars`) | the run's; `variables.workflow`, `.conversation`, `.global` are the scopes |
-| `conversation`, `global`, `loop`, `error`, `last_error`, `resources`, `connection` | that mapping |
+| `conversation` | its parts (`status`, `tags`, …) and its variables |
+| `global`, `loop`, `error`, `last_error`, `resources`, `connection` | that mapping |
 | `enrollment`, `execution` | the run itself |
 | `steps.<id>.output` | what a step answered |
 | `now` | the workflow time |
@@ -201,8 +202,10 @@ def _variables(scope: Scope, path: Path) -> Any:
         return found
     if path[1] == "workflow":
         return walk(scope.variables, path, 2)
-    if path[1] in ("conversation", "global"):
-        return _READERS[path[1]](scope, path[1:])
+    if path[1] == "conversation":
+        return walk(scope.conversation, ("conversation", "variables", *path[2:]), 1)
+    if path[1] == "global":
+        return _global(scope, path[1:])
     return walk(scope.variables, ("workflow", *path[1:])) if path[0] == "workflow" else MISSING
 
 

@@ -107,6 +107,11 @@ class Snapshot:
     gathered: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def conversation_id(self) -> str | None:
+        """The conversation of the event that enrolled."""
+        return self.trigger.get("conversation_id")
+
+    @property
     def live(self) -> bool:
         return self.status not in TERMINAL
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.frame import Leaving
 from statemachine.record import record
@@ -90,17 +91,26 @@ class Reads:
 
     `contact`: field names, or {"*"} for the whole contact (tags, lists and score are named `tags`, `lists`, `score`).
     `events`: canonical event type -> look-back; None means since the run began.
+    `conversation`: whether it reads or changes the run's conversation. `globals`: the global variables that it names
+    or, by bare names, may mean; {"*"} among them for all.
     """
 
     contact: frozenset[str] = frozenset()
     events: Mapping[str, timedelta | None] = field(default_factory=dict)
+    conversation: bool = False
+    globals: frozenset[str] = frozenset()
 
     def __or__(self, other: Reads) -> Reads:
         events = dict(self.events)
         for name, span in other.events.items():
             known = events.get(name)
             events[name] = max(known, span) if known is not None and span is not None else (known or span)
-        return Reads(self.contact | other.contact, events)
+        return Reads(
+            self.contact | other.contact,
+            events,
+            self.conversation or other.conversation,
+            self.globals | other.globals,
+        )
 
 
 class Context(Protocol):
@@ -144,6 +154,10 @@ class Context(Protocol):
     def contact(self) -> Contact:
         """The contact as it is now; raises StepFailed `no_contact` on a run without one."""
 
+    @property
+    def conversation(self) -> Conversation:
+        """The run's conversation as it is now; raises StepFailed `no_conversation` on a run without one."""
+
     def random(self) -> float:
         """A number in [0, 1) that is the same whenever this cause is decided again."""
 
@@ -170,6 +184,17 @@ class Context(Protocol):
 
     def change_contact(self, contact: Contact, events: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
         """Replace the contact and raise (type, data) events for what really changed."""
+
+    def change_conversation(
+        self, conversation: Conversation, events: Iterable[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        """Replace the run's conversation and raise (type, data) events for what really changed."""
+
+    def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
+        """Set a variable of the conversation; missing objects on the way are made."""
+
+    def note_message(self) -> None:
+        """A message goes out by this step: the run's conversation, if it has one, remembers when."""
 
 
 class Build(Protocol):
@@ -206,7 +231,9 @@ class StepType(ABC):
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     Config: ClassVar[type[StepConfig]]
-    effect: ClassVar[bool] = False
+    effect: bool = False
+    """Whether it touches the outside: it orders a task. (A step that does so only by its config says so itself.)"""
+
     free_form: ClassVar[tuple[str, ...]] = ()
     """Config keys whose content is the author's own data: its keys are never re-spelled (headers, values, …)."""
 
@@ -310,3 +337,6 @@ class EffectStep(StepType):
     @abstractmethod
     def order(self, context: Context) -> TaskOrder:
         """The task to order. Raises StepFailed with a stable code when it cannot be put together."""
+
+    def finish(self, context: Context) -> None:
+        """What else the step does when its task is done. Raises StepFailed with a stable code when it cannot."""

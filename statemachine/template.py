@@ -36,7 +36,8 @@ from statemachine.errors import StepFailed
 from statemachine.meter import spend
 from statemachine.path import PATH_PATTERN, Path, format_path, parse_path
 from statemachine.problem import Within, at_offset
-from statemachine.scope import MISSING, Scope, contact_fields
+from statemachine.reads import reads_of
+from statemachine.scope import MISSING, Scope
 from statemachine.step import Reads
 from statemachine.values import text
 
@@ -93,7 +94,7 @@ class Value:
     @property
     def reads(self) -> Reads:
         """The contact fields it may read."""
-        return Reads(contact_fields(self.paths))
+        return reads_of(self.paths)
 
 
 def compile_value(raw: Any) -> Value:

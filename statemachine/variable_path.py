@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from statemachine.conversation import PARTS
 from statemachine.limits import MAX_DEPTH
 
 _SEGMENT: Final = re.compile(r"[^\W\d][\w-]*")
+WORKFLOW: Final = "workflow"
+CONVERSATION: Final = "conversation"
+_PART_HINTS: Final = {"tags": "use add_tag with `target: conversation`", "status": "end_chat resolves it"}
 _OWN: Final = ("variables", "vars")
-_LATER: Final = ("conversation", "global")
 _READ_ONLY: Final = frozenset({
     "contact", "customer", "trigger", "input", "event", "steps", "loop", "enrollment", "execution", "resources",
     "connection", "error", "last_error", "now",
@@ -30,13 +33,28 @@ class BadVariable(ValueError):  # noqa: N818 - the name is bad
 def variable_path(name: str) -> tuple[str, ...]:
     """The path below the workflow's variables that a name means: `order.total`, also written `variables.order.total`,
     `vars.order.total` or `workflow.order.total`. Raises BadVariable."""
+    scope, path = scoped_path(name)
+    if scope == CONVERSATION:
+        message = "variables of a conversation are no variables of this run; VariableService sets them"
+        raise BadVariable("read_only_path", message)
+    return path
+
+
+def scoped_path(name: str) -> tuple[str, tuple[str, ...]]:
+    """The scope (`workflow` or `conversation`) and the path below its variables that a name means. Raises BadVariable.
+
+    `conversation.topic` is also written `variables.conversation.topic`.
+    """
     segments = name.split(".")
     if segments[0] in _OWN and len(segments) > 1:
         segments = segments[1:]
     root = segments[0]
-    if root in _LATER:
-        raise BadVariable("not_supported_yet", f"variables of scope `{root}` are not supported yet")
-    if root == "workflow":
+    if root == "global":
+        raise BadVariable("not_supported_yet", "a run cannot set global variables yet; VariableService.Set does")
+    if root == CONVERSATION and len(segments) > 1 and segments[1] in PARTS:
+        message = f"`{name[:100]}` is part of the conversation itself and no variable"
+        raise BadVariable("read_only_path", message, _PART_HINTS.get(segments[1], ""))
+    if root in (WORKFLOW, CONVERSATION):
         segments = segments[1:]
     elif root in _READ_ONLY:
         hint = "update_field changes contact fields" if root in ("contact", "customer") else ""
@@ -46,7 +64,7 @@ def variable_path(name: str) -> tuple[str, ...]:
         raise BadVariable("bad_name", message)
     if len(segments) > MAX_DEPTH:
         raise BadVariable("bad_name", f"{name[:100]!r} leads through more than {MAX_DEPTH} objects")
-    return tuple(segments)
+    return CONVERSATION if root == CONVERSATION else WORKFLOW, tuple(segments)
 
 
 def with_path(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a run lets its steps read, remembering what was read: history keeps those values, and no others.
 
-A cause can only be decided again from history when everything it read is there; that is why contact and earlier events
-are reached through this class alone.
+A cause can only be decided again from history when everything it read is there; that is why contact, conversation
+and earlier events are reached through this class alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 class View(Scope):
     """The scope of one run. What is costly to put together (`zone`, `enrollment`) is made when it is asked for."""
 
-    __slots__ = ("_contact", "_enrollment", "_events", "_run", "_zone")
+    __slots__ = ("_contact", "_conversation", "_enrollment", "_events", "_run", "_zone")
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -69,6 +69,14 @@ class View(Scope):
     @events.setter
     def events(self, events: tuple[Event, ...]) -> None:
         self._events = events
+
+    @property
+    def conversation(self) -> Mapping[str, Any]:
+        return self._conversation or self._run.conversation_names()
+
+    @conversation.setter
+    def conversation(self, conversation: Mapping[str, Any]) -> None:
+        self._conversation = conversation
 
     @property
     def zone(self) -> str:

@@ -95,6 +95,7 @@ def _facts(it: Any) -> list[tuple[str, Any]]:
         ("id", it.id),
         ("workflow", f"{it.workflow} version {it.version}"),
         ("contact", it.contact_id),
+        ("conversation", it.conversation_id),
         ("key", it.key),
         ("status", shape["status"]),
         ("reason", it.exit_reason),

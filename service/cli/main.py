@@ -65,6 +65,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "tasks": Entry("Around", "tasks:tasks", "List, take and answer tasks."),
     "agents": Entry("Around", "agents:agents", "The people who do human tasks: who is there, what they have."),
     "contacts": Entry("Around", "contacts:contacts", "Read and write contacts."),
+    "conversations": Entry("Around", "conversations:conversations", "Read and close conversations."),
+    "variables": Entry("Around", "variables:variables", "Read and set variables that runs share."),
     "outbox": Entry("Around", "outbox:outbox", "List the messages kept by a development server."),
 }
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from service.engine.commands import (
     Answer,
     ChangeContact,
+    ChangeConversation,
     Command,
     ContactAnswer,
+    ConversationAnswer,
     EnrollAnswer,
     EnrollContact,
     FinishAnswer,
@@ -19,6 +21,7 @@ from service.engine.commands import (
     OperateAnswer,
 )
 from statemachine.contact import contact_from_data, contact_to_data
+from statemachine.conversation import conversation_from_data, conversation_to_data
 from statemachine.intake import Verdict
 from statemachine.snapshot import Snapshot, snapshot_from_data, snapshot_to_data
 
@@ -27,7 +30,15 @@ def method_of(command: Command) -> str:
     """The name under which a command's request id is remembered."""
     if isinstance(command, Operate):
         return command.operation
-    return {EnrollContact: "enroll", FinishTask: "finish_task", ChangeContact: "change_contact"}[type(command)]
+    return _METHODS[type(command)]
+
+
+_METHODS: Final[Mapping[type, str]] = {
+    EnrollContact: "enroll",
+    FinishTask: "finish_task",
+    ChangeContact: "change_contact",
+    ChangeConversation: "change_conversation",
+}
 
 
 def answer_to_data(answer: Answer) -> dict[str, Any]:
@@ -37,6 +48,9 @@ def answer_to_data(answer: Answer) -> dict[str, Any]:
         return {"snapshot": _snapshot_data(answer.snapshot)}
     if isinstance(answer, FinishAnswer):
         return {"task_id": answer.task_id, "applied": answer.applied}
+    if isinstance(answer, ConversationAnswer):
+        talk = conversation_to_data(answer.conversation)
+        return {"conversation": talk, "changed": answer.changed, "removed": dict(answer.removed)}
     assert isinstance(answer, ContactAnswer)
     return {
         "id": answer.contact.id,
@@ -70,6 +84,8 @@ def answer_from_data(command: Command, data: Mapping[str, Any]) -> Answer:
         return OperateAnswer(snapshot)
     if isinstance(command, FinishTask):
         return FinishAnswer(data["task_id"], data["applied"])
+    if isinstance(command, ChangeConversation):
+        return ConversationAnswer(conversation_from_data(data["conversation"]), data["changed"], data["removed"])
     return ContactAnswer(
         contact_from_data(data["id"], data["contact"], data["revision"]),
         data["created"],

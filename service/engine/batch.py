@@ -16,9 +16,11 @@ from service.engine.answers import answer_from_data, answer_to_data, method_of, 
 from service.engine.commands import (
     Answer,
     ChangeContact,
+    ChangeConversation,
     Command,
     ContactAnswer,
     ContinueRun,
+    ConversationAnswer,
     DispatchEvent,
     EnrollAnswer,
     EnrollContact,
@@ -47,6 +49,7 @@ from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, ContinueCause, EventCause, OperatorCause, Surroundings, TaskCause, TaskFailure
 from statemachine.consent import set_consent
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import (
@@ -60,7 +63,7 @@ from statemachine.errors import (
 from statemachine.event import Event
 from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
 from statemachine.migration import migrate, route_of
-from statemachine.patch import apply_patch, change_tags, raised_of_new
+from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import CONTINUE
 from statemachine.workflow import Workflow
@@ -161,7 +164,8 @@ class Batch:
         directory = self.ledger.directory
         desk = self._desk(tenant, event.contact_id)
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
-        roster = desk.roster(directory, directory.candidates(tenant, event.type), (*events, event))
+        talks = self._stock.talks.around(tenant, event.conversation_id, desk.runs.values())
+        roster = desk.roster(directory, directory.candidates(tenant, event.type), (*events, event), talks)
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
         self._keep_reception(desk, event, reception)
         desk.events = [*events, event]
@@ -178,6 +182,7 @@ class Batch:
             type="api",
             source="api",
             contact_id=command.contact_id,
+            conversation_id=command.conversation_id,
             key=command.key,
             data=command.input,
             contact_patch=command.contact_patch,
@@ -185,7 +190,8 @@ class Batch:
             priority=command.priority,
         )
         desk = self._desk(command.tenant, command.contact_id)
-        roster = desk.roster(self.ledger.directory, (), tuple(desk.events))
+        talks = self._stock.talks.around(command.tenant, command.conversation_id, desk.runs.values())
+        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
         verdict = next(one for one in reception.verdicts if one.rule != "restarted")
         snapshot = next((d.snapshot for d in reception.decisions if d.snapshot.id == verdict.enrollment_id), None)
@@ -211,6 +217,8 @@ class Batch:
         if desk.contact is not None and (desk.is_new or reception.contact is not desk.contact):
             assert reception.contact is not None
             self._keep_contact(desk, reception.contact)
+        for conversation in reception.conversations:
+            self._keep_conversation(desk.tenant, conversation)
 
     def _workflow_of(self, desk: Desk, snapshot: Snapshot) -> Workflow:
         known = desk.runs.get(snapshot.id)
@@ -274,7 +282,7 @@ class Batch:
             command.variables,
             failure,
         )
-        decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow))
+        decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow, snapshot))
         if decision is None:
             return False
         status = finished_status(failure)
@@ -310,6 +318,30 @@ class Batch:
         self._remember(command, answer)
         return answer
 
+    def _change_conversation(self, command: ChangeConversation) -> ConversationAnswer:
+        known = self._stock.talks.get(command.tenant, command.conversation_id)
+        if known is None:
+            raise NotFound("conversation", command.conversation_id)
+        if command.expected_revision is not None and command.expected_revision != known.revision:
+            raise StaleRevision(
+                f"the conversation is at revision {known.revision}, not {command.expected_revision}; read it again",
+                revision=str(known.revision),
+                expected_revision=str(command.expected_revision),
+            )
+        missing = next((name for name in command.remove if name not in known.variables), None)
+        if missing is not None:
+            raise NotFound("variable", missing)
+        now = self.ledger.times.workflow
+        changed = with_variables(known, command.values, command.remove, now)
+        if command.close:
+            changed, raised = close_conversation(changed, now)
+            self.ledger.emit(command.tenant, known.contact_id, raised, ())
+        kept = self._keep_conversation(command.tenant, changed) if changed is not known else known
+        removed = {name: known.variables[name] for name in command.remove}
+        answer = ConversationAnswer(kept, changed is not known, removed)
+        self._remember(command, answer)
+        return answer
+
     def _contact_answer(self, desk: Desk, *, created: bool, changed: bool) -> ContactAnswer:
         assert desk.contact is not None
         now = self.ledger.times.workflow
@@ -325,7 +357,7 @@ class Batch:
         return desk, *desk.runs[enrollment_id]
 
     def _decide(self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: Cause) -> Decision | None:
-        decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow))
+        decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow, snapshot))
         if decision is not None:
             self._keep_decision(desk, workflow, decision, cause)
         return decision
@@ -335,18 +367,21 @@ class Batch:
         target = self._room.catalog.known(desk.tenant, workflow.key, cause.data["to_version"])
         assert target is not None
         route = route_of(workflow, target, cause.data)
-        decision = migrate(route, snapshot, cause, self._surroundings(desk, target))
+        decision = migrate(route, snapshot, cause, self._surroundings(desk, target, snapshot))
         self._keep_decision(desk, target, decision, cause)
         return decision
 
-    def _surroundings(self, desk: Desk, workflow: Workflow) -> Surroundings:
+    def _surroundings(self, desk: Desk, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
         now = self.ledger.times.workflow
-        return self.ledger.directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events)
+        talk = self._stock.talks.get(desk.tenant, snapshot.conversation_id)
+        return self.ledger.directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events, talk)
 
     def _keep_decision(self, desk: Desk, workflow: Workflow, decision: Decision, cause: Cause) -> None:
         self._record(desk, workflow, decision, cause)
         if decision.contact is not None:
             self._keep_contact(desk, decision.contact)
+        if decision.conversation is not None:
+            self._keep_conversation(desk.tenant, decision.conversation)
 
     def _record(self, desk: Desk, workflow: Workflow, decision: Decision, cause: Cause) -> None:
         self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(decision.snapshot.id))
@@ -358,6 +393,11 @@ class Batch:
         desk.contact = contact
         desk.written = True
         self.ledger.keep_contact(desk.tenant, contact, desk.revision)
+
+    def _keep_conversation(self, tenant: str, conversation: Conversation) -> Conversation:
+        kept = replace(conversation, revision=conversation.revision + 1)
+        self.ledger.keep_conversation(tenant, kept, self._stock.talks.keep(tenant, kept))
+        return kept
 
     def _remember(self, command: Command, answer: Answer) -> None:
         if isinstance(command, TriggerEvent | DispatchEvent | ContinueRun) or not command.body_hash:
@@ -395,4 +435,5 @@ _DECIDERS: Final[Mapping[type, Callable[[Batch, Any], Answer]]] = {
     ContinueRun: Batch._continue,
     FinishTask: Batch._finish,
     ChangeContact: Batch._change_contact,
+    ChangeConversation: Batch._change_conversation,
 }

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Transaction
+from service.storage.variables import all_variables
 from service.storage.workflows import (
     StoredVersion,
     StoredWorkflow,
@@ -20,8 +21,9 @@ from service.storage.workflows import (
     ask_catalog_stamp,
     get_version,
 )
-from statemachine.cause import Surroundings
+from statemachine.cause import Surroundings, named_globals
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
@@ -31,13 +33,14 @@ from statemachine.workflow import Workflow
 
 VersionKey = tuple[str, str, int]
 _NO_STANDSTILLS: Final[Mapping[str, Standstill]] = {}
+_NO_GLOBALS: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
-    tenant's."""
+    tenant's; `globals` leads tenant and name to the value of a global variable."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -46,6 +49,7 @@ class Directory:
     standstills: Mapping[str, Mapping[str, Standstill]] = field(default_factory=dict)
     listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str | None = None
+    globals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -57,7 +61,13 @@ class Directory:
         return self.standstills.get(tenant, _NO_STANDSTILLS)
 
     def surroundings(
-        self, tenant: str, workflow: Workflow, now: datetime, contact: Contact | None, events: Iterable[Event]
+        self,
+        tenant: str,
+        workflow: Workflow,
+        now: datetime,
+        contact: Contact | None,
+        events: Iterable[Event],
+        conversation: Conversation | None = None,
     ) -> Surroundings:
         """What a decision about a run of this version may read."""
         return Surroundings(
@@ -68,7 +78,12 @@ class Directory:
             standstill=self.standstills_in(tenant).get(workflow.key, NO_STANDSTILL),
             tenant_id=tenant,
             tenant_zone=self.zone,
+            conversation=conversation if workflow.reads.conversation else None,
+            globals=named_globals(self.globals_of(tenant), workflow),
         )
+
+    def globals_of(self, tenant: str) -> Mapping[str, Any]:
+        return self.globals.get(tenant, _NO_GLOBALS)
 
     def listened(self, tenant: str, event_type: str) -> bool:
         """Whether any version, active or not, could take an event of this type."""
@@ -99,7 +114,7 @@ class Catalog:
         stamp = ask_catalog_stamp(transaction)
         return lambda: self._as_of(transaction, stamp())
 
-    def _as_of(self, transaction: Transaction, stamp: tuple[int, int]) -> Directory:
+    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...]) -> Directory:
         directory = self._directory
         if stamp != directory.stamp:
             directory = self._directory = self._read(transaction, stamp)
@@ -139,6 +154,7 @@ class Catalog:
             _standstills(workflows.values()),
             _grouped((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds),
             self._zone,
+            all_variables(transaction),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from statemachine.cause import DEFAULT_TENANT as DEFAULT_TENANT
 from statemachine.cause import Operation, TaskFailure
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Verdict
 from statemachine.record import record
@@ -61,6 +62,7 @@ class EnrollContact:
     priority: int = 0
     version: int | None = None
     dry_run: bool = False
+    conversation_id: str | None = None
 
 
 @record
@@ -154,5 +156,38 @@ class ContactAnswer:
     updated_at: datetime
 
 
-Command = TriggerEvent | DispatchEvent | EnrollContact | Operate | ContinueRun | FinishTask | ChangeContact
-Answer = EventAnswer | EnrollAnswer | OperateAnswer | FinishAnswer | ContactAnswer
+@record
+class ChangeConversation:
+    """Set and remove variables of a conversation, by name, or resolve it (`close`). Names are checked before; what
+    is to be removed has to be there."""
+
+    tenant: str
+    conversation_id: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    close: bool = False
+    expected_revision: int | None = None
+    request_id: str = ""
+    body_hash: str = ""
+
+
+@record
+class ConversationAnswer:
+    """`removed` are the variables that were removed, with their values."""
+
+    conversation: Conversation
+    changed: bool
+    removed: Mapping[str, Any] = field(default_factory=dict)
+
+
+Command = (
+    TriggerEvent
+    | DispatchEvent
+    | EnrollContact
+    | Operate
+    | ContinueRun
+    | FinishTask
+    | ChangeContact
+    | ChangeConversation
+)
+Answer = EventAnswer | EnrollAnswer | OperateAnswer | FinishAnswer | ContactAnswer | ConversationAnswer

@@ -6,7 +6,7 @@ the ledger does that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from service.engine.catalog import Directory
 from service.storage.enrollments import StoredEnrollment
 from statemachine.admission import Past
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
 from statemachine.snapshot import Snapshot
@@ -44,7 +45,13 @@ class Desk:
         self.runs[stored.snapshot.id] = (workflow, stored.snapshot)
         self.stored[stored.snapshot.id] = stored
 
-    def roster(self, directory: Directory, candidates: Iterable[Workflow], events: tuple[Event, ...]) -> Roster:
+    def roster(
+        self,
+        directory: Directory,
+        candidates: Iterable[Workflow],
+        events: tuple[Event, ...],
+        conversations: Mapping[str, Conversation],
+    ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
             contact=self.contact,
@@ -57,6 +64,8 @@ class Desk:
             tenant_zone=directory.zone,
             past=self.past,
             events=events,
+            conversations=conversations,
+            globals=directory.globals_of(self.tenant),
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, reads_of, want_events
+from service.engine.talks import Talks, own_conversation
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due
@@ -58,6 +59,7 @@ class Firing:
         self._on_claimed = on_claimed
         self._contacts: dict[ContactKey, tuple[Contact, int]] = {}
         self._events: dict[ContactKey, list[Event]] = {}
+        self._talks = Talks()
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> Fired:
@@ -93,6 +95,7 @@ class Firing:
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
         wanted: dict[tuple[str, str, str], datetime] = {}
+        talks: set[tuple[str, str]] = set()
         for stored, profile, revision in claimed:
             snapshot = stored.snapshot
             workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
@@ -101,6 +104,8 @@ class Firing:
             key = (stored.tenant, snapshot.contact_id)
             if key not in self._contacts:
                 self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
+            if workflow.reads.conversation and (own := own_conversation(stored.tenant, workflow, snapshot)):
+                talks.add(own)
             if workflow.reads.events:
                 now = self.ledger.times.workflow
                 want_events(wanted, key, reads_of(workflow, snapshot), snapshot.started_at or now, now)
@@ -111,6 +116,7 @@ class Firing:
             ]
             for tenant, event in look_back(transaction, rows):
                 self._events.setdefault((tenant, event.contact_id or ""), []).append(event)
+        self._talks.load(transaction, talks)
 
     def _fire(self, stored: StoredEnrollment) -> bool:
         try:
@@ -142,7 +148,8 @@ class Firing:
         cause = TimerCause(snapshot.visit, snapshot.timers)
         events = self._events.get(key, ())
         now = self.ledger.times.workflow
-        surroundings = self.ledger.directory.surroundings(stored.tenant, workflow, now, contact, events)
+        talk = self._talks.get(stored.tenant, snapshot.conversation_id)
+        surroundings = self.ledger.directory.surroundings(stored.tenant, workflow, now, contact, events, talk)
         decision = decide(workflow, snapshot, cause, surroundings)
         if decision is None:
             self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
@@ -152,6 +159,9 @@ class Firing:
             changed = replace(decision.contact, revision=decision.contact.revision + 1)
             self._contacts[key] = (changed, revision)
             self.ledger.keep_contact(stored.tenant, changed, revision)
+        if decision.conversation is not None:
+            kept = replace(decision.conversation, revision=decision.conversation.revision + 1)
+            self.ledger.keep_conversation(stored.tenant, kept, self._talks.keep(stored.tenant, kept))
         return True
 
 

@@ -15,14 +15,16 @@ from service.engine.catalog import Directory
 from service.engine.clock import Times
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
-from service.storage import contacts, enrollments, events, history, task_batch
+from service.storage import contacts, conversations, enrollments, events, history, task_batch
 from service.storage.connections import Conflict
+from service.storage.conversations import conversation_row
 from service.storage.database import Transaction
 from service.storage.enrollments import StoredEnrollment, state_of
 from service.storage.history import history_row
 from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
+from statemachine.conversation import Conversation
 from statemachine.decision import Decision, EmittedEvent, TaskOrder, TaskRetry
 from statemachine.event import Event
 from statemachine.snapshot import Snapshot, Status
@@ -68,6 +70,7 @@ class Ledger:
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
     _contacts: dict[tuple[str, str], tuple[Contact, int]] = field(default_factory=dict)
+    _conversations: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _history: list[dict[str, Any]] = field(default_factory=list)
     _new_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _finished_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -127,6 +130,10 @@ class Ledger:
     def keep_contact(self, tenant: str, contact: Contact, revision_before: int) -> None:
         self._contacts[tenant, contact.id] = (contact, revision_before)
 
+    def keep_conversation(self, tenant: str, conversation: Conversation, revision_before: int) -> None:
+        row = conversation_row(tenant, conversation, revision_before, self.times.workflow)
+        self._conversations[tenant, conversation.id] = row
+
     def finish_task(
         self, tenant: str, task: LeasedTask, status: str, output: Any, error: Mapping[str, Any] | None
     ) -> None:
@@ -157,7 +164,14 @@ class Ledger:
         for one in emitted:
             row_id = new_id()
             event = Event(
-                row_id, one.type, SOURCE, contact_id, data=one.data, accepted_at=self.times.workflow, chain=chain
+                row_id,
+                one.type,
+                SOURCE,
+                contact_id,
+                one.conversation_id,
+                data=one.data,
+                accepted_at=self.times.workflow,
+                chain=chain,
             )
             pending = self.directory.listened(tenant, one.type)
             self._events.append(self._event_row(tenant, row_id, event, pending=pending))
@@ -204,9 +218,12 @@ class Ledger:
         changed = [self._contact_row(tenant, *entry) for (tenant, _), entry in self._contacts.items()]
         new_contacts = [row for row in changed if row["expected"] == 0]
         old_contacts = [row for row in changed if row["expected"] > 0]
+        talks = sorted(self._conversations.values(), key=_by_id)
         sections: list[tuple[str, list[Any], bool]] = [
             (contacts.INSERT, sorted(new_contacts, key=_by_id), True),
             (contacts.UPDATE, sorted(old_contacts, key=_by_id), True),
+            (conversations.INSERT, [row for row in talks if row["expected"] == 0], True),
+            (conversations.UPDATE, [row for row in talks if row["expected"] > 0], True),
             (enrollments.INSERT, sorted(inserts, key=_by_id), True),
             (enrollments.UPDATE, sorted(updates, key=_by_id), True),
             (enrollments.POSTPONE, sorted(self._postponed, key=_by_id), False),

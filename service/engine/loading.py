@@ -16,6 +16,7 @@ from service.engine.answers import method_of
 from service.engine.catalog import Catalog, Directory
 from service.engine.clock import Clock, Times
 from service.engine.commands import (
+    ChangeConversation,
     Command,
     ContinueRun,
     DispatchEvent,
@@ -26,7 +27,9 @@ from service.engine.commands import (
 )
 from service.engine.desk import Desk
 from service.engine.local import LocalQueue
+from service.engine.talks import Talks, own_conversation
 from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
+from service.storage.conversations import contacts_of_conversations
 from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import StoredEnrollment, ask_runs, load_past
@@ -70,6 +73,8 @@ class Stock:
         self.tasks: dict[tuple[str, str], LeasedTask] = {}
         self.run_contacts: dict[tuple[str, str], str | None] = {}
         self.repeats: dict[RepeatKey, Repeat] = {}
+        self.talks = Talks()
+        self._talkers: dict[tuple[str, str], str] = {}
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
@@ -92,6 +97,7 @@ class Stock:
         self._seat_runs(transaction, stored_runs)
         self._load_past(transaction)
         self._load_events(transaction)
+        self.talks.load(transaction, self._named_conversations())
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:
@@ -103,7 +109,7 @@ class Stock:
             self.desks[tenant, contact_id] = desk
 
     def _resolve(self, transaction: Transaction) -> None:
-        """Find the (immutable) contact of commands that know only a task or an enrollment."""
+        """Find the (immutable) contact of commands that know only a task, an enrollment or a conversation."""
         task_ids = [
             {"tenant_id": command.tenant, "id": command.task_id}
             for command in self.commands
@@ -114,6 +120,13 @@ class Stock:
             for command in self.commands
             if isinstance(command, Operate | ContinueRun)
         ]
+        talks = [
+            (command.tenant, command.conversation_id)
+            for command in self.commands
+            if isinstance(command, ChangeConversation)
+        ]
+        if talks:
+            self._talkers = contacts_of_conversations(transaction, talks)
         if task_ids:
             self.tasks = tasks_by_id(transaction, task_ids)
         if run_ids:
@@ -128,6 +141,8 @@ class Stock:
             contact_id = task.contact_id if task else None
         elif isinstance(command, Operate | ContinueRun):
             contact_id = self.run_contacts.get((command.tenant, command.enrollment_id))
+        elif isinstance(command, ChangeConversation):
+            contact_id = self._talkers.get((command.tenant, command.conversation_id))
         else:
             contact_id = command.contact_id
         return (command.tenant, contact_id) if contact_id else None
@@ -244,6 +259,25 @@ class Stock:
         for tenant, event in look_back(transaction, rows):
             assert event.contact_id is not None
             self.desks[tenant, event.contact_id].events.append(event)
+
+    def _named_conversations(self) -> set[tuple[str, str]]:
+        """Those that events and commands name, and those of runs whose versions read them."""
+        named: set[tuple[str, str]] = set()
+        for command in self.commands:
+            if isinstance(command, TriggerEvent | DispatchEvent):
+                event = command.event
+                if event.conversation_id and event.contact_id:
+                    named.add((command.tenant, event.conversation_id))
+            elif isinstance(command, EnrollContact):
+                if command.conversation_id and command.contact_id:
+                    named.add((command.tenant, command.conversation_id))
+            elif isinstance(command, ChangeConversation):
+                named.add((command.tenant, command.conversation_id))
+        for desk in self.desks.values():
+            for workflow, snapshot in desk.runs.values():
+                if workflow.reads.conversation and (own := own_conversation(desk.tenant, workflow, snapshot)):
+                    named.add(own)
+        return named
 
 
 def _asks_for_past(workflow: Workflow) -> bool:

@@ -193,7 +193,7 @@ def _unserved(
     """A warning for every queue whose tasks would wait, because no worker asked for them lately."""
     queues: dict[str, str] = {}
     for step in loaded.workflow.steps.values() if loaded.workflow else ():
-        if isinstance(step.runner, EffectStep) and step.runner.queue not in served:
+        if isinstance(step.runner, EffectStep) and step.runner.effect and step.runner.queue not in served:
             queues.setdefault(step.runner.queue, step.id)
     if not queues:
         return

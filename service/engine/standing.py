@@ -5,13 +5,15 @@ The same records that a batch would load for the same question (see `loading.py`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from service.engine.catalog import Catalog
 from service.engine.loading import want_events
+from service.engine.talks import own_conversation
 from service.storage.contact_queries import get_contact
+from service.storage.conversations import load_conversations
 from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import load_past, load_runs
@@ -19,6 +21,7 @@ from service.storage.events import look_back
 from statemachine.admission import Past
 from statemachine.cause import Surroundings
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
 from statemachine.snapshot import Snapshot
@@ -32,8 +35,9 @@ def read_roster(
     contact_id: str | None,
     candidates: Sequence[Workflow],
     now: datetime,
+    conversation_id: str | None = None,
 ) -> Roster:
-    """What an event of this contact would find; an unknown contact is a new one."""
+    """What an event of this contact would find, one of this conversation perhaps; an unknown contact is a new one."""
     directory = catalog.refresh(transaction)
     house = Roster(
         None,
@@ -42,12 +46,14 @@ def read_roster(
         standstills=directory.standstills_in(tenant),
         tenant_id=tenant,
         tenant_zone=directory.zone,
+        globals=directory.globals_of(tenant),
     )
     if contact_id is None:
         return house
     stored = get_contact(transaction, tenant, contact_id)
     if stored is None:
-        return replace(house, contact=Contact(contact_id), is_new=True)
+        talks = _conversations(transaction, tenant, conversation_id, ())
+        return replace(house, contact=Contact(contact_id), is_new=True, conversations=talks)
     runs: dict[str, tuple[Workflow, Snapshot]] = {}
     for row in load_runs(transaction, [{"tenant_id": tenant, "contact_id": contact_id}], []):
         version = catalog.version(transaction, tenant, row.snapshot.workflow, row.snapshot.version)
@@ -58,6 +64,7 @@ def read_roster(
         house,
         contact=stored.contact,
         runs=runs,
+        conversations=_conversations(transaction, tenant, conversation_id, runs.values()),
         past=_past(transaction, tenant, contact_id, candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
     )
@@ -72,7 +79,20 @@ def read_surroundings(
         return directory.surroundings(tenant, workflow, now, None, ())
     stored = get_contact(transaction, tenant, snapshot.contact_id)
     events = _events(transaction, tenant, snapshot.contact_id, [(workflow, snapshot.started_at or now)], now)
-    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events)
+    talks = _conversations(transaction, tenant, None, [(workflow, snapshot)])
+    talk = talks.get(snapshot.conversation_id or "")
+    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events, talk)
+
+
+def _conversations(
+    transaction: Transaction, tenant: str, named: str | None, runs: Iterable[tuple[Workflow, Snapshot]]
+) -> Mapping[str, Conversation]:
+    """By id: the one that is named, and those of runs whose versions read them."""
+    wanted = {own for workflow, snapshot in runs if (own := own_conversation(tenant, workflow, snapshot))}
+    if named:
+        wanted.add((tenant, named))
+    found = load_conversations(transaction, wanted) if wanted else {}
+    return {name: talk for (_, name), talk in found.items()}
 
 
 def _past(

@@ -184,11 +184,14 @@ def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
     violations.name(f"{place}workflow", request.workflow, required=True)
     violations.name(f"{place}contact_id", request.contact_id)
     violations.name(f"{place}key", request.key)
+    violations.name(f"{place}conversation_id", request.conversation_id)
     violations.number(f"{place}priority", request.priority, -100, 100)
     if request.HasField("version") and request.version < 1:
         violations.add(f"{place}version", "a version, from 1")
     if request.contact_patch.fields and not request.contact_id:
         violations.add(f"{place}contact_id", "required with a contact_patch")
+    if request.conversation_id and not request.contact_id:
+        violations.add(f"{place}contact_id", "required with a conversation_id")
     violations.check()
     check_size(f"{place}input", request.input, MAX_EVENT_BYTES, "event")
     check_size(f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
@@ -204,6 +207,7 @@ def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
         request.priority,
         request.version if request.HasField("version") else None,
         request.dry_run,
+        request.conversation_id or None,
     )
 
 

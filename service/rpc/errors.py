@@ -72,6 +72,7 @@ _NOT_FOUND_KEYS: Final = {
     "task": "task_id",
     "contact": "contact_id",
     "agent": "agent_id",
+    "conversation": "conversation_id",
 }
 
 

@@ -60,7 +60,9 @@ class ExplainRpcs:
                 write_inactive(workflow, response.entries.add())
             elif asked not in candidates:
                 candidates = (*candidates, asked)
-        roster = read_roster(transaction, catalog, DEFAULT_TENANT, event.contact_id, candidates, now)
+        roster = read_roster(
+            transaction, catalog, DEFAULT_TENANT, event.contact_id, candidates, now, event.conversation_id
+        )
         write_event_account(explain_event(event, roster, now), response, workflow=workflow)
         return response
 

@@ -28,7 +28,7 @@ _OPERATIONS: Final = {
     number: name.removeprefix("SCRIPTED_OPERATION_").lower() for name, number in ScriptedOperation.items() if number
 }
 _TEXTS: Final = ("workflow", "id", "key", "source", "transition", "reason")
-_FIELDS: Final = {".contact": ".contact_id", ".op": ".operation"}
+_FIELDS: Final = {".contact": ".contact_id", ".op": ".operation", ".conversation": ".conversation_id"}
 """The end of a path in the language → the field of the proto."""
 
 
@@ -82,7 +82,7 @@ def _check(request: SimulateRequest | ForecastRequest) -> None:
     violations = Violations()
     violations.number("max_transitions", request.max_transitions, 0, MAX_TRANSITIONS)
     for index, event in enumerate(request.events):
-        for name in ("contact_id", *_TEXTS):
+        for name in ("contact_id", "conversation_id", *_TEXTS):
             violations.name(f"events[{index}].{name}", getattr(event, name))
     violations.check()
 
@@ -128,6 +128,8 @@ def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
     raw.update({name: getattr(message, name) for name in _TEXTS if getattr(message, name)})
     if message.contact_id:
         raw["contact"] = message.contact_id
+    if message.conversation_id:
+        raw["conversation"] = message.conversation_id
     for name in ("data", "contact_patch"):
         if message.HasField(name):
             raw[name] = read_struct(getattr(message, name), f"{place}.{name}")

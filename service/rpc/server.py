@@ -18,6 +18,7 @@ from statewright.v1 import (
     enrollment_service_pb2,
     outbox_service_pb2,
     task_service_pb2,
+    variable_service_pb2,
     workflow_service_pb2,
 )
 
@@ -26,6 +27,7 @@ from service.rpc.agent_rpcs import AgentRpcs
 from service.rpc.border import Border
 from service.rpc.bulk_rpcs import BulkRpcs
 from service.rpc.contact_rpcs import ContactRpcs
+from service.rpc.conversation_rpcs import ConversationRpcs
 from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
@@ -38,6 +40,7 @@ from service.rpc.simulate_rpcs import SimulateRpcs
 from service.rpc.task_rpcs import TaskRpcs
 from service.rpc.task_stream import TaskStreamRpcs
 from service.rpc.trigger_rpcs import TriggerRpcs
+from service.rpc.variable_rpcs import VariableRpcs
 from service.rpc.version_rpcs import VersionRpcs
 from service.rpc.watch_rpcs import WatchRpcs
 from service.rpc.workflow_rpcs import WorkflowRpcs
@@ -161,7 +164,8 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         InsightRpcs,
     ),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
-    _service(contact_service_pb2, "ContactService"): (ContactRpcs,),
+    _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs),
+    _service(variable_service_pb2, "VariableService"): (VariableRpcs,),
     _service(agent_service_pb2, "AgentService"): (AgentRpcs,),
     _service(outbox_service_pb2, "OutboxService"): (OutboxRpcs,),
     _service(admin_service_pb2, "AdminService"): (AdminRpcs,),

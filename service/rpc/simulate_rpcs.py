@@ -6,7 +6,8 @@ Both only read. The playing runs in a thread, one at a time: it is bounded by tr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
@@ -47,7 +48,8 @@ class SimulateRpcs:
         _check_others({"with_keys": request.with_keys, "with_sources": request.with_sources})
         check_names({f"with_keys[{index}]": key for index, key in enumerate(request.with_keys)})
         published, stored = await self._engine.read(lambda transaction: self._subjects(transaction, request))
-        return await self._alone(lambda: simulate_with(request, published, stored))
+        known = (await self._engine.read(self._engine.catalog.refresh)).globals_of(DEFAULT_TENANT)
+        return await self._alone(lambda: simulate_with(request, published, stored, known))
 
     async def run_tests(self, request: RunTestsRequest) -> RunTestsResponse:
         _check_target(request, "name")
@@ -110,8 +112,13 @@ async def played(turn: asyncio.Semaphore, work: Callable[[], R]) -> R:
     return response
 
 
-def simulate_with(request: SimulateRequest, published: list[Workflow], stored: Contact | None) -> SimulateResponse:
-    """Play a request whose published workflows and stored contact have been found.
+def simulate_with(
+    request: SimulateRequest,
+    published: list[Workflow],
+    stored: Contact | None,
+    global_variables: Mapping[str, Any] | None = None,
+) -> SimulateResponse:
+    """Play a request whose published workflows and stored contact have been found, with the tenant's variables.
 
     Raises DefinitionError, InvalidInput.
     """
@@ -122,7 +129,8 @@ def simulate_with(request: SimulateRequest, published: list[Workflow], stored: C
     workflow, *others = workflows
     by_key(workflow, others)
     response = SimulateResponse()
-    write_simulated(simulate(read_script(request, workflow, others, stored)), response)
+    script = replace(read_script(request, workflow, others, stored), global_variables=global_variables or {})
+    write_simulated(simulate(script), response)
     return response
 
 

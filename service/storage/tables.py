@@ -1,4 +1,5 @@
-"""The tables. All keys lead with `tenant_id`; instants are UTC; JSON is written by orjson and kept as it was written.
+"""The tables. All keys lead with `tenant_id` (but of `clock` and `stamps`); instants are UTC; JSON is written by orjson
+and kept as it was written.
 
 SQLite keeps instants as ISO 8601 text in UTC, which sorts like time, and JSON as text. Text keys compare by bytes
 on both stores, so that an order agreed on in Python is the order of the locks.
@@ -61,6 +62,43 @@ contacts: Final = Table(
     Column("revision", BigInteger, nullable=False),
     _instant("created_at", nullable=False),
     _instant("updated_at", nullable=False),
+)
+
+conversations: Final = Table(
+    "conversations",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("id", primary=True),
+    _key("contact_id"),
+    _key("channel"),
+    Column("status", String, nullable=False),
+    _key("agent_id", nullable=True),
+    _json("tags", nullable=False),
+    _json("variables", nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _instant("created_at", nullable=False),
+    _instant("updated_at", nullable=False),
+    _instant("last_message_at"),
+    Index("ix_conversations_contact", "tenant_id", "contact_id", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+variables: Final = Table(
+    "variables",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("name", primary=True),
+    _json("value", nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _instant("created_at", nullable=False),
+    _instant("updated_at", nullable=False),
+)
+
+stamps: Final = Table(
+    "stamps",
+    metadata,
+    _key("name", primary=True),
+    Column("value", BigInteger, nullable=False),
 )
 
 workflows: Final = Table(

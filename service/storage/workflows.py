@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from service.storage.database import Row, Transaction
 from service.storage.dialect import dump, instant, instant_text, load
+from service.storage.variables import VARIABLES
 from statemachine.reader import Format
 from statemachine.standstill import Standstill
 
@@ -154,14 +155,21 @@ def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
     return [(row[0], tuple(load(row[1]))) for row in rows]
 
 
-def ask_catalog_stamp(transaction: Transaction) -> Callable[[], tuple[int, int]]:
-    """Changes whenever a workflow is published, activated, paused, resumed or deleted, on any replica."""
-    answer = transaction.ask("select count(*), coalesce(sum(revision), 0) from workflows")
+_STAMP: Final = (
+    "select count(*), coalesce(sum(revision), 0), (select coalesce(max(s.value), 0) from stamps as s "
+    f"where s.name = '{VARIABLES}') from workflows"
+)
 
-    def read() -> tuple[int, int]:
+
+def ask_catalog_stamp(transaction: Transaction) -> Callable[[], tuple[int, int, int]]:
+    """Changes whenever a workflow is published, activated, paused, resumed or deleted, or a global variable is set or
+    deleted, on any replica."""
+    answer = transaction.ask(_STAMP)
+
+    def read() -> tuple[int, int, int]:
         row = answer.row()
         assert row is not None
-        return int(row[0]), int(row[1])
+        return int(row[0]), int(row[1]), int(row[2])
 
     return read
 

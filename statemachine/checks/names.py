@@ -28,7 +28,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "error": ERROR_PARTS,
     "last_error": ERROR_PARTS,
 }
-_NOWHERE: Final = frozenset({"conversation", "global", "resources", "connection"})
+_NOWHERE: Final = frozenset({"resources", "connection"})
 _SHORTEST: Final = 4
 _MAX_NAMES: Final = 500
 _MAX_VARIABLES: Final = 200

@@ -14,6 +14,7 @@ from statemachine.testing.reading import (
     MAX_TESTS,
     VERDICTS,
     CasePart,
+    ConversationPart,
     ErrorPart,
     ExpectPart,
     MessagePart,
@@ -28,6 +29,7 @@ TEST_PARTS: Final[Mapping[str, type[Part]]] = {
     "expected_enrollment": ExpectPart,
     "test_message": MessagePart,
     "test_state": StatePart,
+    "conversation_parts": ConversationPart,
     "error_parts": ErrorPart,
     "verdict_parts": VerdictPart,
 }
@@ -50,6 +52,7 @@ def test_schemas() -> Schema:
         "expectation": ref("expected_enrollment") | {"minProperties": 1},
         "expectations": {"type": "array", "items": ref("expected_enrollment")},
         "test_error": {"anyOf": [ref("error_parts"), {"type": ["string", "number", "boolean", "array"]}]},
+        "test_conversation": or_null(ref("conversation_parts")),
         "test_messages": {"type": "array", "items": ref("test_message")},
         "test_states": {"type": "array", "items": ref("test_state")},
         "test_verdicts": {"type": "array", "items": or_null(one_or_list(ref("test_verdict")))},

@@ -85,7 +85,15 @@ def forecast(standing: Standing, given: Assumptions | None = None) -> Forecast:
         _let_go(world, standing)
     simulated = Simulated(world, "settled", now)
     if given.resumed or not standing.quarantined:
-        script = Script((), given.acts, (), given.results, now, given.lasts, given.max_transitions, given.max_bytes)
+        script = Script(
+            (),
+            given.acts,
+            results=given.results,
+            starts_at=now,
+            lasts=given.lasts,
+            max_transitions=given.max_transitions,
+            max_bytes=given.max_bytes,
+        )
         simulated = carry_on(script, world)
     final = world.records[snapshot.id].snapshot
     account = explain_run(standing.workflow, final, world.surroundings(snapshot.id)) if final.live else None
@@ -97,7 +105,16 @@ def _world(standing: Standing, given: Assumptions) -> World:
     around, key = standing.surroundings, standing.workflow.key
     contacts = () if around.contact is None else (around.contact,)
     limits = {"max_transitions": given.max_transitions, "max_bytes": given.max_bytes}
-    world = World((), now=around.now, zone=around.tenant_zone, contacts=contacts, **limits)
+    talks = () if around.conversation is None else (around.conversation,)
+    world = World(
+        (),
+        now=around.now,
+        zone=around.tenant_zone,
+        contacts=contacts,
+        conversations=talks,
+        global_variables=around.globals,
+        **limits,
+    )
     world.standstills[key] = around.standstill
     if around.held:
         world.paused.add(key)

@@ -55,6 +55,7 @@ class EventPart(Part):
     id: Label | None = about("The event's id.", "e1")
     key: Label | None = about("The event's key: one live enrollment per key.", "order-7")
     source: Label | None = about("Where the event comes from.", "shop")
+    conversation: Label | None = about("The id of the conversation it belongs to.", "chat-7")
     data: dict[str, Any] | None = about("What the event says.", {"total": 99.5})
     contact_patch: dict[str, Any] | None = about("Changes of the contact that come with the event.", {"plan": "pro"})
     transition: str | None = about("With `op: advance`: the transition to fire.", "timeout")
@@ -64,10 +65,10 @@ class EventPart(Part):
 
 
 _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "type": ("id", "key", "source", "data", "contact_patch"),
+    "type": ("id", "key", "source", "conversation", "data", "contact_patch"),
     "upsert": (),
     "consent": (),
-    "enroll": ("workflow", "key", "data", "contact_patch"),
+    "enroll": ("workflow", "key", "conversation", "data", "contact_patch"),
     "advance": ("workflow", "transition", "data"),
     "retry": ("workflow", "data"),
     "pause": ("workflow", "timers", "events"),
@@ -307,6 +308,7 @@ def _made(part: EventPart, form: str, contact_id: str | None, workflow: str) -> 
         key=part.key,
         id=part.id or "",
         source=part.source or "",
+        conversation_id=part.conversation,
         contact_patch=part.contact_patch or {},
     )
 

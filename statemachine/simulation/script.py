@@ -46,6 +46,7 @@ class Act:
     key: str | None = None
     id: str = ""
     source: str = ""
+    conversation_id: str | None = None
     contact_patch: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +80,7 @@ class Script:
     results: Results = field(default_factory=dict)
     starts_at: datetime = START
     lasts: timedelta = MAX_DURATION
+    global_variables: Mapping[str, Any] = field(default_factory=dict)
     max_transitions: int = MAX_TRANSITIONS
     max_bytes: int | None = None
 

@@ -47,6 +47,7 @@ def simulate(script: Script) -> Simulated:
         script.workflows,
         now=script.starts_at,
         contacts=script.contacts,
+        global_variables=script.global_variables,
         max_transitions=script.max_transitions,
         max_bytes=script.max_bytes,
     )
@@ -158,6 +159,7 @@ class _Stage:
             type=known.type,
             source=act.source,
             contact_id=act.contact_id,
+            conversation_id=act.conversation_id,
             key=act.key,
             data={**act.data, **known.data_filter},
             contact_patch=act.contact_patch,

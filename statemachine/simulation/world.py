@@ -24,9 +24,11 @@ from statemachine.cause import (
     TaskCause,
     TimerCause,
     chain_after,
+    named_globals,
 )
 from statemachine.consent import set_consent
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event
@@ -89,6 +91,8 @@ class World:
         now: datetime = START,
         zone: str | None = None,
         contacts: Iterable[Contact] = (),
+        conversations: Iterable[Conversation] = (),
+        global_variables: Mapping[str, Any] | None = None,
         max_transitions: int | None = None,
         max_bytes: int | None = None,
     ) -> None:
@@ -96,6 +100,8 @@ class World:
         self.now = now
         self.zone = zone
         self.contacts = {contact.id: contact for contact in contacts}
+        self.conversations = {conversation.id: conversation for conversation in conversations}
+        self.globals = dict(global_variables or {})
         self.events: dict[str, list[Event]] = {}
         self.records: dict[str, Record] = {}
         self.paused: set[str] = set()
@@ -242,14 +248,16 @@ class World:
     def surroundings(self, run_id: str) -> Surroundings:
         """What a decision about the run may read now."""
         record = self.records[run_id]
-        contact_id = record.snapshot.contact_id
+        contact_id, reads = record.snapshot.contact_id, record.workflow.reads
         return Surroundings(
             self.now,
             self.contacts.get(contact_id) if contact_id else None,
-            tuple(event for event in self._log_of(contact_id) if event.type in record.workflow.reads.events),
+            tuple(event for event in self._log_of(contact_id) if event.type in reads.events),
             tenant_zone=self.zone,
             held=record.workflow.key in self.paused,
             standstill=self.standstills.get(record.workflow.key, NO_STANDSTILL),
+            conversation=self.conversations.get(record.snapshot.conversation_id or "") if reads.conversation else None,
+            globals=named_globals(self.globals, record.workflow),
         )
 
     def mint(self, kind: str) -> str:
@@ -288,6 +296,8 @@ class World:
             events=tuple(events),
             tenant_zone=self.zone,
             standstills=self.standstills,
+            conversations=self.conversations,
+            globals=self.globals,
         )
 
     def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:
@@ -304,6 +314,8 @@ class World:
             self._keep(record.workflow, decision)
             if decision.contact is not None:
                 self._keep_contact(decision.contact)
+            if decision.conversation is not None:
+                self._keep_conversation(decision.conversation)
             self._emit(record.snapshot.contact_id, decision.events, chain_after(decision.snapshot, cause))
             self._go_on((decision,))
         return decision
@@ -321,6 +333,8 @@ class World:
         contact = reception.contact
         if contact is not None and self.contacts.get(contact.id) is not contact:
             self._keep_contact(contact)
+        for conversation in reception.conversations:
+            self._keep_conversation(conversation)
 
     def _workflow_of(self, snapshot: Snapshot) -> Workflow:
         known = self.records.get(snapshot.id)
@@ -357,6 +371,9 @@ class World:
     def _keep_contact(self, contact: Contact) -> None:
         self.contacts[contact.id] = replace(contact, revision=contact.revision + 1)
 
+    def _keep_conversation(self, conversation: Conversation) -> None:
+        self.conversations[conversation.id] = replace(conversation, revision=conversation.revision + 1)
+
     def _tell(self, moment: Moment, payload: Any) -> None:
         self.trace.append(moment)
         if self._max_bytes is not None:
@@ -372,7 +389,16 @@ class World:
     def _emit(self, contact_id: str | None, emitted: Iterable[EmittedEvent], chain: tuple[str, ...]) -> None:
         for one in emitted:
             name = self.mint("raised")
-            event = Event(name, one.type, SOURCE, contact_id, data=one.data, accepted_at=self.now, chain=chain)
+            event = Event(
+                name,
+                one.type,
+                SOURCE,
+                contact_id,
+                one.conversation_id,
+                data=one.data,
+                accepted_at=self.now,
+                chain=chain,
+            )
             self._log(event)
             self._follow_ups.append(event)
 

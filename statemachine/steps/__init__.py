@@ -10,6 +10,7 @@ from typing import Final
 from statemachine.step import StepType
 from statemachine.steps.branch import Branch
 from statemachine.steps.contact import AddTag, AddToList, RemoveFromList, RemoveTag, Segment, UpdateField, UpdateScore
+from statemachine.steps.conversation import EndChat
 from statemachine.steps.flow import Complete, Exit, Goto, Pass
 from statemachine.steps.guards import ErrorHandler, Fallback, Try
 from statemachine.steps.http import HttpRequest, Webhook
@@ -46,6 +47,7 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     SendSms,
     SendEmail,
     SendReply,
+    EndChat,
     SendNotification,
     NotifySlack,
     NotifyTeams,
@@ -59,7 +61,6 @@ _LATER: Final[Mapping[str, Iterable[str]]] = {
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
     "undoing steps is not built yet": ("compensate",),
     "work for people is not built yet": ("approval", "human_handoff", "assign_agent"),
-    "conversations are not built yet": ("end_chat", "close_conversation"),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),
     "AI steps are not built yet": (
         "ai", "ai_generate", "ai_sentiment", "ai_categorize", "ai_extract", "ai_translate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.contact import Contact, reserved_field, standard_field
@@ -29,7 +30,7 @@ Number = int | float
 class TagConfig(StepConfig):
     tag: OneOrMore = about("The tag.", "warm")
     tags: OneOrMore = about("Several tags.", ["warm", "from_{{contact.source}}"])
-    target: Literal["contact", "conversation"] = about("Whose tags.", "contact", default="contact")
+    target: Literal["contact", "conversation"] = about("Whose tags.", "conversation", default="contact")
 
 
 class _TagStep(PureStep):
@@ -38,45 +39,60 @@ class _TagStep(PureStep):
 
     def __init__(self, config: TagConfig, build: Build) -> None:
         parts = Parts(build)
-        _refuse_conversation(config.target, build)
+        self._of_conversation = config.target == "conversation"
         self._tags = _one_of({"tag": config.tag, "tags": config.tags}, parts, build)
-        parts.field("tags")
+        if self._of_conversation:
+            parts.conversation()
+        else:
+            parts.field("tags")
         self.reads = parts.reads
 
     def run(self, context: Context) -> Result:
-        self._apply(context, _names(self._tags, context, "empty_tag", "the tag is empty"))
+        names = _names(self._tags, context, "empty_tag", "the tag is empty")
+        if self._of_conversation:
+            self._change_conversation(context, names)
+        else:
+            self._change_contact(context, names)
         return Outcome("done")
 
+    def _change_contact(self, context: Context, names: list[str]) -> None:
+        contact = context.contact
+        tags, kind, real = self._changed(contact.tags, names)
+        if real:
+            context.change_contact(contact.with_tags(tags), [(kind, {"tag": tag}) for tag in real])
+
+    def _change_conversation(self, context: Context, names: list[str]) -> None:
+        conversation = context.conversation
+        tags, kind, real = self._changed(conversation.tags, names)
+        if real:
+            raised = [(kind, {"tag": tag, "target": "conversation"}) for tag in real]
+            context.change_conversation(replace(conversation, tags=tags), raised)
+
     @abstractmethod
-    def _apply(self, context: Context, names: list[str]) -> None: ...
+    def _changed(self, present: tuple[str, ...], names: list[str]) -> tuple[tuple[str, ...], str, list[str]]:
+        """The tags afterwards, the event to raise, and the tags for which it is raised."""
 
 
 class AddTag(_TagStep):
-    """Add tags that the contact does not have."""
+    """Add tags that the contact, or the conversation, does not have. Error: `no_conversation`."""
 
     name = "add_tag"
     aliases: ClassVar[tuple[str, ...]] = ("tag_add",)
 
-    def _apply(self, context: Context, names: list[str]) -> None:
-        contact = context.contact
-        new = [tag for tag in names if tag not in contact.tags]
-        if new:
-            changed = contact.with_tags((*contact.tags, *new))
-            context.change_contact(changed, [("tag_added", {"tag": tag}) for tag in new])
+    def _changed(self, present: tuple[str, ...], names: list[str]) -> tuple[tuple[str, ...], str, list[str]]:
+        new = [tag for tag in names if tag not in present]
+        return (*present, *new), "tag_added", new
 
 
 class RemoveTag(_TagStep):
-    """Remove tags that the contact has."""
+    """Remove tags that the contact, or the conversation, has. Error: `no_conversation`."""
 
     name = "remove_tag"
     aliases: ClassVar[tuple[str, ...]] = ("tag_remove",)
 
-    def _apply(self, context: Context, names: list[str]) -> None:
-        contact = context.contact
-        gone = [tag for tag in names if tag in contact.tags]
-        if gone:
-            changed = contact.with_tags(tuple(tag for tag in contact.tags if tag not in gone))
-            context.change_contact(changed, [("tag_removed", {"tag": tag}) for tag in gone])
+    def _changed(self, present: tuple[str, ...], names: list[str]) -> tuple[tuple[str, ...], str, list[str]]:
+        gone = [tag for tag in names if tag in present]
+        return tuple(tag for tag in present if tag not in gone), "tag_removed", gone
 
 
 class ListConfig(StepConfig):
@@ -222,11 +238,6 @@ class UpdateScore(PureStep):
             data = {"old_value": contact.score, "new_value": score}
             context.change_contact(contact.with_score(score), [("score_updated", data)])
         return Outcome("done")
-
-
-def _refuse_conversation(target: str, build: Build) -> None:
-    if target == "conversation":
-        build.problem("not_supported_yet", ("target",), "`target: conversation` is not supported yet")
 
 
 def _one_of(options: Mapping[str, Any], parts: Parts, build: Build) -> Value | None:

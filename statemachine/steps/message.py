@@ -73,11 +73,13 @@ class _ContentStep(EffectStep):
     _task: ClassVar[str]
     _own_fields: ClassVar[tuple[str, ...]] = ()
     """The contact's addresses, read when `to` is not given."""
+    _may_be_silent: ClassVar[bool] = False
+    """Whether it may have no content, and then sends nothing."""
 
     def __init__(self, config: Any, build: Build) -> None:
         parts = Parts(build)
         refuse_later(config, build)
-        self._to = parts.optional(("to",), config.to)
+        self._to = parts.optional(("to",), getattr(config, "to", None))
         self._body: Value | None = None
         self._template: Value | None = None
         self._content(config, parts, build)
@@ -105,6 +107,8 @@ class _ContentStep(EffectStep):
     def _content(self, config: StepConfig, parts: Parts, build: Build) -> None:
         keys = [key for key in _BODY_KEYS if key in type(config).model_fields]
         given = [key for key in keys if getattr(config, key) is not None]
+        if not given and self._may_be_silent:
+            return
         if len(given) != 1:
             options = " or ".join(f"`{key}`" for key in keys)
             code, place = ("conflicting_keys", (given[1],)) if given else ("missing_key", ())
@@ -184,18 +188,26 @@ class SendEmail(MessageStep):
         return {"channel": "email", "to": _recipient(self._to, context, "email")}
 
 
-class SendReply(MessageStep):
-    """An answer on the channel the trigger came by; without one by SMS when the contact has a phone, else by e-mail."""
+class AnswerStep(MessageStep):
+    """A message on the channel the trigger came by, or else its conversation; without one by SMS when the contact has a
+    phone, else by e-mail."""
 
-    name = "send_reply"
-    aliases: ClassVar[tuple[str, ...]] = ("message", "send_message")
-    Config = SendReplyConfig
     _task = "send_reply"
     _own_fields = ("email", "phone")
 
+    def __init__(self, config: Any, build: Build) -> None:
+        super().__init__(config, build)
+        self.reads |= Reads(conversation=True)
+
     def channel(self, context: Context) -> str:
         data = context.scope.trigger.get("data") or {}
-        return text(data.get("channel")).lower() or _own_channel(context)
+        named = text(data.get("channel") or context.scope.conversation.get("channel")).lower()
+        return named or _own_channel(context)
+
+    def order(self, context: Context) -> TaskOrder:
+        order = super().order(context)
+        context.note_message()
+        return order
 
     def _address(self, context: Context) -> Mapping[str, Any]:
         trigger = context.scope.trigger
@@ -218,6 +230,14 @@ class SendReply(MessageStep):
         if not own and context.contact_id is None:
             raise StepFailed("no_recipient", f"there is nobody to answer by {channel}")
         return text(own) if own else None
+
+
+class SendReply(AnswerStep):
+    """An answer on the channel the trigger came by, or else that of its conversation, or else by SMS or e-mail."""
+
+    name = "send_reply"
+    aliases: ClassVar[tuple[str, ...]] = ("message", "send_message")
+    Config = SendReplyConfig
 
 
 class SendNotification(_ContentStep):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from statemachine.path import Path
+from statemachine.reads import reads_of
 from statemachine.scope import contact_fields
 from statemachine.step import Reads
 from statemachine.values import text
@@ -66,8 +67,12 @@ class Parts:
         """Declare that the step reads this contact field (or "tags", "lists", "score", "*") by itself."""
         self.reads |= Reads(frozenset({"*"}) if name == "*" else contact_fields([("contact", name)]))
 
+    def conversation(self) -> None:
+        """Declare that the step reads or changes the run's conversation by itself."""
+        self.reads |= Reads(conversation=True)
+
     def _read(self, paths: Iterable[Path]) -> None:
-        self.reads |= Reads(contact_fields(paths))
+        self.reads |= reads_of(paths)
 
 
 def texts_of(value: Any) -> list[str]:

@@ -11,20 +11,23 @@ from statemachine.keys import about
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
-from statemachine.variable_path import BadVariable, variable_path
+from statemachine.variable_path import CONVERSATION, BadVariable, scoped_path
 
 if TYPE_CHECKING:
     from statemachine.template import Value
 
 
 class SetVariableConfig(StepConfig):
-    path: str | None = about("The variable to set.", "offer", "order.total")
+    path: str | None = about("The variable to set.", "offer", "order.total", "conversation.topic")
     value: Any = about("Its value, templates and all.", "{{trigger.data.total}}")
     values: dict[str, Any] | None = about("Several at once: name → value.", {"offer": "spring", "order.total": 12})
 
 
 class SetVariable(PureStep):
-    """Set one variable (`path`, `value`) or several (`values`); all are computed before the first is set."""
+    """Set one variable (`path`, `value`) or several (`values`); all are computed before the first is set.
+
+    A name is of the run, or under `conversation.` of its conversation.
+    """
 
     name = "set_variable"
     Config = SetVariableConfig
@@ -33,21 +36,26 @@ class SetVariable(PureStep):
 
     def __init__(self, config: SetVariableConfig, build: Build) -> None:
         parts = Parts(build)
-        self._values: list[tuple[tuple[str, ...], Value]] = []
+        self._values: list[tuple[str, tuple[str, ...], Value]] = []
         for place, name, raw, at in _assignments(config, build):
-            path = _variable_path(name, place, build)
+            where = _scoped_path(name, place, build)
             value = parts.value(at, raw)
-            if path is not None:
-                self._values.append((path, value))
+            if where is not None:
+                self._values.append((*where, value))
+        if any(scope == CONVERSATION for scope, _, _ in self._values):
+            parts.conversation()
         self.reads = parts.reads
 
     def variables(self) -> frozenset[str]:
-        return frozenset(path[0] for path, _ in self._values)
+        return frozenset(path[0] for scope, path, _ in self._values if scope != CONVERSATION)
 
     def run(self, context: Context) -> Result:
         scope = context.scope
-        for path, value in [(path, resolve(value, scope)) for path, value in self._values]:
-            context.set_variable(path, value)
+        for where, path, value in [(where, path, resolve(value, scope)) for where, path, value in self._values]:
+            if where == CONVERSATION:
+                context.set_conversation_variable(path, value)
+            else:
+                context.set_variable(path, value)
         return Outcome("done")
 
 
@@ -67,10 +75,10 @@ def _assignments(config: SetVariableConfig, build: Build) -> list[tuple[Path, st
     return found
 
 
-def _variable_path(name: str, place: Path, build: Build) -> tuple[str, ...] | None:
-    """The path that a name means, or None after reporting why it means none."""
+def _scoped_path(name: str, place: Path, build: Build) -> tuple[str, tuple[str, ...]] | None:
+    """The scope and the path that a name means, or None after reporting why it means none."""
     try:
-        return variable_path(name)
+        return scoped_path(name)
     except BadVariable as bad:
         build.problem(bad.code, place, bad.message, suggestion=bad.suggestion)
         return None

@@ -41,4 +41,5 @@ class Case:
     cast: Cast = field(default_factory=Cast)
     acts: tuple[Act, ...] = ()
     results: Results = field(default_factory=dict)
+    global_variables: Mapping[str, Any] = field(default_factory=dict)
     workflows: tuple[str, ...] = ()

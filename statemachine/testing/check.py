@@ -160,6 +160,23 @@ def _tags(name: str, expected: Sequence[str] | None, found: Found) -> Iterator[t
         yield list(expected or ()), list(tags), said
 
 
+def _conversation(name: str, expected: Mapping[str, Any] | None, found: Found) -> Iterator[tuple[Any, Any, str]]:
+    conversation_id = found.record.snapshot.conversation_id if found.record is not None else None
+    talk = found.simulated.world.conversations.get(conversation_id or "")
+    if talk is None or expected is None:
+        if (talk is None) != (expected is None):
+            yield expected, talk and talk.id, simple(name, expected, talk and talk.id)
+        return
+    for key, wanted in expected.items():
+        if key in ("tags", "no_tags"):
+            wrong = [tag for tag in wanted or () if (tag in talk.tags) == (key == "no_tags")]
+            if wrong:
+                said = f"{name}.{key}: {', '.join(wrong)}; the conversation has {', '.join(talk.tags) or 'no tags'}"
+                yield {key: wanted}, {"tags": list(talk.tags)}, said
+        elif not covers(wanted, getattr(talk, key)):
+            yield {key: wanted}, {key: getattr(talk, key)}, simple(f"{name}.{key}", wanted, getattr(talk, key))
+
+
 def _messages(name: str, expected: Sequence[Mapping[str, Any]], found: Found) -> Iterator[tuple[Any, Any, str]]:
     sent = [_message(attempt) for attempt in found.messages]
     if name == "messages_include":
@@ -264,6 +281,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "no_tags": _tags,
     "variables": _partial(lambda found, key: found.record.snapshot.variables.get(key) if found.record else None),
     "outputs": _partial(lambda found, key: found.record.snapshot.outputs.get(key) if found.record else None),
+    "conversation": _conversation,
     "fields": _partial(_field),
     "messages": _messages,
     "messages_include": _messages,

@@ -36,6 +36,7 @@ class CasePart(Part):
     )
     contacts: Annotated[Any, Shape("test_contacts")] = about("Several contacts, by their ids.", {"ann": {"score": 5}})
     events: Annotated[Any, Shape("test_events")] = about("What happens, in order.", [{"type": "contact_created"}])
+    globals: dict[str, Any] | None = about("Global variables, by name.", {"support_hours": "9 to 5"})
     results: Annotated[Any, Shape("test_results")] = about(
         "What tasks answer, by step. Default: success.", {"welcome": {"error": "timeout", "times": 2}}
     )
@@ -63,6 +64,9 @@ class ExpectPart(Part):
     no_tags: list[str] | None = about("Tags that the contact has not.", ["warm_lead"])
     variables: dict[str, Any] | None = about("Some of its variables.", {"offer": "spring"})
     outputs: dict[str, Any] | None = about("Some outputs of its steps, by step.", {"call": {"status": 200}})
+    conversation: Annotated[Any, Shape("test_conversation")] = about(
+        "How its conversation is; null: it has none.", {"status": "resolved", "tags": ["billing"]}
+    )
     fields: dict[str, Any] | None = about("Some fields of the contact.", {"stage": "lead", "score": 10})
     messages: Annotated[Any, Shape("test_messages")] = about("Every message, in order.", [{"step": "welcome"}])
     messages_include: Annotated[Any, Shape("test_messages")] = about("Messages among others.", [{"channel": "sms"}])
@@ -101,6 +105,17 @@ class ErrorPart(Part):
     code: Label | None = about("Its code.", "timeout")
     step: Label | None = about("The step that failed.", "welcome")
     message: str | None = about("What it said.", "no answer within 30 s")
+
+
+class ConversationPart(Part):
+    """The conversation of an enrollment; what is not mentioned may be anything."""
+
+    id: Label | None = about("Its id.", "chat-7")
+    status: Literal["open", "resolved"] | None = about("Its status.", "resolved")
+    channel: str | None = about("The channel of its first message.", "chat")
+    tags: list[str] | None = about("Tags that it has.", ["billing"])
+    no_tags: list[str] | None = about("Tags that it has not.", ["spam"])
+    variables: dict[str, Any] | None = about("Some of its variables.", {"topic": "invoice"})
 
 
 class VerdictPart(Part):
@@ -199,6 +214,7 @@ class _CaseReader:
             lasts=part.until or MAX_DURATION,
             cast=cast,
             acts=self._script.acts(part.events, (*path, "events"), cast),
+            global_variables=part.globals or {},
             results=self._script.results(part.results, (*path, "results")),
             workflows=self._others(part.workflows, (*path, "workflows")),
         )
@@ -276,6 +292,9 @@ class _ExpectationReader:
         elif name == "error" and isinstance(value, Mapping):
             part = read_part(ErrorPart, value, path, self._problems)
             return _given(part) if part is not None else None
+        elif name == "conversation" and value is not None:
+            talk = read_part(ConversationPart, value, path, self._problems)
+            return _given(talk) if talk is not None else {}
         elif name == "verdicts":
             return [self._verdicts(item, (*path, index)) for index, item in enumerate(self._list(value, path))]
         return value

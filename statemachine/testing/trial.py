@@ -85,6 +85,7 @@ def script_of(workflow: Workflow, case: Case, others: Sequence[Workflow]) -> Scr
         acts=case.acts,
         contacts=case.cast.contacts,
         results=case.results,
+        global_variables=case.global_variables,
         starts_at=case.starts_at,
         lasts=case.lasts,
     )

@@ -8,7 +8,7 @@ from tests.docs.pages import API, ROOT, quoted, rows, sections
 
 CHAPTERS = sections(API, 2)
 PROTOS = ROOT / "protos" / "statewright" / "v1"
-SERVICES = ("admin", "agent", "contact", "enrollment", "outbox", "task", "workflow")
+SERVICES = ("admin", "agent", "contact", "enrollment", "outbox", "task", "variable", "workflow")
 
 
 def test_every_rpc_is_listed_with_its_service() -> None:

@@ -112,6 +112,33 @@ def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     assert "Next:" in refused.stderr
 
 
+def test_conversations_and_shared_variables_are_read_and_changed(cli: Cli) -> None:
+    answer(
+        cli(
+            "trigger",
+            "message_received",
+            "--contact",
+            "ann",
+            "--conversation",
+            "k1",
+            "--data",
+            "channel=chat",
+            "--json",
+        )
+    )
+    assert answer(cli("variables", "set", "topic=bill", "--conversation", "k1", "--json"))["value"] == "bill"
+    assert answer(cli("variables", "set", "limit:=5", "--json"))["scope"] == "global"
+    assert "limit" in cli("variables", "list").stdout
+    shown = answer(cli("conversations", "get", "k1", "--json"))
+    assert (shown["contact_id"], shown["status"], shown["variables"]) == ("ann", "open", {"topic": "bill"})
+    assert answer(cli("conversations", "close", "k1", "--json"))["changed"] is True
+    listed = answer(cli("conversations", "list", "--status", "resolved", "--contact", "ann", "--json"))
+    assert [one["id"] for one in listed["conversations"]] == ["k1"]
+    assert answer(cli("variables", "delete", "limit", "--json"))["value"] == 5
+    gone = cli("variables", "get", "limit")
+    assert (gone.returncode, "limit" in gone.stderr) == (1, True)
+
+
 def test_variables_of_a_run_are_set_and_removed(cli: Cli, enrolled: str) -> None:
     answer(cli("pause", enrolled, "--json"))
     setting = ("set-variables", enrolled, "offer=spring", 'order:={"total": 5, "vip": true}')

@@ -146,7 +146,7 @@ class TestNames:
             ("{{steps.ask.message_id}}", "unknown_name", "did you mean `steps.ask.output.message_id`?"),
             ("{{enrollment.step_id}}", "unknown_name", ""),
             ("{{error.mesage}}", "unknown_name", "did you mean 'message'?"),
-            ("{{global.x}}", "unknown_name", ""),
+            ("{{resources.x}}", "unknown_name", ""),
             ("{{contact.firstName}}", "misspelt_name", "did you mean 'first_name'?"),
             ("{{contact.emial}}", "misspelt_name", "did you mean 'email'?"),
             ("{{frist_name}}", "misspelt_name", "did you mean 'first_name'?"),

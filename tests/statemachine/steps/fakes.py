@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from statemachine.condition import Condition, parse_condition
 from statemachine.contact import Contact
+from statemachine.conversation import Conversation, conversation_names
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.event import Event
@@ -21,6 +22,7 @@ from statemachine.scope import Scope
 from statemachine.step import EffectStep, PureStep, Result, StepType
 from statemachine.steps import STEP_TYPES
 from statemachine.template import TemplateError, Value, compile_value
+from statemachine.variable_path import with_path
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 Path = tuple[str | int, ...]
@@ -86,6 +88,7 @@ class Stay:
     raised: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     written: int = 0
     moment: datetime | None = None
+    talk: Conversation | None = None
     frame: AnyFrame | None = None
     contact_id: str | None = field(init=False)
 
@@ -96,6 +99,7 @@ class Stay:
     def scope(self) -> Scope:
         scope = Scope(contact=self.person, trigger=self.trigger, variables=self.variables, now=self.now)
         scope.zone = self.timezone
+        scope.conversation = conversation_names(self.talk) if self.talk else {}
         return scope
 
     @property
@@ -103,6 +107,25 @@ class Stay:
         if self.person is None:
             raise StepFailed("no_contact", "this run has no contact")
         return self.person
+
+    @property
+    def conversation(self) -> Conversation:
+        if self.talk is None:
+            raise StepFailed("no_conversation", "this run has no conversation")
+        return self.talk
+
+    def change_conversation(
+        self, conversation: Conversation, events: Iterable[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        self.talk = conversation
+        self.raised.extend(events)
+
+    def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
+        self.talk = replace(self.conversation, variables=with_path(self.conversation.variables, path, value))
+
+    def note_message(self) -> None:
+        if self.talk is not None:
+            self.talk = replace(self.talk, last_message_at=self.now)
 
     def keep_frame(self, frame: AnyFrame | None) -> None:
         self.frame = frame

@@ -198,7 +198,6 @@ def test_a_step_declares_what_it_reads(step_type: str, config: dict[str, Any], r
         ("add_tag", {"tag": ""}, [("bad_value", ("tag",))]),
         ("add_tag", {"tags": []}, [("bad_value", ("tags",))]),
         ("add_tag", {"tag": "a", "tags": ["b"]}, [("conflicting_keys", ("tags",))]),
-        ("add_tag", {"tag": "a", "target": "conversation"}, [("not_supported_yet", ("target",))]),
         ("add_to_list", {"list": "a", "segment": "b"}, [("conflicting_keys", ("segment",))]),
         ("update_field", {"field": "x"}, [("missing_key", ())]),
         ("update_field", {"field": "tags", "value": 1}, [("reserved_field", ("field",))]),

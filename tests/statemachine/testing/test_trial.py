@@ -76,6 +76,7 @@ WRONG = [
     ("{ended_at: 2026-01-01T10:00Z}", "ended_at: expected 2026-01-01T10:00:00+00:00, was 2026-01-03T09:00:00+00:00"),
     ("{contact: ann}", "contact: expected ann, but nobody is enrolled in 'flow'"),
     ("{enrolled: false}", "enrolled: expected false, was true"),
+    ("{conversation: {status: open}}", 'conversation: expected {"status": "open"}, was —'),
     ("{verdicts: [ADVANCED]}", "verdicts[0]: expected ADVANCED, was ENROLLED"),
     ("{verdicts: []}", "verdicts: there are 1 events, and nothing is said about the last 1"),
     ("{verdicts: [ENROLLED, EXITED]}", "verdicts[1]: expected EXITED, was —"),

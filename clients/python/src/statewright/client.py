@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from statewright.v1.enrollment_service_pb2_grpc import EnrollmentServiceAsyncStub
     from statewright.v1.outbox_service_pb2_grpc import OutboxServiceAsyncStub
     from statewright.v1.task_service_pb2_grpc import TaskServiceAsyncStub
+    from statewright.v1.variable_service_pb2_grpc import VariableServiceAsyncStub
     from statewright.v1.workflow_service_pb2_grpc import WorkflowServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -55,6 +56,7 @@ class Client:
     enrollments: v1.EnrollmentServiceStub = field(init=False)
     outbox: v1.OutboxServiceStub = field(init=False)
     tasks: v1.TaskServiceStub = field(init=False)
+    variables: v1.VariableServiceStub = field(init=False)
     workflows: v1.WorkflowServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,6 +86,7 @@ class AsyncClient:
     enrollments: EnrollmentServiceAsyncStub = field(init=False)
     outbox: OutboxServiceAsyncStub = field(init=False)
     tasks: TaskServiceAsyncStub = field(init=False)
+    variables: VariableServiceAsyncStub = field(init=False)
     workflows: WorkflowServiceAsyncStub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -148,5 +151,6 @@ _STUBS: dict[str, Any] = {
     "enrollments": v1.EnrollmentServiceStub,
     "outbox": v1.OutboxServiceStub,
     "tasks": v1.TaskServiceStub,
+    "variables": v1.VariableServiceStub,
     "workflows": v1.WorkflowServiceStub,
 }

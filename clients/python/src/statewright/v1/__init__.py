@@ -11,6 +11,7 @@ from statewright.v1.agent_service_pb2_grpc import *
 from statewright.v1.contact_pb2 import *
 from statewright.v1.contact_service_pb2 import *
 from statewright.v1.contact_service_pb2_grpc import *
+from statewright.v1.conversation_pb2 import *
 from statewright.v1.difference_pb2 import *
 from statewright.v1.enrollment_pb2 import *
 from statewright.v1.enrollment_service_pb2 import *
@@ -29,6 +30,8 @@ from statewright.v1.simulation_pb2 import *
 from statewright.v1.task_pb2 import *
 from statewright.v1.task_service_pb2 import *
 from statewright.v1.task_service_pb2_grpc import *
+from statewright.v1.variable_service_pb2 import *
+from statewright.v1.variable_service_pb2_grpc import *
 from statewright.v1.workflow_pb2 import *
 from statewright.v1.workflow_service_pb2 import *
 from statewright.v1.workflow_service_pb2_grpc import *

@@ -72,6 +72,21 @@ class ContactServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
                 _registered_method=True)
+        self.GetConversation = channel.unary_unary(
+                '/statewright.v1.ContactService/GetConversation',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.GetConversationRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.GetConversationResponse.FromString,
+                _registered_method=True)
+        self.ListConversations = channel.unary_unary(
+                '/statewright.v1.ContactService/ListConversations',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.ListConversationsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.ListConversationsResponse.FromString,
+                _registered_method=True)
+        self.CloseConversation = channel.unary_unary(
+                '/statewright.v1.ContactService/CloseConversation',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.CloseConversationRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.CloseConversationResponse.FromString,
+                _registered_method=True)
 
 
 class ContactServiceServicer(object):
@@ -135,6 +150,31 @@ class ContactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConversation(self, request, context):
+        """Reads one conversation. No effect.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConversations(self, request, context):
+        """Lists conversations that meet every given filter, by id, in pages. No effect.
+        Errors: INVALID_ARGUMENT for a foreign page token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseConversation(self, request, context):
+        """Marks a conversation as resolved and raises conversation_closed, both in one transaction. One that is resolved is
+        left alone. Nothing is sent.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ContactServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -167,6 +207,21 @@ def add_ContactServiceServicer_to_server(servicer, server):
                     servicer.SetConsent,
                     request_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.SerializeToString,
+            ),
+            'GetConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConversation,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.GetConversationRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.GetConversationResponse.SerializeToString,
+            ),
+            'ListConversations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConversations,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.ListConversationsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.ListConversationsResponse.SerializeToString,
+            ),
+            'CloseConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseConversation,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.CloseConversationRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.CloseConversationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -339,6 +394,87 @@ class ContactService(object):
             '/statewright.v1.ContactService/SetConsent',
             statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
             statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/GetConversation',
+            statewright_dot_v1_dot_contact__service__pb2.GetConversationRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConversations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/ListConversations',
+            statewright_dot_v1_dot_contact__service__pb2.ListConversationsRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.ListConversationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/CloseConversation',
+            statewright_dot_v1_dot_contact__service__pb2.CloseConversationRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.CloseConversationResponse.FromString,
             options,
             channel_credentials,
             insecure,

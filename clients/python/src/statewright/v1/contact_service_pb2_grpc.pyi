@@ -67,6 +67,19 @@ class ContactServiceStub:
     known, is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    GetConversation: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.GetConversationRequest, _contact_service_pb2.GetConversationResponse]
+    """Reads one conversation. No effect.
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
+    """
+    ListConversations: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.ListConversationsRequest, _contact_service_pb2.ListConversationsResponse]
+    """Lists conversations that meet every given filter, by id, in pages. No effect.
+    Errors: INVALID_ARGUMENT for a foreign page token.
+    """
+    CloseConversation: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.CloseConversationRequest, _contact_service_pb2.CloseConversationResponse]
+    """Marks a conversation as resolved and raises conversation_closed, both in one transaction. One that is resolved is
+    left alone. Nothing is sent.
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 @_typing.type_check_only
 class ContactServiceAsyncStub(ContactServiceStub):
@@ -106,6 +119,19 @@ class ContactServiceAsyncStub(ContactServiceStub):
     not want are skipped from then on, also those that are held now. What is known already, or was said before what is
     known, is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    GetConversation: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.GetConversationRequest, _contact_service_pb2.GetConversationResponse]  # type: ignore[assignment]
+    """Reads one conversation. No effect.
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
+    """
+    ListConversations: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.ListConversationsRequest, _contact_service_pb2.ListConversationsResponse]  # type: ignore[assignment]
+    """Lists conversations that meet every given filter, by id, in pages. No effect.
+    Errors: INVALID_ARGUMENT for a foreign page token.
+    """
+    CloseConversation: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.CloseConversationRequest, _contact_service_pb2.CloseConversationResponse]  # type: ignore[assignment]
+    """Marks a conversation as resolved and raises conversation_closed, both in one transaction. One that is resolved is
+    left alone. Nothing is sent.
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
 
 class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -179,6 +205,37 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         not want are skipped from then on, also those that are held now. What is known already, or was said before what is
         known, is left alone. Atomic with the events it raises.
         Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def GetConversation(
+        self,
+        request: _contact_service_pb2.GetConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.GetConversationResponse, _abc.Awaitable[_contact_service_pb2.GetConversationResponse]]:
+        """Reads one conversation. No effect.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListConversations(
+        self,
+        request: _contact_service_pb2.ListConversationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.ListConversationsResponse, _abc.Awaitable[_contact_service_pb2.ListConversationsResponse]]:
+        """Lists conversations that meet every given filter, by id, in pages. No effect.
+        Errors: INVALID_ARGUMENT for a foreign page token.
+        """
+
+    @_abc_1.abstractmethod
+    def CloseConversation(
+        self,
+        request: _contact_service_pb2.CloseConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.CloseConversationResponse, _abc.Awaitable[_contact_service_pb2.CloseConversationResponse]]:
+        """Marks a conversation as resolved and raises conversation_closed, both in one transaction. One that is resolved is
+        left alone. Nothing is sent.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
 def add_ContactServiceServicer_to_server(servicer: ContactServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

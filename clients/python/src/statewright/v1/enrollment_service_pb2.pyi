@@ -87,7 +87,7 @@ class TriggerStreamResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., results: _Optional[_Iterable[_Union[_event_pb2.EventResult, _Mapping]]] = ...) -> None: ...
 
 class EnrollRequest(_message.Message):
-    __slots__ = ("workflow", "contact_id", "key", "input", "contact_patch", "priority", "dry_run", "request_id", "version")
+    __slots__ = ("workflow", "contact_id", "key", "input", "contact_patch", "priority", "dry_run", "request_id", "version", "conversation_id")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +97,7 @@ class EnrollRequest(_message.Message):
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     contact_id: str
     key: str
@@ -106,7 +107,8 @@ class EnrollRequest(_message.Message):
     dry_run: bool
     request_id: str
     version: int
-    def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., key: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_patch: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., priority: _Optional[int] = ..., dry_run: bool = ..., request_id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    conversation_id: str
+    def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., key: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_patch: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., priority: _Optional[int] = ..., dry_run: bool = ..., request_id: _Optional[str] = ..., version: _Optional[int] = ..., conversation_id: _Optional[str] = ...) -> None: ...
 
 class EnrollResponse(_message.Message):
     __slots__ = ("verdict", "enrollment")

@@ -1,0 +1,58 @@
+"""Talks: the conversations that a batch works with, as each command leaves them. Nothing is written here.
+
+They are asked for in one query, and only when an event names one or a run is at hand whose version reads its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from service.storage.conversations import Key, load_conversations
+from service.storage.database import Transaction
+from statemachine.conversation import Conversation
+from statemachine.snapshot import Snapshot
+from statemachine.workflow import Workflow
+
+_NOTHING: Final[Mapping[str, Conversation]] = {}
+
+
+class Talks:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, Conversation] = {}
+        self._revisions: dict[Key, int] = {}
+
+    def load(self, transaction: Transaction, keys: Collection[Key]) -> None:
+        """Find those that exist; no statement for none."""
+        if keys:
+            self._known = load_conversations(transaction, keys)
+            self._revisions = {key: one.revision for key, one in self._known.items()}
+
+    def get(self, tenant: str, conversation_id: str | None) -> Conversation | None:
+        """As it is now."""
+        return self._known.get((tenant, conversation_id)) if conversation_id else None
+
+    def around(
+        self, tenant: str, conversation_id: str | None, runs: Iterable[tuple[Workflow, Snapshot]]
+    ) -> Mapping[str, Conversation]:
+        """By id: the one that an event names, and those of runs."""
+        if not self._known:
+            return _NOTHING
+        names = {conversation_id, *(snapshot.conversation_id for _, snapshot in runs)}
+        found = ((name, self.get(tenant, name)) for name in names)
+        return {name: talk for name, talk in found if name and talk is not None}
+
+    def keep(self, tenant: str, conversation: Conversation) -> int:
+        """Remember what became of it; answers the revision under which it was read, 0 for a new one."""
+        key = (tenant, conversation.id)
+        self._known[key] = conversation
+        return self._revisions.get(key, 0)
+
+
+def own_conversation(tenant: str, workflow: Workflow, snapshot: Snapshot) -> Key | None:
+    """The conversation that a run may read."""
+    if not workflow.reads.conversation or snapshot.conversation_id is None or snapshot.contact_id is None:
+        return None
+    return tenant, snapshot.conversation_id
