@@ -9,10 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from statemachine.cause import Cause, ContinueCause, EventCause, OperatorCause, Surroundings, TaskCause, TimerCause
+from statemachine.cause import (
+    Cause,
+    ContinueCause,
+    EventCause,
+    OperatorCause,
+    StartCause,
+    Surroundings,
+    TaskCause,
+    TimerCause,
+)
 from statemachine.decision import Decision
 from statemachine.operate import on_operator
-from statemachine.reaction import on_continue, on_event, on_task, on_timer
+from statemachine.reaction import on_continue, on_event, on_start, on_task, on_timer
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
@@ -41,4 +50,5 @@ _HANDLERS: Final[Mapping[type, Callable[[Run, Any], bool]]] = {
     TaskCause: on_task,
     OperatorCause: on_operator,
     ContinueCause: on_continue,
+    StartCause: on_start,
 }

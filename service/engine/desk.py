@@ -17,6 +17,7 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
+from statemachine.places import Usages
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -51,6 +52,7 @@ class Desk:
         candidates: Iterable[Workflow],
         events: tuple[Event, ...],
         conversations: Mapping[str, Conversation],
+        usages: Usages,
     ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
@@ -66,6 +68,7 @@ class Desk:
             events=events,
             conversations=conversations,
             globals=directory.globals_of(self.tenant),
+            usages=usages,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:
