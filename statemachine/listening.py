@@ -24,7 +24,7 @@ from statemachine.gathering import (
     taking,
 )
 from statemachine.run import Run
-from statemachine.step import EventCase, Outcome, Rest
+from statemachine.step import EventCase, Outcome, Rest, WaitingStep
 from statemachine.workflow import Step
 
 WAIT: Final = "wait"
@@ -46,6 +46,9 @@ def begin_listening(run: Run, step: Step, rest: Rest) -> Outcome | None:
         told["quiet_until"] = run.deadlines[QUIET].isoformat()
     run.note("waiting", step=step.id, step_type=step.type, metadata=told)
     outcome = _ended_before(run, step) if step.cases and run.surroundings.events else None
+    if outcome is None and step.cases and isinstance(step.runner, WaitingStep) and not run.gathered:
+        condition = step.runner.until_true()
+        outcome = Outcome(SILENT) if condition is not None and condition.test(run.scope) else None
     if outcome is None and QUIET in run.deadlines and run.deadlines[QUIET] <= run.now:
         return Outcome(SILENT)
     return outcome

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from statemachine.cause import OperatorCause
+from statemachine.cause import ContactCause, OperatorCause
 from statemachine.course import (
     WAIT_TIMERS,
     exit_run,
@@ -22,15 +22,15 @@ from statemachine.course import (
     revoke,
     set_run_deadline,
     settle_failure,
-    take_place,
 )
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
-from statemachine.reaction import release
+from statemachine.reaction import hold_change, look, release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
+from statemachine.step import VARIABLES_CHANGED
 from statemachine.variable_path import BadVariable, variable_path
 
 _MOST_NAMES: Final = 50
@@ -146,14 +146,13 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
             raise LimitExceeded(failure.message) from failure
     run.ended_at = None
     run.note("resumed", step=run.step_id, metadata={"operator": "retry"})
-    take_place(run)
     set_run_deadline(run)
     fire(run, retry_transition(run.step_id))
     proceed(run)
 
 
 def _set_variables(run: Run, data: Mapping[str, Any]) -> None:
-    """All of them or none; a null removes. Nothing moves: conditions that read them are tested when they are next."""
+    """All of them or none; a null removes. A wait that watches them looks again; nothing else moves."""
     if run.status not in LIVE:
         raise _refusal(run, "set_variables")
     _require_history(run, "set_variables")
@@ -174,6 +173,12 @@ def _set_variables(run: Run, data: Mapping[str, Any]) -> None:
     if len(names) > _MOST_NAMES:
         metadata["more"] = len(names) - _MOST_NAMES
     run.note("variables_set", step=run.step_id or None, metadata=metadata)
+    if not run.resting or VARIABLES_CHANGED not in run.step.runner.watches():
+        return
+    if run.held_back:
+        hold_change(run, ContactCause(0))
+    else:
+        look(run)
 
 
 def _changes(patch: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from statemachine.cause import (
+    ContactCause,
     ContinueCause,
     EventCause,
-    StartCause,
     TaskCause,
     TaskFailure,
     TimerCause,
@@ -34,12 +34,11 @@ from statemachine.course import (
     stand,
     start,
     step_failed,
-    wait_outside,
     wake,
 )
 from statemachine.decision import TaskRetry
 from statemachine.errors import StepFailed
-from statemachine.event import Event, event_from_data
+from statemachine.event import Event
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.listening import SILENT, WAIT, end_of_burst, take_event
@@ -50,13 +49,13 @@ from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import EffectStep, Outcome, WaitingStep
+from statemachine.watching import MAX_ROUNDS, look_again
 from statemachine.workflow import ExitRule
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
 
 _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
-_ALIVE = _MOVABLE | {Status.PENDING}
 
 
 # --- events ---
@@ -65,18 +64,13 @@ _ALIVE = _MOVABLE | {Status.PENDING}
 def on_event(run: Run, cause: EventCause) -> bool:
     if cause.phase == "entry":
         run.scope.event = cause.event
-        if run.surroundings.queue is not None:
-            wait_outside(run, run.surroundings.queue)
-        else:
-            start(run)
+        start(run)
         return True
     if cause.phase == "restart":
         exit_run(run, "restarted", event=cause.event.type)
         return True
     if run.held_back:
         return _HELD[run.event_policy](run, cause)
-    if run.status is Status.PENDING:
-        return cause.phase == "exit" and _try_exits(run, cause.event)
     if run.status not in _MOVABLE:
         return False
     return _try_exits(run, cause.event) if cause.phase == "exit" else _try_cases(run, cause.event)
@@ -111,18 +105,64 @@ def _still_matches(run: Run) -> bool:
 
 
 def _try_cases(run: Run, event: Event) -> bool:
-    taken = run.resting and take_event(run, event)
+    return _settle(run, run.resting and _taken(run, event))
+
+
+def _taken(run: Run, event: Event) -> Outcome | bool:
+    """What the wait makes of an event; one that its `until_true` asks about lets it look again."""
+    taken = take_event(run, event)
+    return look_again(run) if taken is False and event.type in run.step.asked_events else taken
+
+
+def _settle(run: Run, taken: Outcome | bool) -> bool:
     if isinstance(taken, Outcome):
         wake(run, taken.name, taken.output, metadata=taken.metadata)
         return True
     return taken
 
 
+# --- changes ---
+
+
+def on_contact(run: Run, cause: ContactCause) -> bool:
+    """A wait that watches the contact looks again; a run that is held does so when it is let go."""
+    if run.held_back:
+        return hold_change(run, cause)
+    if run.status is not Status.WAITING or not run.resting:
+        return False
+    if cause.number >= MAX_ROUNDS:
+        run.note("blocked", step=run.step_id, level="warn", error_code="causation_depth", error=_TOO_MANY_ROUNDS)
+        return True
+    return look(run)
+
+
+_TOO_MANY_ROUNDS: Final = "runs of this contact keep moving each other by changing it: the wait looks again later"
+
+
+def look(run: Run) -> bool:
+    """Let the wait in which the run rests look again; whether anything came of it."""
+    try:
+        return _settle(run, look_again(run))
+    except StepFailed as failure:
+        settle_failure(run, failure.code, failure.message)
+        return True
+
+
+def hold_change(run: Run, cause: ContactCause) -> bool:
+    """Remember, once, that a run which is held must look again."""
+    watches = run.ended_at is None and bool(run.step_id) and bool(run.step.runner.watches())
+    if not watches or run.history_full or any(kept["kind"] == "contact" for kept in run.held):
+        return False
+    run.held = (*run.held, cause_to_data(cause))
+    run.note("held", step=run.step_id, metadata={"change": "data"})
+    return True
+
+
 # --- timers ---
 
 
 def on_timer(run: Run, cause: TimerCause) -> bool:
-    if run.held_back or run.status not in _ALIVE:
+    if run.held_back or run.status not in _MOVABLE:
         return False
     if run.held:
         run.timers += 1
@@ -152,20 +192,6 @@ def on_continue(run: Run, cause: ContinueCause) -> bool:
     if run.held_back or CONTINUE not in run.deadlines or cause.number != run.continues:
         return False
     _go_on(run)
-    return True
-
-
-def on_start(run: Run, cause: StartCause) -> bool:
-    if run.status is not Status.PENDING or run.held_back:
-        return False
-    if cause.refused:
-        exit_run(run, cause.refused)
-    elif run.surroundings.queue is not None:
-        wait_outside(run, run.surroundings.queue)
-    else:
-        run.status = Status.RUNNING
-        run.scope.event = event_from_data(run.trigger)
-        start(run)
     return True
 
 
@@ -288,7 +314,7 @@ def _deliver_event(run: Run, cause: EventCause) -> bool:
     event = cause.event
     if cause.phase == "exit":
         return _try_exits(run, event)
-    taken = run.resting and take_event(run, event)
+    taken = run.resting and _taken(run, event)
     if not isinstance(taken, Outcome):
         return taken
     try:
@@ -346,7 +372,10 @@ def release(run: Run, *, catch_up: bool = False) -> None:
         if CONTINUE in run.deadlines:
             run.held = kept[number:]
             return
-        assert isinstance(cause, EventCause | TaskCause)
+        assert isinstance(cause, EventCause | TaskCause | ContactCause)
+        if isinstance(cause, ContactCause):
+            look(run)
+            continue
         if isinstance(cause, TaskCause):
             on_task(run, cause)
             continue

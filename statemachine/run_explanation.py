@@ -18,11 +18,10 @@ from statemachine.event_explanation import exit_trace
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.listening import SILENT, WAIT
 from statemachine.machine import ERROR, EXITED, FAILED
-from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
-from statemachine.step import WaitingStep
+from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
 from statemachine.workflow import Step, Workflow
 
 
@@ -30,8 +29,9 @@ from statemachine.workflow import Step, Workflow
 class Move:
     """One thing that would move a run.
 
-    `kind` is event (a case of its wait), exit (an exit rule), timer, task, transition (Advance) or operation; `name` is
-    the event type, the deadline (wait, run, continue), the outcome, or the operation. `outcome` is the transition that
+    `kind` is event (a case of its wait), change (its `until_true` is asked again), exit (an exit rule), timer, task,
+    transition (Advance) or operation; `name` is the event type, the change, the deadline (wait, quiet, debounce,
+    max_hold, run, continue), the outcome, or the operation. `outcome` is the transition that
     would be taken or the exit's reason, `target` a step or a terminal state ("" when it stays where it is). `at` is
     when it would happen by itself; `condition` what it asks besides, evaluated now.
     """
@@ -50,6 +50,8 @@ class Move:
             return self.name
         if self.kind == "exit":
             return f"event {self.name}" if self.name else "a contact change that ends the match of the entry filter"
+        if self.kind == "change":
+            return {CONTACT_CHANGED: "contact change", VARIABLES_CHANGED: "new variables"}.get(self.name, self.name)
         return {"timer": "timer", "task": "task result"}.get(self.kind) or f"{self.kind} {self.name}"
 
 
@@ -103,11 +105,6 @@ def _event_policy(snapshot: Snapshot, surroundings: Surroundings) -> str:
     return surroundings.standstill.events if snapshot.live and surroundings.held else ""
 
 
-QUEUE_WORDS: Final[Mapping[str, str]] = {
-    MAX_CONCURRENT: "as many runs live as limits.max_concurrent of its workflow allows, or others wait before it",
-    PER_MINUTE: "as many runs began within a minute as limits.per_minute allows, or others wait before it",
-    CONFLICT: "other runs of its contact are on its channels (entry.conflict)",
-}
 _EVENTS_MEANWHILE: Final[Mapping[str, str]] = {
     "deliver": " Meanwhile events reach its exits and its wait.",
     "drop": " Meanwhile events are dropped for it.",
@@ -124,8 +121,6 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
     if not snapshot.live:
         why = f" ({snapshot.exit_reason})" if snapshot.exit_reason else ""
         return f"It has ended: {snapshot.status.value}{why}."
-    if snapshot.status is Status.PENDING:
-        return f"It is enrolled and waits to begin: {QUEUE_WORDS[snapshot.queued]}."
     if held:
         return f"Its workflow is paused, which holds it at {step}; it goes on when the workflow is resumed."
     return f"It rests in {step} and waits for {waiting_for}."
@@ -134,8 +129,6 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
 def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     if not snapshot.live:
         return ""
-    if snapshot.status is Status.PENDING:
-        return "the other runs of its contact" if snapshot.queued == CONFLICT else "a place in its workflow"
     parts: list[str] = []
     if snapshot.task is not None:
         parts.append(_task_wait(snapshot, queue))
@@ -159,8 +152,23 @@ def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
         yield f"an event {' or '.join(events)}"
     if QUIET in told:
         yield f"silence until {told[QUIET]} (no {' or '.join(dict.fromkeys(case.event for case in step.resets))})"
+    asked = step.runner.until_true() if isinstance(step.runner, WaitingStep) else None
+    if asked is not None:
+        yield f"a condition, asked again when {_changes_of(step)}"
     if WAIT in told:
-        yield f"{'at the latest ' if events or QUIET in told else ''}{told[WAIT]}"
+        latest = "at the latest " if events or QUIET in told or asked is not None else ""
+        moves = isinstance(step.runner, WaitingStep) and step.runner.recomputes()
+        yield f"{latest}{told[WAIT]}{f', which moves when {_changes_of(step)}' if moves else ''}"
+
+
+def _changes_of(step: Step) -> str:
+    """At what the wait looks again, in words."""
+    parts = [words for word, words in _CHANGES.items() if word in step.runner.watches()]
+    parts += [f"an event {kind} comes" for kind in sorted(step.asked_events)]
+    return " or ".join(parts) or "the wait begins"
+
+
+_CHANGES: Final = {CONTACT_CHANGED: "the contact changes", VARIABLES_CHANGED: "variables are set"}
 
 
 def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
@@ -175,8 +183,6 @@ def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
 def _since(snapshot: Snapshot) -> datetime | None:
     if snapshot.status is Status.PAUSED:
         return snapshot.paused_at
-    if snapshot.status is Status.PENDING:
-        return snapshot.started_at
     return snapshot.entered_at if snapshot.live else snapshot.ended_at
 
 
@@ -206,6 +212,15 @@ def _events(run: Run, snapshot: Snapshot) -> Iterator[Move]:
     for case in step.cases if step else ():
         trace = None if case.when is None else case.when.explain(run.scope)
         yield Move("event", case.event, case.outcome, _target(run, case.outcome), condition=trace)
+
+
+def _changes(run: Run, snapshot: Snapshot) -> Iterator[Move]:
+    step = run.workflow_version.steps.get(snapshot.step or "")
+    asked = step.runner.until_true() if step is not None and isinstance(step.runner, WaitingStep) else None
+    if step is None or asked is None or snapshot.gathered:
+        return
+    for name in (*sorted(step.runner.watches()), *sorted(step.asked_events)):
+        yield Move("change", name, SILENT, _target(run, SILENT), condition=asked.explain(run.scope))
 
 
 def _exits(run: Run, snapshot: Snapshot) -> Iterator[Move]:
@@ -252,5 +267,5 @@ def _target(run: Run, outcome: str) -> str:
 
 
 _FINDERS: Final[Sequence[Callable[[Run, Snapshot], Iterator[Move]]]] = (
-    _events, _exits, _timers, _tasks, _transitions,
+    _events, _changes, _exits, _timers, _tasks, _transitions,
 )  # fmt: skip

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from statemachine.scope import Scope
     from statemachine.template import Value
 
+CONTACT_CHANGED: Final = "contact_changed"
+VARIABLES_CHANGED: Final = "variables_changed"
+"""What a wait may look again at. They stand among the event types that a run waits for; no event is called so."""
+
 END: Final = "end"
 """The reserved target that completes the run."""
 
@@ -282,6 +286,10 @@ class StepType(ABC):
         """Events that do not end the step but begin the silence anew that it waits for. Only waits have any."""
         return ()
 
+    def watches(self) -> frozenset[str]:
+        """Changes at which it looks again while a run rests in it: CONTACT_CHANGED, VARIABLES_CHANGED."""
+        return frozenset()
+
     def may_end(self) -> bool:
         """Whether the run may end in this step."""
         return not self.outcomes()
@@ -322,6 +330,18 @@ class WaitingStep(PureStep):
 
     def quiet(self) -> timedelta | None:
         """How long none of the `resets` must have come for the step to be done; None when it waits for no silence."""
+        return None
+
+    def until_true(self) -> Condition | None:
+        """What ends the wait as soon as it holds; None when nothing does."""
+        return None
+
+    def recomputes(self) -> bool:
+        """Whether its timer moves when the data move that it is made of."""
+        return False
+
+    def reckon(self, context: Context) -> datetime | None:
+        """When its timer is due by the data of now. Raises StepFailed when they make no time."""
         return None
 
     def least_rest(self) -> timedelta | None:

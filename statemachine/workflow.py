@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from statemachine.step import END, EventCase, Reads, StepType
+from statemachine.step import CONTACT_CHANGED, END, EventCase, Reads, StepType, WaitingStep
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -73,18 +73,8 @@ class ExitRule:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`max_concurrent` and `per_minute` count runs of the whole workflow; `over_limit` is for those beyond."""
-
     max_duration: timedelta | None = None
     max_transitions: int | None = None
-    max_concurrent: int | None = None
-    per_minute: int | None = None
-    over_limit: Literal["queue", "refuse"] = "queue"
-
-    @property
-    def counted(self) -> bool:
-        """Whether its runs take places."""
-        return self.max_concurrent is not None or self.per_minute is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +132,13 @@ class Step:
     @property
     def hears(self) -> bool:
         """Whether any event matters to a run that rests in it."""
-        return bool(self.runner.cases() or self.runner.resets())
+        return bool(self.runner.cases() or self.runner.resets() or self.asked_events)
+
+    @property
+    def asked_events(self) -> frozenset[str]:
+        """The types of the events that its `until_true` asks about: it looks again when one comes."""
+        asked = self.runner.until_true() if isinstance(self.runner, WaitingStep) else None
+        return frozenset() if asked is None else frozenset(asked.reads.events)
 
     @property
     def reads(self) -> Reads:
@@ -184,6 +180,7 @@ class Workflow:
     item_names: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _ahead: dict[str, Reads] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def beginning(self, trigger_id: str | None) -> str:
@@ -227,4 +224,24 @@ class Workflow:
         step = self.steps.get(step_id) if step_id else None
         if step is not None:
             kinds.update(case.event for case in (*step.cases, *step.resets))
+            kinds |= step.asked_events
         return frozenset(kinds)
+
+    def awaited(self, step_id: str | None) -> tuple[str, ...]:
+        """All that a run which rests there waits for, for showing: event types, and changes at which it looks again."""
+        known = self._awaited.get(step_id)
+        if known is None:
+            step = self.steps.get(step_id) if step_id else None
+            words = self.waiting_for(step_id) | (step.runner.watches() if step else frozenset())
+            known = self._awaited[step_id] = tuple(sorted(words))
+        return known
+
+    def watches_contact_in(self, step_id: str | None) -> bool:
+        """Whether a run that rests there looks again when its contact changes."""
+        step = self.steps.get(step_id) if step_id else None
+        return step is not None and CONTACT_CHANGED in step.runner.watches()
+
+    @property
+    def watches_contact(self) -> bool:
+        """Whether a run looks again in any step when its contact changes."""
+        return any(CONTACT_CHANGED in step.runner.watches() for step in self.steps.values())

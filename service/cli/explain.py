@@ -117,8 +117,9 @@ def _move_line(move: Any) -> str:
         "timer": f"timer {move.name} at {instant(move.time)}",
         "task": f"task result {move.name}",
         "transition": f"advance {move.name}",
+        "change": f"asked again: {move.name}",
     }.get(shape["kind"], move.name)
-    through = move.outcome if shape["kind"] in ("event", "timer") and move.outcome else ""
+    through = move.outcome if shape["kind"] in ("event", "timer", "change") and move.outcome else ""
     return f"{line}{f': {through}' if through else ''}{f' → {whither}' if whither else ''}"
 
 

@@ -7,7 +7,7 @@ whether another replica published, activated or paused something, and the direct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
 from statemachine.names import CONTACT_CHANGES
 from statemachine.standstill import NO_STANDSTILL, Standstill
+from statemachine.step import CONTACT_CHANGED
 from statemachine.workflow import Workflow
 
 VersionKey = tuple[str, str, int]
@@ -40,8 +41,7 @@ _NO_GLOBALS: Final[Mapping[str, Any]] = {}
 class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
-    tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
-    begin."""
+    tenant's; `globals` leads tenant and name to the value of a global variable."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -51,7 +51,6 @@ class Directory:
     listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str | None = None
     globals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    pending: bool = False
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -87,10 +86,9 @@ class Directory:
     def globals_of(self, tenant: str) -> Mapping[str, Any]:
         return self.globals.get(tenant, _NO_GLOBALS)
 
-    def active(self, tenant: str, key: str) -> int | None:
-        """The active version of a workflow, if there is one."""
-        row = self.workflows.get((tenant, key))
-        return row.active_version if row else None
+    def watched(self, tenant: str) -> bool:
+        """Whether any run may look again when its contact changes."""
+        return CONTACT_CHANGED in self.listens.get(tenant, ())
 
     def listened(self, tenant: str, event_type: str) -> bool:
         """Whether any version, active or not, could take an event of this type."""
@@ -119,13 +117,13 @@ class Catalog:
     def ask(self, transaction: Transaction) -> Callable[[], Directory]:
         """`refresh`, to be read later."""
         stamp = ask_catalog_stamp(transaction)
-        return lambda: self._as_of(transaction, *stamp())
+        return lambda: self._as_of(transaction, stamp())
 
-    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...], pending: bool) -> Directory:
+    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...]) -> Directory:
         directory = self._directory
         if stamp != directory.stamp:
             directory = self._directory = self._read(transaction, stamp)
-        return replace(directory, pending=True) if pending else directory
+        return directory
 
     def version(self, transaction: Transaction, tenant: str, key: str, version: int) -> Workflow:
         """One compiled version; raises NotFound."""
@@ -148,9 +146,12 @@ class Catalog:
     def _read(self, transaction: Transaction, stamp: tuple[Any, ...]) -> Directory:
         workflows = {(row.tenant, row.key): row for row in all_workflows(transaction)}
         by_trigger: dict[tuple[str, str], list[Workflow]] = {}
+        watching: list[tuple[str, str]] = []
         for row in workflows.values():
             if row.active_version is not None:
                 workflow = self.version(transaction, row.tenant, row.key, row.active_version)
+                if workflow.watches_contact:
+                    watching.append((row.tenant, CONTACT_CHANGED))
                 for kind in dict.fromkeys(trigger.type for trigger in workflow.triggers):
                     by_trigger.setdefault((row.tenant, kind), []).append(workflow)
         return Directory(
@@ -159,7 +160,7 @@ class Catalog:
             {name: tuple(found) for name, found in by_trigger.items()},
             _grouped((row.tenant, row.key) for row in workflows.values() if row.paused),
             _standstills(workflows.values()),
-            _grouped((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds),
+            _grouped([*((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds), *watching]),
             self._zone,
             all_variables(transaction),
         )
@@ -193,6 +194,9 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
     if workflow.leaves_on_mismatch:
         kinds.update(CONTACT_CHANGES)
     kinds.update(case.event for step in workflow.steps.values() for case in (*step.cases, *step.resets))
+    kinds.update(kind for step in workflow.steps.values() for kind in step.asked_events)
+    if workflow.watches_contact:
+        kinds.add(CONTACT_CHANGED)
     return tuple(sorted(kinds))
 
 

@@ -17,14 +17,14 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
-from statemachine.places import Usages
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
 
 @dataclass(slots=True)
 class Desk:
-    """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet."""
+    """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet.
+    `told` is the contact as the runs that watch it know it."""
 
     tenant: str
     contact: Contact | None
@@ -36,6 +36,7 @@ class Desk:
     past: dict[tuple[str, str], Past] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     written: bool = False
+    told: Contact | None = None
 
     @property
     def is_new(self) -> bool:
@@ -52,7 +53,6 @@ class Desk:
         candidates: Iterable[Workflow],
         events: tuple[Event, ...],
         conversations: Mapping[str, Conversation],
-        usages: Usages,
     ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
@@ -68,7 +68,6 @@ class Desk:
             events=events,
             conversations=conversations,
             globals=directory.globals_of(self.tenant),
-            usages=usages,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

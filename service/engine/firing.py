@@ -8,7 +8,7 @@ decision fails backs off and, after five failures, is quarantined: visible, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,13 +18,17 @@ from service.engine.loading import ContactKey, Room, reads_of, want_events
 from service.engine.talks import Talks, own_conversation
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
-from service.storage.enrollments import StoredEnrollment, claim_due
+from service.storage.enrollments import StoredEnrollment, claim_due, load_watching
 from service.storage.events import look_back
-from statemachine.cause import TimerCause
+from statemachine.cause import ContactCause, TimerCause
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
+from statemachine.decision import Decision
 from statemachine.event import Event
 from statemachine.record import record
+from statemachine.snapshot import Snapshot
+from statemachine.watching import tell_watchers
+from statemachine.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +64,7 @@ class Firing:
         self._contacts: dict[ContactKey, tuple[Contact, int]] = {}
         self._events: dict[ContactKey, list[Event]] = {}
         self._talks = Talks()
+        self._changed: dict[ContactKey, Contact] = {}
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> Fired:
@@ -68,6 +73,8 @@ class Firing:
         self._on_claimed(len(claimed))
         self._load(transaction, claimed)
         fired = sum(self._fire(stored) for stored, _, _ in claimed)
+        if self._changed:
+            self._tell_watchers(transaction)
         self.ledger.save(transaction)
         return Fired(len(claimed), fired, _lag_s(claimed, self.ledger.times.workflow))
 
@@ -99,10 +106,10 @@ class Firing:
         for stored, profile, revision in claimed:
             snapshot = stored.snapshot
             workflow = self._room.catalog.version(transaction, stored.tenant, snapshot.workflow, snapshot.version)
-            if snapshot.contact_id is None or profile is None:
+            if snapshot.contact_id is None:
                 continue
             key = (stored.tenant, snapshot.contact_id)
-            if key not in self._contacts:
+            if profile is not None and key not in self._contacts:
                 self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
             if workflow.reads.conversation and (own := own_conversation(stored.tenant, workflow, snapshot)):
                 talks.add(own)
@@ -115,7 +122,9 @@ class Firing:
                 for (tenant, contact, kind), since in sorted(wanted.items())
             ]
             for tenant, event in look_back(transaction, rows):
-                self._events.setdefault((tenant, event.contact_id or ""), []).append(event)
+                known = self._events.setdefault((tenant, event.contact_id or ""), [])
+                if not self._changed or event not in known:
+                    known.append(event)
         self._talks.load(transaction, talks)
 
     def _fire(self, stored: StoredEnrollment) -> bool:
@@ -144,7 +153,7 @@ class Firing:
         workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
         key = (stored.tenant, snapshot.contact_id or "")
-        contact, revision = self._contacts.get(key, (None, 0))
+        contact, _ = self._contacts.get(key, (None, 0))
         cause = TimerCause(snapshot.visit, snapshot.timers)
         events = self._events.get(key, ())
         now = self.ledger.times.workflow
@@ -156,13 +165,70 @@ class Firing:
             return False
         self.ledger.record(stored.tenant, workflow, decision, cause, stored)
         if decision.contact is not None:
-            changed = replace(decision.contact, revision=decision.contact.revision + 1)
-            self._contacts[key] = (changed, revision)
-            self.ledger.keep_contact(stored.tenant, changed, revision)
+            if contact is not None and self.ledger.directory.watched(stored.tenant):
+                self._changed.setdefault(key, contact)
+            self._keep_contact(key, decision.contact)
+        self._keep_conversation(stored.tenant, decision)
+        return True
+
+    def _keep_contact(self, key: ContactKey, contact: Contact) -> None:
+        revision = self._contacts[key][1]
+        changed = replace(contact, revision=contact.revision + 1)
+        self._contacts[key] = (changed, revision)
+        self.ledger.keep_contact(key[0], changed, revision)
+
+    def _keep_conversation(self, tenant: str, decision: Decision) -> None:
         if decision.conversation is not None:
             kept = replace(decision.conversation, revision=decision.conversation.revision + 1)
-            self.ledger.keep_conversation(stored.tenant, kept, self._talks.keep(stored.tenant, kept))
-        return True
+            self.ledger.keep_conversation(tenant, kept, self._talks.keep(tenant, kept))
+
+    # --- waits that look again ---
+
+    def _tell_watchers(self, transaction: Transaction) -> None:
+        """What fired has changed contacts: waits of other runs that watch them look again, in this transaction."""
+        wanted = [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in sorted(self._changed)]
+        found: dict[ContactKey, list[StoredEnrollment]] = {}
+        for stored in load_watching(transaction, wanted):
+            found.setdefault((stored.tenant, stored.snapshot.contact_id or ""), []).append(stored)
+        self._load(transaction, [(one, None, 0) for each in found.values() for one in each])
+        for key, stored_runs in found.items():
+            self._tell(key, {stored.snapshot.id: stored for stored in stored_runs})
+
+    def _tell(self, key: ContactKey, watchers: Mapping[str, StoredEnrollment]) -> None:
+        tenant = key[0]
+
+        def standing(stored: StoredEnrollment) -> tuple[Workflow, Snapshot]:
+            snapshot = stored.snapshot
+            known = self._room.catalog.known(tenant, snapshot.workflow, snapshot.version)
+            assert known is not None
+            return self.ledger.latest(tenant, snapshot.id) or (known, snapshot)
+
+        def tell(workflow: Workflow, snapshot: Snapshot, cause: ContactCause) -> None:
+            try:
+                self._look_again(key, workflow, snapshot, cause, watchers[snapshot.id])
+            except Exception:
+                log.exception("a wait could not look again", extra={"enrollment": snapshot.id})
+
+        tell_watchers(
+            self._changed[key],
+            lambda: self._contacts[key][0],
+            lambda: [standing(stored) for stored in watchers.values()],
+            tell,
+            self._contacts[key][0].revision,
+        )
+
+    def _look_again(
+        self, key: ContactKey, workflow: Workflow, snapshot: Snapshot, cause: ContactCause, stored: StoredEnrollment
+    ) -> None:
+        now, contact, events = self.ledger.times.workflow, self._contacts[key][0], self._events.get(key, ())
+        talk = self._talks.get(key[0], snapshot.conversation_id)
+        surroundings = self.ledger.directory.surroundings(key[0], workflow, now, contact, events, talk)
+        decision = decide(workflow, snapshot, cause, surroundings)
+        if decision is not None:
+            self.ledger.record(key[0], workflow, decision, cause, stored)
+            if decision.contact is not None:
+                self._keep_contact(key, decision.contact)
+            self._keep_conversation(key[0], decision)
 
 
 def _lag_s(claimed: Sequence[tuple[StoredEnrollment, str | None, int]], now: datetime) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from service.engine.answers import method_of
 from service.engine.catalog import Catalog, Directory
@@ -23,7 +23,6 @@ from service.engine.commands import (
     EnrollContact,
     FinishTask,
     Operate,
-    StartPending,
     TriggerEvent,
 )
 from service.engine.desk import Desk
@@ -33,15 +32,13 @@ from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
 from service.storage.conversations import contacts_of_conversations
 from service.storage.database import Transaction
 from service.storage.dialect import instant
-from service.storage.enrollments import StoredEnrollment, ask_runs, load_past
+from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, load_watching
 from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
-from service.storage.places import lock_places, read_usage
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
-from statemachine.places import Usage
 from statemachine.record import record
 from statemachine.snapshot import Snapshot, Status
 from statemachine.step import Reads
@@ -78,7 +75,6 @@ class Stock:
         self.repeats: dict[RepeatKey, Repeat] = {}
         self.talks = Talks()
         self._talkers: dict[tuple[str, str], str] = {}
-        self.usages: dict[str, dict[str, Usage]] = {}
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
@@ -98,16 +94,16 @@ class Stock:
         self.held = held_elsewhere(transaction, keys - found.keys())
         self._open_desks(keys - self.held, found)
         self._load_versions(transaction)
-        self._seat_runs(transaction, stored_runs)
+        self._seat_runs(transaction, [*stored_runs, *self._late_watchers(transaction)])
         self._load_past(transaction)
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
-        self._load_usage(transaction)
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:
             stored = found.get((tenant, contact_id))
             desk = Desk(tenant, stored.contact if stored else Contact(contact_id))
+            desk.told = desk.contact
             if stored is not None:
                 desk.revision = stored.contact.revision
                 desk.created_at, desk.updated_at = stored.created_at, stored.updated_at
@@ -163,7 +159,7 @@ class Stock:
             elif isinstance(command, DispatchEvent):
                 at = command.event.accepted_at
                 pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
-            elif not isinstance(command, ContinueRun | StartPending) and command.body_hash:
+            elif not isinstance(command, ContinueRun) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
         return ask_repeats(transaction, keys, requests, pending)
@@ -171,12 +167,11 @@ class Stock:
     def _ask_runs(self, transaction: Transaction) -> Callable[[], list[StoredEnrollment]]:
         contacts: dict[ContactKey, None] = {}
         ids: dict[tuple[str, str], None] = {}
+        self._watched = self._watched_contacts(self._room.catalog.directory)
         for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact | StartPending):
+            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
                 if key is not None:
                     contacts[key] = None
-                elif isinstance(command, StartPending):
-                    ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, Operate | ContinueRun):
                 ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, FinishTask):
@@ -187,7 +182,24 @@ class Stock:
             transaction,
             [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
             [{"tenant_id": tenant, "id": name} for tenant, name in ids],
+            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in self._watched - contacts.keys()],
         )
+
+    def _watched_contacts(self, directory: Directory) -> set[ContactKey]:
+        """The contacts that commands may change while runs watch them of which no event brings along all."""
+        return {
+            key
+            for command, key in zip(self.commands, self.keys, strict=True)
+            if key is not None
+            and not isinstance(command, TriggerEvent | DispatchEvent | EnrollContact)
+            and directory.watched(command.tenant)
+        }
+
+    def _late_watchers(self, transaction: Transaction) -> list[StoredEnrollment]:
+        """Runs that watch their contact by a version of which this replica has learned only now."""
+        late = self._watched_contacts(self.directory) - self._watched
+        wanted = [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in sorted(late)]
+        return load_watching(transaction, wanted) if wanted else []
 
     def _seat_runs(self, transaction: Transaction, stored_runs: Sequence[StoredEnrollment]) -> None:
         for stored in stored_runs:
@@ -227,23 +239,6 @@ class Stock:
             workflow = self.enrolled_workflow(command)
             return (workflow,) if workflow is not None else ()
         return ()
-
-    def usages_of(self, tenant: str) -> dict[str, Usage]:
-        """How full the tenant's workflows are, as far as a command of this batch asks; whoever decides counts on."""
-        return self.usages.setdefault(tenant, {}) if self.usages else _NOBODY_COUNTS
-
-    def _load_usage(self, transaction: Transaction) -> None:
-        """Count the places of workflows with limits that somebody may enter now, and keep others from taking them."""
-        names: set[tuple[str, str]] = set()
-        for command in self.commands:
-            if isinstance(command, StartPending):
-                names.add((command.tenant, command.workflow))
-            names.update((command.tenant, flow.key) for flow in self._candidates(command) if flow.limits.counted)
-        if not names:
-            return
-        lock_places(transaction, names)
-        for (tenant, key), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
-            self.usages.setdefault(tenant, {})[key] = usage
 
     def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
         row = self.directory.workflows.get((command.tenant, command.workflow))
@@ -302,9 +297,6 @@ class Stock:
                 if workflow.reads.conversation and (own := own_conversation(desk.tenant, workflow, snapshot)):
                     named.add(own)
         return named
-
-
-_NOBODY_COUNTS: Final[dict[str, Usage]] = {}
 
 
 def _asks_for_past(workflow: Workflow) -> bool:

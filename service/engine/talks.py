@@ -25,10 +25,12 @@ class Talks:
         self._revisions: dict[Key, int] = {}
 
     def load(self, transaction: Transaction, keys: Collection[Key]) -> None:
-        """Find those that exist; no statement for none."""
-        if keys:
-            self._known = load_conversations(transaction, keys)
-            self._revisions = {key: one.revision for key, one in self._known.items()}
+        """Find those that exist and are not at hand yet; no statement for none."""
+        wanted = [key for key in keys if key not in self._known]
+        if wanted:
+            found = load_conversations(transaction, wanted)
+            self._known |= found
+            self._revisions |= {key: one.revision for key, one in found.items()}
 
     def get(self, tenant: str, conversation_id: str | None) -> Conversation | None:
         """As it is now."""

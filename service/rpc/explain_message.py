@@ -95,7 +95,7 @@ def _write_entry(account: EntryAccount, message: EntryExplanation) -> None:
     message.would_enroll = verdict.kind == ENROLLED
     message.key = account.key
     message.step = verdict.step
-    if verdict.kind == ENROLLED and not verdict.rule:
+    if verdict.kind == ENROLLED:
         by = "a trigger matches and " if account.triggers else ""
         message.reason = f"{by}no rule keeps the contact out"
     elif verdict.rule:
@@ -150,5 +150,5 @@ def _write_move(move: RunMove, message: Move) -> None:
 
 _MOVES: Final = {
     kind: MoveKind.Value(f"MOVE_KIND_{kind.upper()}")
-    for kind in ("event", "exit", "timer", "task", "transition", "operation")
+    for kind in ("event", "exit", "timer", "task", "transition", "operation", "change")
 }

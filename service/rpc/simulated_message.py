@@ -129,7 +129,7 @@ def as_stored(record: Record) -> EnrollmentRecord:
         task_id=None,
         due_at=snapshot.due_at,
         quarantined_at=None,
-        waiting_for=tuple(sorted(record.workflow.waiting_for(snapshot.step))) if snapshot.live else (),
+        waiting_for=record.workflow.awaited(snapshot.step) if snapshot.live else (),
         max_attempts=work.order.max_attempts if work else 0,
         queue=work.order.queue if work else None,
         task_status="ready" if work else None,

@@ -21,6 +21,7 @@ from statemachine.snapshot import (
     Status,
     open_task_from_data,
 )
+from statemachine.step import CONTACT_CHANGED
 
 SNAPSHOT_COLUMNS: Final = (
     "e.tenant_id, e.id, e.workflow, e.version, e.contact_id, e.entry_key, e.status, e.step, e.priority, e.revision, "
@@ -98,8 +99,6 @@ def snapshot_of(row: Row) -> Snapshot:
         frames_from_data(frames) if frames else (),
         get("pause_events", "buffer"),
         get("gathered", {}),
-        _instant(get("place_at")),
-        get("queued", ""),
     )
 
 
@@ -157,10 +156,6 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["retried_steps"] = snapshot.retried_steps
     if snapshot.goal:
         state["goal"] = snapshot.goal
-    if snapshot.place_at is not None:
-        state["place_at"] = snapshot.place_at
-    if snapshot.queued:
-        state["queued"] = snapshot.queued
     if snapshot.standstill_s:
         state["standstill_s"] = snapshot.standstill_s
     if snapshot.frames:
@@ -213,6 +208,17 @@ select {SNAPSHOT_COLUMNS} from {{rows:ids; tenant_id text, id text}}
 join enrollments as e on e.tenant_id = r.tenant_id and e.id = r.id"""
 
 
+_WATCHING: Final = f"""
+select {SNAPSHOT_COLUMNS} from {{rows:watched; tenant_id text, contact_id text}}
+{{look up: enrollments as e where e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.{LIVE_SQL}
+    and replace(cast(e.waiting_for as text), '{CONTACT_CHANGED}', '') <> cast(e.waiting_for as text)}}"""
+
+
+def load_watching(transaction: Transaction, watched: list[dict[str, str]]) -> list[StoredEnrollment]:
+    """The enrollments of these contacts that look again when their contact changes."""
+    return ask_runs(transaction, [], [], watched)()
+
+
 def load_runs(
     transaction: Transaction, contacts: list[dict[str, str]], ids: list[dict[str, str]]
 ) -> list[StoredEnrollment]:
@@ -221,9 +227,13 @@ def load_runs(
 
 
 def ask_runs(
-    transaction: Transaction, contacts: list[dict[str, str]], ids: list[dict[str, str]]
+    transaction: Transaction,
+    contacts: list[dict[str, str]],
+    ids: list[dict[str, str]],
+    watched: list[dict[str, str]] | None = None,
 ) -> Callable[[], list[StoredEnrollment]]:
-    """`load_runs`, to be read later; one query."""
+    """`load_runs`, to be read later; one query. Of the contacts in `watched` come those that look again when it
+    changes."""
     queries: list[str] = []
     parameters: dict[str, Any] = {}
     if contacts:
@@ -232,6 +242,9 @@ def ask_runs(
     if ids:
         queries.append(_BY_ID)
         parameters["ids"] = ids
+    if watched:
+        queries.append(_WATCHING)
+        parameters["watched"] = watched
     if not queries:
         return list
     answer = transaction.ask(" union all ".join(queries), **parameters)

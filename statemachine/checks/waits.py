@@ -18,7 +18,15 @@ def check_timeouts(draft: Draft, problems: Problems) -> None:
     for step in draft.steps.values():
         if not _only_events_end(step):
             continue
-        if all(case.when is not None and constant(case.when) is False for case in step.cases):
+        asked = step.runner.until_true() if isinstance(step.runner, WaitingStep) else None
+        if asked is not None:
+            if constant(asked) is False and not step.cases:
+                message = f"{step.id!r} waits for a condition that never holds, and has no `timeout`"
+                problems.add("wait_never_ends", draft.places[step.id], message)
+            else:
+                message = f"{step.id!r} waits for a condition that may never hold: add a `timeout`"
+                problems.add("wait_without_timeout", draft.places[step.id], message)
+        elif all(case.when is not None and constant(case.when) is False for case in step.cases):
             message = f"{step.id!r} waits for events that can never count, and has no `timeout`"
             problems.add("wait_never_ends", draft.places[step.id], message)
         else:
@@ -44,7 +52,9 @@ def check_durations(draft: Draft, problems: Problems) -> None:
 
 def _only_events_end(step: Step) -> bool:
     runner = step.runner
-    return isinstance(runner, WaitingStep) and bool(step.cases) and runner.timer_outcome() not in runner.outcomes()
+    if not isinstance(runner, WaitingStep) or runner.quiet() is not None:
+        return False
+    return (bool(step.cases) or runner.until_true() is not None) and runner.timer_outcome() not in runner.outcomes()
 
 
 def _earliest_starts(draft: Draft) -> dict[str, timedelta]:

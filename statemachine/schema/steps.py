@@ -27,7 +27,7 @@ _SOME_BRANCH: Final[Schema] = {
 }
 _TEXT: Final = ("body", "message", "template", "template_id")
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event", "quiet"),),
+    "wait": (("for", "duration", "until", "at", "on", "event", "wait_for_event", "quiet", "until_true"),),
     "set_variable": (("path", "values"),),
     "transform": (("expression", "mapping", "output"),),
     "split": (("variants", "paths"),),

@@ -41,6 +41,7 @@ class Parts:
     def __init__(self, build: Build) -> None:
         self._build = build
         self.reads = Reads()
+        self.paths: set[Path] = set()
 
     def value(self, path: Path, raw: Any) -> Value:
         value = self._build.value(path, raw)
@@ -55,6 +56,7 @@ class Parts:
         condition = self._build.condition(path, raw)
         if condition is not None:
             self.reads |= condition.reads
+            self.paths |= condition.paths
         return condition
 
     def expression(self, path: Path, text: str) -> Expression | None:
@@ -72,6 +74,8 @@ class Parts:
         self.reads |= Reads(conversation=True)
 
     def _read(self, paths: Iterable[Path]) -> None:
+        paths = frozenset(paths)
+        self.paths |= paths
         self.reads |= reads_of(paths)
 
 

@@ -6,18 +6,40 @@ Where the wait is for something else the timer's outcome is `timeout`; a plain t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.document import Duration
-from statemachine.keys import EventType, Moment, Offset, Shape, Span, about
-from statemachine.step import Build, Burst, Context, EventCase, Outcome, Reads, Rest, Result, StepConfig, WaitingStep
+from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Span, about
+from statemachine.scope import contact_fields
+from statemachine.step import (
+    CONTACT_CHANGED,
+    VARIABLES_CHANGED,
+    Build,
+    Burst,
+    Context,
+    EventCase,
+    Outcome,
+    Reads,
+    Rest,
+    Result,
+    StepConfig,
+    WaitingStep,
+)
 from statemachine.steps.event_entries import DONE, broken_by, event_cases
 from statemachine.steps.parts import Parts, later, refuse_later
 from statemachine.steps.timers import least_rest, reckoning
 from statemachine.steps.wait_keys import check_keys
 
+if TYPE_CHECKING:
+    from statemachine.condition import Condition
+
 TIMEOUT: Final = "timeout"
+_VARIABLES: Final = frozenset({"variables", "workflow", "vars"})
+_NEVER_AGAIN: Final = (
+    "`until_true` reads neither the contact, nor variables, nor events: it is asked once, when the wait begins"
+)
 
 
 class WaitConfig(StepConfig):
@@ -51,8 +73,14 @@ class WaitConfig(StepConfig):
     of: Annotated[Any, Shape("heard_events")] = about(
         "The events that begin the silence anew.", "reply", ["reply", "email_clicked"]
     )
-    until_true: Any = later()
-    on_change: Any = later()
+    until_true: AnyCondition = about(
+        "Rest until this holds; asked again when the contact or the variables change.", "contact.score > 50"
+    )
+    on_change: Literal["keep", "recompute"] | None = about(
+        "Whether `until` or `at` moves when its data change. Default: `recompute` for an `until` that is made of the "
+        "contact or of variables.",
+        "keep",
+    )
     late: Any = later()
     consume: Any = later()
 
@@ -73,19 +101,28 @@ class Wait(WaitingStep):
         refuse_later(config, build)
         self._cases = event_cases(config, parts, build)
         self._resets = broken_by(config, parts, build)
-        self._deadline = reckoning(config, parts, build)
+        asked = Parts(build)
+        raw = config.until_true
+        self._until_true = None if raw is None else asked.condition(("until_true",), raw)
+        timed = Parts(build)
+        self._deadline = reckoning(config, timed, build)
+        self._recomputes = _recomputes(config, timed)
+        self._watches = frozenset((*(_changing(timed) if self._recomputes else ()), *_changing(asked)))
+        parts.reads |= asked.reads | timed.reads
         self._least = least_rest(config)
         self._since = config.since
         self._quiet = config.quiet
         self._burst = None if config.debounce is None else Burst(config.debounce, config.max_hold)
         check_keys(config, build)
+        if self._until_true is not None and not self._watches and not asked.reads.events:
+            build.problem("wait_never_ends", ("until_true",), _NEVER_AGAIN)
         looked_back = (*self._cases, *(self._resets if self._since else ()))
         self.resting_reads = parts.reads
         self.reads = parts.reads | Reads(events={case.event: None for case in looked_back})
 
     def outcomes(self) -> tuple[str, ...]:
         labels = [case.outcome for case in self._cases]
-        if self._quiet is not None:
+        if self._quiet is not None or self._until_true is not None:
             labels.append(DONE)
         if self._deadline is not None or not labels:
             labels.append(self.timer_outcome())
@@ -104,12 +141,24 @@ class Wait(WaitingStep):
         return self._quiet
 
     def timer_outcome(self) -> str:
-        return TIMEOUT if self._cases or self._quiet is not None else DONE
+        return TIMEOUT if self._cases or self._quiet is not None or self._until_true is not None else DONE
+
+    def until_true(self) -> Condition | None:
+        return self._until_true
+
+    def watches(self) -> frozenset[str]:
+        return self._watches
+
+    def recomputes(self) -> bool:
+        return self._recomputes
+
+    def reckon(self, context: Context) -> datetime | None:
+        return self._deadline(context) if self._deadline is not None else None
 
     def gives_output(self, outcome: str) -> bool:
         """An event's data, or those of a burst; after a timer there is nothing."""
         timed = self._deadline is not None and outcome == self.timer_outcome()
-        silent = self._quiet is not None and outcome == DONE
+        silent = (self._quiet is not None or self._until_true is not None) and outcome == DONE
         return not timed and not silent and any(case.outcome == outcome for case in self._cases)
 
     def output_parts(self) -> frozenset[str] | None:
@@ -119,11 +168,17 @@ class Wait(WaitingStep):
         return self._least
 
     def run(self, context: Context) -> Result:
-        deadline = self._deadline(context) if self._deadline is not None else None
+        deadline = self.reckon(context)
+        if self._recomputes and deadline is not None:
+            context.aim_at(deadline)
+        if not self._cases and self._until_true is not None and self._until_true.test(context.scope):
+            return Outcome(DONE)
         if self._quiet is not None:
             return Rest(deadline, self._anchor(context), self._anchor(context) if self._since else context.now)
         if self._cases:
             return Rest(deadline, self._anchor(context))
+        if self._until_true is not None:
+            return Rest(deadline)
         if deadline is None or deadline <= context.now:
             return Outcome(DONE)
         return Rest(deadline)
@@ -136,3 +191,21 @@ class Wait(WaitingStep):
         if step is None or step == "wait":
             return context.now
         return context.started_at(step) or context.now
+
+
+def _recomputes(config: WaitConfig, timed: Parts) -> bool:
+    """A time that is made of data which may move, moves with them unless the author says otherwise."""
+    if config.on_change is not None:
+        return config.on_change == "recompute"
+    return config.until is not None and (bool(contact_fields(timed.paths)) or _reads_variables(timed))
+
+
+def _changing(parts: Parts) -> Iterator[str]:
+    if parts.reads.contact:
+        yield CONTACT_CHANGED
+    if _reads_variables(parts):
+        yield VARIABLES_CHANGED
+
+
+def _reads_variables(parts: Parts) -> bool:
+    return any(path[0] in _VARIABLES for path in parts.paths)

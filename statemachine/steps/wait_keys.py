@@ -11,12 +11,19 @@ if TYPE_CHECKING:
 
 _TIMERS: Final = ("for", "duration", "until", "at", "timeout")
 _EVENTS: Final = ("on", "event", "wait_for_event")
-_FORMS: Final = "`for: 2d`, `until: <time>`, `at: {time: 09:00}`, `on: [{event: …}]` or `quiet: 2d` with `of`"
+_FORMS: Final = (
+    "`for: 2d`, `until: <time>`, `at: {time: 09:00}`, `on: [{event: …}]`, `quiet: 2d` with `of`, or "
+    "`until_true: <condition>`"
+)
 _PARTNERS: Final = {
     "offset": (("until",), "`offset` belongs to `until`"),
     "since": ((*_EVENTS, "quiet"), "`since` belongs to `on` or `quiet`"),
     "unit": (("duration", "for"), "`unit` belongs to `duration`"),
-    "timeout": ((*_EVENTS, "quiet"), "`timeout` belongs to `on` or `quiet`; a plain wait is `for`"),
+    "timeout": (
+        (*_EVENTS, "quiet", "until_true"),
+        "`timeout` belongs to `on`, `quiet` or `until_true`; a plain wait is `for`",
+    ),
+    "on_change": (("until", "at"), "`on_change` belongs to `until` or `at`"),
     "debounce": (_EVENTS, "`debounce` belongs to `on`: it gathers events"),
     "max_hold": (("debounce",), "`max_hold` belongs to `debounce`"),
     "quiet": (("of",), "say of which events: `of: [reply, email_clicked]`"),

@@ -288,5 +288,5 @@ def assert_alive(record: Record) -> None:
     if not snapshot.live:
         assert (dict(snapshot.deadlines), snapshot.task, snapshot.held) == ({}, None, ())
         return
-    waits = snapshot.step is not None and bool(record.workflow.steps[snapshot.step].cases)
+    waits = snapshot.step is not None and bool(record.workflow.awaited(snapshot.step))
     assert snapshot.deadlines or snapshot.task is not None or waits

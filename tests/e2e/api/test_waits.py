@@ -7,7 +7,16 @@ from zoneinfo import ZoneInfo
 
 import grpc
 from statewright.client import AsyncClient
-from statewright.v1 import AdvanceRequest, ExplainRequest, RunExplanation, TriggerRequest, VerdictKind
+from statewright.v1 import (
+    AdvanceRequest,
+    Contact,
+    ExplainRequest,
+    MoveKind,
+    RunExplanation,
+    TriggerRequest,
+    UpsertRequest,
+    VerdictKind,
+)
 
 from tests.e2e.api.calls import event, publish, refusal
 
@@ -67,10 +76,39 @@ async def test_events_of_a_burst_are_answered_debounced_and_the_wait_says_what_i
 
     await client.enrollments.Advance(AdvanceRequest(enrollment_id=run, transition="more"), timeout=10)
     account = await told(client, run)
-    assert "(no email_replied or sms_replied or message_received)" in account.waiting_for
+    assert account.waiting_for.startswith("silence until")
 
 
 async def test_a_burst_without_events_is_refused_with_its_place(client: AsyncClient) -> None:
     refused = await refusal(publish(client, MORNING.replace("{at:", "{debounce: 5s, at:")))
     assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
     assert refused.places == ["steps[0].config.debounce"]
+
+
+RIPE = """
+key: ripe
+triggers: [{type: contact_created}]
+steps:
+  - {id: ripen, type: wait, config: {until_true: "contact.score >= 10", timeout: 30d}}
+  - {id: soon, type: wait, config: {until: "{{contact.renewal}}", offset: -3d}}
+"""
+
+
+async def test_a_wait_for_a_condition_and_one_for_a_date_follow_the_contact(client: AsyncClient) -> None:
+    await publish(client, RIPE)
+    entered = await client.enrollments.Trigger(TriggerRequest(event=event("contact_created", "mia")), timeout=10)
+    run = entered.verdicts[0].enrollment_id
+    account = await told(client, run)
+    assert "asked again when the contact changes" in account.waiting_for
+    (change,) = [move for move in account.moves if move.kind == MoveKind.MOVE_KIND_CHANGE]
+    assert (change.name, change.outcome, change.target) == ("contact_changed", "done", "soon")
+
+    mia = Contact(id="mia", score=10)
+    mia.custom_fields.update({"renewal": "2126-02-04"})
+    await client.contacts.Upsert(UpsertRequest(contact=mia), timeout=10)
+    account = await told(client, run)
+    assert account.until_time.ToDatetime(UTC) == datetime(2126, 2, 1, tzinfo=UTC)
+    assert "moves when the contact changes" in account.waiting_for
+    mia.custom_fields.update({"renewal": "2126-03-04"})
+    await client.contacts.Upsert(UpsertRequest(contact=mia), timeout=10)
+    assert (await told(client, run)).until_time.ToDatetime(UTC) == datetime(2126, 3, 1, tzinfo=UTC)

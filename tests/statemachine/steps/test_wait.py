@@ -10,7 +10,7 @@ import pytest
 from statemachine.contact import Contact
 from statemachine.event import Event
 from statemachine.step import EventCase, Outcome, Rest, WaitingStep
-from tests.statemachine.steps.fakes import NOW, Stay, build, failure, problems, run
+from tests.statemachine.steps.fakes import NOW, Stay, build, failure, problems, run, warnings
 
 HOUR = timedelta(hours=1)
 
@@ -243,7 +243,8 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
         ({"at": "09:00", "until": "2026-01-01"}, [("conflicting_keys", ("at",))]),
         ({"on": "a", "at": "09:00", "timeout": "1d"}, [("conflicting_keys", ("timeout",))]),
         ({"at": "09:00", "offset": "1d"}, [("missing_key", ("offset",))]),
-        ({"until_true": "contact.vip"}, [("not_supported_yet", ("until_true",))]),
+        ({"until_true": {"expression": "contact.vip"}}, []),
+        ({"for_": "1d", "on_change": "keep"}, [("missing_key", ("on_change",))]),
         ({"for_": "1d", "late": "fire"}, [("not_supported_yet", ("late",))]),
         ({"for_": "1d", "debounce": timedelta(seconds=5)}, [("missing_key", ("debounce",))]),
         ({"on": "a", "timeout": 1, "max_hold": HOUR}, [("missing_key", ("max_hold",))]),
@@ -262,3 +263,9 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
 )
 def test_what_is_wrong_with_a_wait_is_said(config: dict[str, Any], expected: list[Any]) -> None:
     assert problems("wait", **config) == expected
+
+
+def test_a_condition_that_nothing_can_change_is_warned_of() -> None:
+    assert warnings("wait", until_true={"expression": "now > timestamp(0)"}, timeout="1d") == ["wait_never_ends"]
+    assert warnings("wait", until_true={"expression": "variables.paid"}, timeout="1d") == []
+    assert warnings("wait", until_true={"event": "bought"}, timeout="1d") == []

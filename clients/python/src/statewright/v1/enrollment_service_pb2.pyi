@@ -26,6 +26,7 @@ class MoveKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MOVE_KIND_TASK: _ClassVar[MoveKind]
     MOVE_KIND_TRANSITION: _ClassVar[MoveKind]
     MOVE_KIND_OPERATION: _ClassVar[MoveKind]
+    MOVE_KIND_CHANGE: _ClassVar[MoveKind]
 MOVE_KIND_UNSPECIFIED: MoveKind
 MOVE_KIND_EVENT: MoveKind
 MOVE_KIND_EXIT: MoveKind
@@ -33,6 +34,7 @@ MOVE_KIND_TIMER: MoveKind
 MOVE_KIND_TASK: MoveKind
 MOVE_KIND_TRANSITION: MoveKind
 MOVE_KIND_OPERATION: MoveKind
+MOVE_KIND_CHANGE: MoveKind
 
 class TriggerRequest(_message.Message):
     __slots__ = ("event", "include_not_matched")

@@ -304,8 +304,9 @@ class EnrollmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetVariables(self, request, context):
-        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
-        it; what reads them next, reads the new ones. History records names and values. Atomic.
+        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
+        them (`until_true`, or a timer made of them) looks again; nothing else moves by it, and what reads them next, reads
+        the new ones. History records names and values. Atomic.
         Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
         NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
         (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).

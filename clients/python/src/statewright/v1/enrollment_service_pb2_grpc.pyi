@@ -123,8 +123,9 @@ class EnrollmentServiceStub:
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     SetVariables: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]
-    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
-    it; what reads them next, reads the new ones. History records names and values. Atomic.
+    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
+    them (`until_true`, or a timer made of them) looks again; nothing else moves by it, and what reads them next, reads
+    the new ones. History records names and values. Atomic.
     Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
     NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
     (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -252,8 +253,9 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     SetVariables: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]  # type: ignore[assignment]
-    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
-    it; what reads them next, reads the new ones. History records names and values. Atomic.
+    """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
+    them (`until_true`, or a timer made of them) looks again; nothing else moves by it, and what reads them next, reads
+    the new ones. History records names and values. Atomic.
     Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
     NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
     (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -480,8 +482,9 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.SetVariablesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.SetVariablesResponse, _abc.Awaitable[_enrollment_service_pb2.SetVariablesResponse]]:
-        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. Nothing moves by
-        it; what reads them next, reads the new ones. History records names and values. Atomic.
+        """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
+        them (`until_true`, or a timer made of them) looks again; nothing else moves by it, and what reads them next, reads
+        the new ones. History records names and values. Atomic.
         Errors: INVALID_ARGUMENT for names that are no variables, LIMIT_EXCEEDED when they would be over 256 KiB in all;
         NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has ended; ABORTED
         (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
