@@ -94,6 +94,7 @@ class StoredGauges:
         self._quarantined_events = gauge("quarantined_events", "Stored events set aside after failing repeatedly.")
         self.lag = gauge("due_timer_lag_seconds", "How long the oldest due timer has been due.")
         self._tasks = gauge("open_tasks", "Tasks ordered and not finished.", ("queue",))
+        self._pending = gauge("pending_enrollments", "Enrollments that wait to begin.", ("rule",))
         self._reachable = gauge("database_up", "Whether the database answered last.")
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -120,6 +121,9 @@ class StoredGauges:
         self._quarantined.set(gauges.liveness.quarantined)
         self._quarantined_events.set(gauges.liveness.quarantined_events)
         self.lag.set(gauges.due_lag_s)
+        self._pending.clear()
+        for rule, waiting in gauges.pending.items():
+            self._pending.labels(rule).set(waiting)
         self._tasks.clear()
         for queue, open_tasks in gauges.open_tasks.items():
             self._tasks.labels(queue).set(open_tasks)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from statemachine.event import Event
 from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.places import MAX_CONCURRENT, NO_USAGE, PER_MINUTE, Usage, closed, full, queue_data
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
@@ -40,6 +41,7 @@ class Entry:
     past: Past
     paused: bool
     now: datetime
+    usage: Usage = NO_USAGE
 
     @property
     def open_at(self) -> datetime | None:
@@ -66,6 +68,14 @@ def _cooldown(entry: Entry) -> bool:
     return open_at is not None and entry.now < open_at
 
 
+def _refused_by(limit: str) -> Callable[[Entry], bool]:
+    def refuses(entry: Entry) -> bool:
+        limits = entry.workflow.limits
+        return limits.over_limit == "refuse" and full(limits, entry.usage) == limit
+
+    return refuses
+
+
 ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "workflow_paused": lambda entry: entry.paused,
     "causation_own": lambda entry: entry.workflow.key in entry.event.chain,
@@ -73,6 +83,8 @@ ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "max_entries": _max_entries,
     "reentry": _reentry,
     "cooldown": _cooldown,
+    MAX_CONCURRENT: _refused_by(MAX_CONCURRENT),
+    PER_MINUTE: _refused_by(PER_MINUTE),
 }
 """Each rule by its name, and whether it keeps somebody out; the first that does is the verdict."""
 
@@ -83,3 +95,10 @@ def entry_block(entry: Entry) -> str | None:
         if blocks(entry):
             return name
     return None
+
+
+def entry_queue(entry: Entry) -> dict[str, Any] | None:
+    """Why somebody who may enter has to wait before the run begins; None when it begins at once."""
+    limits = entry.workflow.limits
+    rule = closed(limits, entry.usage)
+    return None if rule is None else queue_data(rule, limits, entry.usage)

@@ -7,6 +7,7 @@
 | a task's result | `task:<id>/<attempt>` |
 | an operator's command | `op:<method>/<request_id>` |
 | a long run that goes on | `continue:<n>` |
+| a place that is free for a run that waits to begin | `start:<n>` |
 | its contact changed | `contact:<revision>/<round>` |
 """
 
@@ -119,6 +120,19 @@ class ContinueCause:
 
 
 @record
+class StartCause:
+    """A pending run is looked at again: it begins, waits on for another reason (`Surroundings.queue`), or leaves with
+    the reason `refused`."""
+
+    number: int
+    refused: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"start:{self.number}"
+
+
+@record
 class ContactCause:
     """The contact has changed, and a wait for which that matters looks again. `revision` is that of the change,
     `number` counts the rounds in which runs that look again change it in turn."""
@@ -131,7 +145,7 @@ class ContactCause:
         return f"contact:{self.revision}/{self.number}"
 
 
-Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause | ContactCause
+Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause | StartCause | ContactCause
 
 
 DEFAULT_TENANT: Final = "default"
@@ -143,7 +157,8 @@ class Surroundings:
 
     `conversation` is the run's and `globals` are those global variables that its version may read.
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
-    `standstill` what its pauses mean to deadlines.
+    `standstill` what its pauses mean to deadlines. `queue` says by which `rule`, and on what grounds, the run has
+    to wait before it begins.
     """
 
     now: datetime
@@ -155,6 +170,7 @@ class Surroundings:
     standstill: Standstill = NO_STANDSTILL
     tenant_id: str = DEFAULT_TENANT
     conversation: Conversation | None = None
+    queue: Mapping[str, Any] | None = None
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:
@@ -195,6 +211,8 @@ def cause_to_data(cause: Cause) -> dict[str, Any]:
             "request_id": cause.request_id,
             "data": dict(cause.data),
         }
+    if isinstance(cause, StartCause):
+        return {"kind": "start", "number": cause.number, **({"refused": cause.refused} if cause.refused else {})}
     if isinstance(cause, ContactCause):
         return {"kind": "contact", "revision": cause.revision, "number": cause.number}
     return {"kind": "continue", "number": cause.number}
@@ -208,6 +226,8 @@ def cause_from_data(data: Mapping[str, Any]) -> Cause:
         return TimerCause(data["visit"], data["number"])
     if kind == "op":
         return OperatorCause(data["operation"], data["request_id"], data["data"])
+    if kind == "start":
+        return StartCause(data["number"], data.get("refused", ""))
     if kind == "continue":
         return ContinueCause(data["number"])
     if kind == "contact":

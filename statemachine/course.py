@@ -34,8 +34,17 @@ WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
 # --- starting and going on ---
 
 
+def wait_outside(run: Run, queue: Mapping[str, Any]) -> None:
+    """Wait to begin until there is a place."""
+    run.status = Status.PENDING
+    run.queued = queue["rule"]
+    run.note("queued", metadata=dict(queue))
+
+
 def start(run: Run) -> None:
-    """The first cause of an enrollment."""
+    """Begin: mostly the first cause of an enrollment."""
+    run.queued = ""
+    take_place(run)
     run.note("started", metadata={name: run.trigger[name] for name in _TRIGGER_NOTE if run.trigger.get(name)})
     try:
         _set_initial_variables(run)
@@ -46,6 +55,11 @@ def start(run: Run) -> None:
     workflow = run.workflow_version
     fire(run, workflow.machine.begin(workflow.beginning(run.trigger.get("trigger_id"))))
     return proceed(run)
+
+
+def take_place(run: Run) -> None:
+    if run.workflow_version.limits.counted:
+        run.place_at = run.now
 
 
 _TRIGGER_NOTE: Final = ("type", "id", "trigger_id")
@@ -59,7 +73,7 @@ def set_run_deadline(run: Run) -> None:
 
 def _set_initial_variables(run: Run) -> None:
     if run.workflow_version.variables is not None:
-        run.set_variables(resolve(run.workflow_version.variables, run.scope))
+        run.set_variables({**resolve(run.workflow_version.variables, run.scope), **run.variables})
 
 
 def proceed(run: Run) -> None:
@@ -397,6 +411,7 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     revoke(run)
     run.status = status
     run.ended_at = run.now
+    run.queued = ""
     run.deadlines = {}
     run.gathered = {}
     run.anchor_at = None

@@ -15,13 +15,14 @@ from statemachine.cause import (
     ContinueCause,
     EventCause,
     OperatorCause,
+    StartCause,
     Surroundings,
     TaskCause,
     TimerCause,
 )
 from statemachine.decision import Decision
 from statemachine.operate import on_operator
-from statemachine.reaction import on_contact, on_continue, on_event, on_task, on_timer
+from statemachine.reaction import on_contact, on_continue, on_event, on_start, on_task, on_timer
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
@@ -50,5 +51,6 @@ _HANDLERS: Final[Mapping[type, Callable[[Run, Any], bool]]] = {
     TaskCause: on_task,
     OperatorCause: on_operator,
     ContinueCause: on_continue,
+    StartCause: on_start,
     ContactCause: on_contact,
 }

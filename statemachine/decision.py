@@ -17,10 +17,10 @@ from statemachine.snapshot import Snapshot
 class HistoryEntry:
     """One line of an enrollment's history.
 
-    `kind`: started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued, held,
-    dropped, migrated, variables_set, rescheduled, debounced, completed, failed, exited, cancelled. `position` counts
-    within the cause from 0; the entry at 0 carries `cause` (all that is needed to decide again: cause, now, seed and
-    the values read).
+    `kind`: queued, started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued,
+    held, dropped, migrated, variables_set, rescheduled, debounced, completed, failed, exited, cancelled. `position`
+    counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to decide again: cause, now, seed
+    and the values read).
     """
 
     sequence: int

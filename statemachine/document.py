@@ -136,9 +136,16 @@ class EntryPart(Part):
 class LimitsPart(Part):
     """How long and how far a run may go."""
 
-    later: ClassVar[tuple[str, ...]] = ("max_concurrent", "per_minute", "over_limit", "max_execution")
+    later: ClassVar[tuple[str, ...]] = ("max_execution",)
     max_duration: Duration | None = about("A run older than this fails.", "90d")
     max_transitions: Count | None = about("A run that makes more transitions fails.", 200)
+    max_concurrent: Count | None = about("How many runs of the workflow may live at once.", 500)
+    per_minute: Count | None = about("How many runs of the workflow may begin within any minute.", 600)
+    over_limit: Literal["queue", "refuse"] = about(
+        "What becomes of those beyond: they wait as pending, in order of priority and acceptance, or are kept out.",
+        "refuse",
+        default="queue",
+    )
 
 
 class PausePart(Part):

@@ -83,7 +83,11 @@ class Entrance:
         if part is None:
             return Limits()
         self.canonical["limits"] = part.model_dump(exclude_unset=True, mode="json")
-        return Limits(part.max_duration, part.max_transitions)
+        limits = Limits(part.max_duration, part.max_transitions, part.max_concurrent, part.per_minute, part.over_limit)
+        if "over_limit" in part.model_fields_set and not limits.counted:
+            message = "`over_limit` is for `max_concurrent` and `per_minute`, and neither is given"
+            self._problems.add("not_applicable", ("limits", "over_limit"), message)
+        return limits
 
     def pause(self, raw: Any) -> tuple[str, str]:
         """The policies for timers and events."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from statemachine.admission import ENTRY_RULES, Entry
 from statemachine.cause import EventCause, Phase
@@ -26,6 +26,7 @@ from statemachine.intake import (
     config_matches,
     config_value,
 )
+from statemachine.places import MAX_CONCURRENT, PER_MINUTE, closed
 from statemachine.reaction import entry_filter
 from statemachine.run import Run
 from statemachine.scope import Scope
@@ -156,14 +157,21 @@ class _Witness(Receiving):
         self.enter(workflow, None, entry_key)
         self._entry_verdicts[workflow.key] = next(one for one in self.verdicts if one.rule != "restarted")
 
-    def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
+    def decide(
+        self,
+        workflow: Workflow,
+        snapshot: Snapshot,
+        phase: Phase,
+        trigger_id: str = "",
+        queue: Mapping[str, Any] | None = None,
+    ) -> bool:
         notes = self._notes.get(snapshot.id)
         if notes is not None and self.held(workflow, snapshot) in ("", "deliver"):
             if phase == "exit":
                 notes.exits.extend(self._exit_accounts(workflow, snapshot))
             elif phase == "wait":
                 notes.cases.extend(self._case_accounts(workflow, snapshot))
-        return super().decide(workflow, snapshot, phase, trigger_id)
+        return super().decide(workflow, snapshot, phase, trigger_id, queue)
 
     # --- what was seen ---
 
@@ -291,6 +299,24 @@ def _cooldown_detail(entry: Entry) -> str:
     return f"{rules.cooldown} after the last {since}, that is until {entry.open_at.isoformat(timespec='seconds')}"
 
 
+def _max_concurrent_detail(entry: Entry) -> str:
+    most = entry.workflow.limits.max_concurrent
+    if most is None:
+        return ""
+    return f"{_counted(entry.usage.live, 'live enrollment')}, at most {most}{_beyond(entry)}"
+
+
+def _per_minute_detail(entry: Entry) -> str:
+    most = entry.workflow.limits.per_minute
+    return "" if most is None else f"{entry.usage.begun} began within a minute, at most {most}{_beyond(entry)}"
+
+
+def _beyond(entry: Entry) -> str:
+    waits = entry.workflow.limits.over_limit == "queue" and closed(entry.workflow.limits, entry.usage)
+    others = ", and others wait already" if entry.usage.queued else ""
+    return f"; the enrollment would wait as pending{others}" if waits else ""
+
+
 def _counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
@@ -302,4 +328,6 @@ _DETAILS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "max_entries": _max_entries_detail,
     "reentry": _reentry_detail,
     "cooldown": _cooldown_detail,
+    MAX_CONCURRENT: _max_concurrent_detail,
+    PER_MINUTE: _per_minute_detail,
 }

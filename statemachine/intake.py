@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from statemachine.admission import Entry, Past, entry_block
+from statemachine.admission import Entry, Past, entry_block, entry_queue
 from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, ContactCause, EventCause, Phase, Surroundings, named_globals
 from statemachine.condition_tree import ALL_OF, Trace
@@ -24,6 +24,7 @@ from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.names import CONTACT_CHANGES
 from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
+from statemachine.places import NO_USAGE, Usage, Usages, count_move, holds_place
 from statemachine.record import record
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot, Status
@@ -62,8 +63,8 @@ class Roster:
 
     `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
     keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
-    `standstills` for workflows that were ever paused. `conversations` are, by id, the event's and those of `runs`,
-    `globals` the tenant's variables.
+    `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `conversations`
+    are, by id, the event's and those of `runs`, `globals` the tenant's variables.
     """
 
     contact: Contact | None
@@ -78,6 +79,7 @@ class Roster:
     tenant_id: str = DEFAULT_TENANT
     conversations: Mapping[str, Conversation] = field(default_factory=dict)
     globals: Mapping[str, Any] = field(default_factory=dict)
+    usages: Usages = field(default_factory=dict)
 
 
 @record
@@ -185,6 +187,7 @@ class Receiving:
         self.contact = roster.contact
         self.runs = dict(roster.runs)
         self.past = dict(roster.past)
+        self.usages = dict(roster.usages)
         self.raised: list[EmittedEvent] = []
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
@@ -288,12 +291,22 @@ class Receiving:
             if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key
         ]
         past = self.past.get((workflow.key, key), Past())
-        block = self.admit(Entry(workflow, self.event, key, live, past, workflow.key in self.roster.paused, self.now))
+        restarts = workflow.entry.reentry == "restart"
+        usage = self._usage(workflow, live if restarts else ())
+        paused = workflow.key in self.roster.paused
+        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage)
+        block = self.admit(entry)
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)
-        if workflow.entry.reentry == "restart":
+        if restarts:
             self._restart(live)
-        return self._begin(workflow, trigger, key, past)
+        return self._begin(workflow, trigger, key, past, entry_queue(entry))
+
+    def _usage(self, workflow: Workflow, leaving: Sequence[Snapshot]) -> Usage:
+        """How full the workflow is without those that make room."""
+        usage = self.usages.get(workflow.key, NO_USAGE)
+        freed = sum(map(holds_place, leaving))
+        return replace(usage, live=usage.live - freed) if freed else usage
 
     def _entry_scope(self, workflow: Workflow) -> Scope:
         talk = self._conversation(self.event.conversation_id)
@@ -307,7 +320,9 @@ class Receiving:
         """The rule that keeps the contact out, or None."""
         return entry_block(entry)
 
-    def _begin(self, workflow: Workflow, trigger: Trigger | None, key: str, past: Past) -> None:
+    def _begin(
+        self, workflow: Workflow, trigger: Trigger | None, key: str, past: Past, queue: Mapping[str, Any] | None
+    ) -> None:
         trigger_id = trigger.id if trigger else ""
         snapshot = Snapshot(
             id=self.mint(),
@@ -319,8 +334,9 @@ class Receiving:
             trigger=trigger_data(self.event, trigger_id),
         )
         self.past[workflow.key, key] = replace(past, entries=past.entries + 1, last_started_at=self.now)
-        self.decide(workflow, snapshot, "entry", trigger_id)
-        self._verdict(workflow, ENROLLED, snapshot.id, step=self.runs[snapshot.id][1].step or "")
+        self.decide(workflow, snapshot, "entry", trigger_id, queue)
+        rule = queue["rule"] if queue else ""
+        self._verdict(workflow, ENROLLED, snapshot.id, rule, self.runs[snapshot.id][1].step or "")
 
     def _restart(self, live: Sequence[Snapshot]) -> None:
         for snapshot in live:
@@ -328,10 +344,18 @@ class Receiving:
             self.decide(workflow, snapshot, "restart")
             self._verdict(workflow, EXITED, snapshot.id, "restarted")
 
-    def decide(self, workflow: Workflow, snapshot: Snapshot, phase: Phase, trigger_id: str = "") -> bool:
-        """Let the event act on an enrollment; whether anything came of it."""
+    def decide(
+        self,
+        workflow: Workflow,
+        snapshot: Snapshot,
+        phase: Phase,
+        trigger_id: str = "",
+        queue: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Let the event act on an enrollment; whether anything came of it. `queue`: see Surroundings."""
         cause = EventCause(self.event, phase, trigger_id)
-        decision = decide(workflow, snapshot, cause, self.surroundings(workflow, snapshot))
+        around = self.surroundings(workflow, snapshot)
+        decision = decide(workflow, snapshot, cause, around if queue is None else replace(around, queue=queue))
         if decision is None:
             return False
         self._keep(workflow, decision)
@@ -342,6 +366,9 @@ class Receiving:
         self.contact = decision.contact or self.contact
         if decision.conversation is not None:
             self.conversations[decision.conversation.id] = decision.conversation
+        if self.usages:
+            known = self.runs.get(decision.snapshot.id)
+            count_move(self.usages, known[1] if known else None, decision.snapshot)
         self.runs[decision.snapshot.id] = (workflow, decision.snapshot)
         if not decision.snapshot.live:
             name = (decision.snapshot.workflow, decision.snapshot.entry_key)

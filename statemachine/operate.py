@@ -22,6 +22,7 @@ from statemachine.course import (
     revoke,
     set_run_deadline,
     settle_failure,
+    take_place,
 )
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.limits import MAX_VARIABLES_BYTES
@@ -146,6 +147,7 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
             raise LimitExceeded(failure.message) from failure
     run.ended_at = None
     run.note("resumed", step=run.step_id, metadata={"operator": "retry"})
+    take_place(run)
     set_run_deadline(run)
     fire(run, retry_transition(run.step_id))
     proceed(run)

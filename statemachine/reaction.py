@@ -17,6 +17,7 @@ from statemachine.cause import (
     ContactCause,
     ContinueCause,
     EventCause,
+    StartCause,
     TaskCause,
     TaskFailure,
     TimerCause,
@@ -34,11 +35,12 @@ from statemachine.course import (
     stand,
     start,
     step_failed,
+    wait_outside,
     wake,
 )
 from statemachine.decision import TaskRetry
 from statemachine.errors import StepFailed
-from statemachine.event import Event
+from statemachine.event import Event, event_from_data
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.listening import SILENT, WAIT, end_of_burst, take_event
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from statemachine.condition import Condition
 
 _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
+_ALIVE = _MOVABLE | {Status.PENDING}
 
 
 # --- events ---
@@ -64,13 +67,18 @@ _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
 def on_event(run: Run, cause: EventCause) -> bool:
     if cause.phase == "entry":
         run.scope.event = cause.event
-        start(run)
+        if run.surroundings.queue is not None:
+            wait_outside(run, run.surroundings.queue)
+        else:
+            start(run)
         return True
     if cause.phase == "restart":
         exit_run(run, "restarted", event=cause.event.type)
         return True
     if run.held_back:
         return _HELD[run.event_policy](run, cause)
+    if run.status is Status.PENDING:
+        return cause.phase == "exit" and _try_exits(run, cause.event)
     if run.status not in _MOVABLE:
         return False
     return _try_exits(run, cause.event) if cause.phase == "exit" else _try_cases(run, cause.event)
@@ -162,7 +170,7 @@ def hold_change(run: Run, cause: ContactCause) -> bool:
 
 
 def on_timer(run: Run, cause: TimerCause) -> bool:
-    if run.held_back or run.status not in _MOVABLE:
+    if run.held_back or run.status not in _ALIVE:
         return False
     if run.held:
         run.timers += 1
@@ -192,6 +200,20 @@ def on_continue(run: Run, cause: ContinueCause) -> bool:
     if run.held_back or CONTINUE not in run.deadlines or cause.number != run.continues:
         return False
     _go_on(run)
+    return True
+
+
+def on_start(run: Run, cause: StartCause) -> bool:
+    if run.status is not Status.PENDING or run.held_back:
+        return False
+    if cause.refused:
+        exit_run(run, cause.refused)
+    elif run.surroundings.queue is not None:
+        wait_outside(run, run.surroundings.queue)
+    else:
+        run.status = Status.RUNNING
+        run.scope.event = event_from_data(run.trigger)
+        start(run)
     return True
 
 

@@ -83,6 +83,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         held=reads.get("held", False),
         standstill=standstill_from_data(reads.get("standstill")),
         conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
+        queue=reads.get("queue"),
     )
 
 

@@ -55,12 +55,12 @@ class Run:
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
         "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed",
         "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts", "edited_input",
-        "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps",
-        "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "moments",
-        "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person", "previous_step", "resting",
-        "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id",
-        "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables", "variants", "version",
-        "visit", "workflow_version",
+        "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps", "exit_reason",
+        "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "moments", "now", "orders",
+        "outputs", "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued",
+        "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status",
+        "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables", "variants",
+        "version", "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -116,6 +116,8 @@ class Run:
         self.paused_at = snapshot.paused_at
         self.pause_timers = snapshot.pause_timers
         self.pause_events = snapshot.pause_events
+        self.place_at = snapshot.place_at
+        self.queued = snapshot.queued
         self.held = snapshot.held
         self.consumed = snapshot.consumed
         self.continues = snapshot.continues
@@ -522,6 +524,8 @@ class Run:
             frames=self.frames,
             pause_events=self.pause_events,
             gathered=self.gathered,
+            place_at=self.place_at,
+            queued=self.queued,
         )
 
     def _fill_record(self) -> None:
@@ -554,6 +558,8 @@ class Run:
             reads["tenant_id"] = surroundings.tenant_id
         if surroundings.held:
             reads["held"] = True
+        if surroundings.queue is not None:
+            reads["queue"] = dict(surroundings.queue)
         if surroundings.standstill is not NO_STANDSTILL:
             reads["standstill"] = standstill_to_data(surroundings.standstill)
         return reads

@@ -18,6 +18,7 @@ from statemachine.event_explanation import exit_trace
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.listening import SILENT, WAIT
 from statemachine.machine import ERROR, EXITED, FAILED
+from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
@@ -105,6 +106,11 @@ def _event_policy(snapshot: Snapshot, surroundings: Surroundings) -> str:
     return surroundings.standstill.events if snapshot.live and surroundings.held else ""
 
 
+QUEUE_WORDS: Final[Mapping[str, str]] = {
+    MAX_CONCURRENT: "as many runs live as limits.max_concurrent of its workflow allows, or others wait before it",
+    PER_MINUTE: "as many runs began within a minute as limits.per_minute allows, or others wait before it",
+    CONFLICT: "other runs of its contact are on its channels (entry.conflict)",
+}
 _EVENTS_MEANWHILE: Final[Mapping[str, str]] = {
     "deliver": " Meanwhile events reach its exits and its wait.",
     "drop": " Meanwhile events are dropped for it.",
@@ -121,6 +127,8 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
     if not snapshot.live:
         why = f" ({snapshot.exit_reason})" if snapshot.exit_reason else ""
         return f"It has ended: {snapshot.status.value}{why}."
+    if snapshot.status is Status.PENDING:
+        return f"It is enrolled and waits to begin: {QUEUE_WORDS[snapshot.queued]}."
     if held:
         return f"Its workflow is paused, which holds it at {step}; it goes on when the workflow is resumed."
     return f"It rests in {step} and waits for {waiting_for}."
@@ -129,6 +137,8 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
 def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     if not snapshot.live:
         return ""
+    if snapshot.status is Status.PENDING:
+        return "the other runs of its contact" if snapshot.queued == CONFLICT else "a place in its workflow"
     parts: list[str] = []
     if snapshot.task is not None:
         parts.append(_task_wait(snapshot, queue))
@@ -183,6 +193,8 @@ def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
 def _since(snapshot: Snapshot) -> datetime | None:
     if snapshot.status is Status.PAUSED:
         return snapshot.paused_at
+    if snapshot.status is Status.PENDING:
+        return snapshot.started_at
     return snapshot.entered_at if snapshot.live else snapshot.ended_at
 
 

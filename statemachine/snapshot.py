@@ -59,6 +59,8 @@ class Snapshot:
     deadlines have been moved by. `frames` say where it stands in the steps around its step, the outermost first.
     `pause_events` is what its pause does to events.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
+    `place_at` is when it took its place in a workflow with limits,
+    `queued` by which rule it waits to begin (while it is pending).
     """
 
     id: str
@@ -105,6 +107,8 @@ class Snapshot:
     frames: tuple[AnyFrame, ...] = ()
     pause_events: str = "buffer"
     gathered: Mapping[str, Any] = field(default_factory=dict)
+    place_at: datetime | None = None
+    queued: str = ""
 
     @property
     def conversation_id(self) -> str | None:
@@ -129,7 +133,7 @@ class Snapshot:
         return min(self.deadlines.values()) if self.deadlines and self.status in _MOVING else None
 
 
-_INSTANTS: Final = ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at")
+_INSTANTS: Final = ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at", "place_at")
 _DEFAULTS: Final[dict[str, Any]] = {
     name: spec.default for name, spec in Snapshot.__dataclass_fields__.items() if name not in ("id", "workflow")
 }

@@ -73,8 +73,18 @@ class ExitRule:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """`max_concurrent` and `per_minute` count runs of the whole workflow; `over_limit` is for those beyond."""
+
     max_duration: timedelta | None = None
     max_transitions: int | None = None
+    max_concurrent: int | None = None
+    per_minute: int | None = None
+    over_limit: Literal["queue", "refuse"] = "queue"
+
+    @property
+    def counted(self) -> bool:
+        """Whether its runs take places."""
+        return self.max_concurrent is not None or self.per_minute is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from service.storage.tables import LIVE_SQL
 from service.storage.workflows import StoredVersion, get_version
 from statemachine.decision import HistoryEntry
 from statemachine.intake import DROPPED
+from statemachine.places import holds_place
 from statemachine.replay import replay
-from statemachine.snapshot import Snapshot, snapshot_to_data
+from statemachine.snapshot import Snapshot, Status, snapshot_to_data
 from statemachine.step import CONTACT_CHANGED
 from statemachine.workflow import Workflow
 from tests.funnel import assert_funnels_hold
@@ -46,6 +47,7 @@ def assert_sound(
     assert_no_orphaned_task(transaction)
     assert_no_early_or_double_timer(transaction)
     assert_funnels_hold(transaction)
+    assert_places_kept(transaction)
 
 
 def assert_live(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime) -> None:
@@ -168,6 +170,15 @@ def assert_no_early_or_double_timer(transaction: Transaction) -> None:
             assert fired_at >= datetime.fromisoformat(until), f"{enrollment_id} fired at {fired_at}, due {until}"
     double = [name for name, count in ended.items() if count > 1]
     assert not double, f"fired twice: {double}"
+
+
+def assert_places_kept(transaction: Transaction) -> None:
+    """Every live run that took a place holds it, and nobody else; every pending run, and no other, is queued."""
+    held = {row[0] for row in transaction.rows("select enrollment_id from places where ended_at is null")}
+    snapshots = _snapshots(transaction)
+    assert held == {one.id for one in snapshots if holds_place(one)}, "places and the runs that hold them differ"
+    queued = {row[0]: row[1] for row in transaction.rows("select enrollment_id, rule from pending_runs")}
+    assert queued == {one.id: one.queued for one in snapshots if one.status is Status.PENDING}
 
 
 def _caused_by(transaction: Transaction, prefix: str) -> Sequence[Row]:

@@ -84,6 +84,9 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
     yield _timers(info)
     yield _stuck(info)
     yield _quarantine(info)
+    if info.pending:
+        waiting = ", ".join(f"{each.count} by {each.rule}" for each in info.pending)
+        yield Finding("pending", "ok", f"enrollments that wait to begin: {waiting}")
     for queue in info.queues:
         yield _queue(queue, info, now)
 

@@ -29,6 +29,7 @@ from service.engine.commands import (
     FinishTask,
     Operate,
     OperateAnswer,
+    StartPending,
     TriggerEvent,
 )
 from service.engine.desk import Desk
@@ -52,6 +53,7 @@ from statemachine.cause import (
     ContinueCause,
     EventCause,
     OperatorCause,
+    StartCause,
     Surroundings,
     TaskCause,
     TaskFailure,
@@ -74,7 +76,8 @@ from statemachine.event import Event
 from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
-from statemachine.snapshot import Snapshot
+from statemachine.places import NO_USAGE, count_move, full, queue_data
+from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.watching import tell_watchers
 from statemachine.workflow import Workflow
@@ -129,7 +132,7 @@ class Batch:
         """The first answer to a command that came before, if it did."""
         if isinstance(command, TriggerEvent):
             return self._repeated_event(command)
-        if isinstance(command, DispatchEvent | ContinueRun) or not command.body_hash:
+        if isinstance(command, DispatchEvent | ContinueRun | StartPending) or not command.body_hash:
             return None
         repeat = self._stock.repeats.get(("request", command.tenant, method_of(command), command.request_id))
         if repeat is None:
@@ -182,7 +185,8 @@ class Batch:
         desk = self._desk(tenant, event.contact_id)
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
         talks = self._stock.talks.around(tenant, event.conversation_id, desk.runs.values())
-        roster = desk.roster(directory, directory.candidates(tenant, event.type), (*events, event), talks)
+        candidates = directory.candidates(tenant, event.type)
+        roster = desk.roster(directory, candidates, (*events, event), talks, self._stock.usages_of(tenant))
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
         self._keep_reception(desk, event, reception)
         desk.events = [*events, event]
@@ -208,7 +212,8 @@ class Batch:
         )
         desk = self._desk(command.tenant, command.contact_id)
         talks = self._stock.talks.around(command.tenant, command.conversation_id, desk.runs.values())
-        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks)
+        usages = self._stock.usages_of(command.tenant)
+        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
         verdict = next(one for one in reception.verdicts if one.rule != "restarted")
         snapshot = next((d.snapshot for d in reception.decisions if d.snapshot.id == verdict.enrollment_id), None)
@@ -270,6 +275,30 @@ class Batch:
         if snapshot.continues == command.number and CONTINUE in snapshot.deadlines:
             decision = self._decide(desk, workflow, snapshot, ContinueCause(command.number))
         return OperateAnswer(decision.snapshot if decision is not None else snapshot)
+
+    def _start_pending(self, command: StartPending) -> OperateAnswer:
+        desk, workflow, snapshot = self._run_named(command.tenant, command.enrollment_id)
+        held = workflow.key in self.ledger.directory.paused_in(command.tenant)
+        if snapshot.status is Status.PENDING and not held:
+            queue = self._queue_of(command.tenant, workflow)
+            if queue is None or queue["rule"] != snapshot.queued:
+                cause = StartCause(snapshot.sequence)
+                around = replace(self._surroundings(desk, workflow, snapshot), queue=queue)
+                decision = decide(workflow, snapshot, cause, around)
+                assert decision is not None
+                self._keep_decision(desk, workflow, decision, cause)
+                snapshot = decision.snapshot
+        return OperateAnswer(snapshot)
+
+    def _queue_of(self, tenant: str, workflow: Workflow) -> dict[str, Any] | None:
+        """What a pending run has to wait for: the limits of the active version count, so that they can be raised."""
+        active = self.ledger.directory.active(tenant, workflow.key)
+        limits = workflow.limits
+        if active is not None:
+            limits = (self._room.catalog.known(tenant, workflow.key, active) or workflow).limits
+        usage = self._stock.usages_of(tenant).get(workflow.key, NO_USAGE)
+        rule = full(limits, usage)
+        return None if rule is None else queue_data(rule, limits, usage)
 
     def _finish(self, command: FinishTask) -> FinishAnswer:
         task = self._stock.tasks.get((command.tenant, command.task_id))
@@ -418,6 +447,9 @@ class Batch:
             self._keep_conversation(desk.tenant, decision.conversation)
 
     def _record(self, desk: Desk, workflow: Workflow, decision: Decision, cause: Cause) -> None:
+        if self._stock.usages:
+            known = desk.runs.get(decision.snapshot.id)
+            count_move(self._stock.usages_of(desk.tenant), known[1] if known else None, decision.snapshot)
         self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(decision.snapshot.id))
         desk.see(workflow, decision.snapshot)
 
@@ -434,7 +466,7 @@ class Batch:
         return kept
 
     def _remember(self, command: Command, answer: Answer) -> None:
-        if isinstance(command, TriggerEvent | DispatchEvent | ContinueRun) or not command.body_hash:
+        if isinstance(command, TriggerEvent | DispatchEvent | ContinueRun | StartPending) or not command.body_hash:
             return
         data = answer_to_data(answer)
         method = method_of(command)
@@ -467,6 +499,7 @@ _DECIDERS: Final[Mapping[type, Callable[[Batch, Any], Answer]]] = {
     EnrollContact: Batch._enroll,
     Operate: Batch._operate,
     ContinueRun: Batch._continue,
+    StartPending: Batch._start_pending,
     FinishTask: Batch._finish,
     ChangeContact: Batch._change_contact,
     ChangeConversation: Batch._change_conversation,

@@ -7,7 +7,7 @@ whether another replica published, activated or paused something, and the direct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +41,8 @@ _NO_GLOBALS: Final[Mapping[str, Any]] = {}
 class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
-    tenant's; `globals` leads tenant and name to the value of a global variable."""
+    tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
+    begin."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Directory:
     listens: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str | None = None
     globals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pending: bool = False
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -86,6 +88,11 @@ class Directory:
     def globals_of(self, tenant: str) -> Mapping[str, Any]:
         return self.globals.get(tenant, _NO_GLOBALS)
 
+    def active(self, tenant: str, key: str) -> int | None:
+        """The active version of a workflow, if there is one."""
+        row = self.workflows.get((tenant, key))
+        return row.active_version if row else None
+
     def watched(self, tenant: str) -> bool:
         """Whether any run may look again when its contact changes."""
         return CONTACT_CHANGED in self.listens.get(tenant, ())
@@ -117,13 +124,13 @@ class Catalog:
     def ask(self, transaction: Transaction) -> Callable[[], Directory]:
         """`refresh`, to be read later."""
         stamp = ask_catalog_stamp(transaction)
-        return lambda: self._as_of(transaction, stamp())
+        return lambda: self._as_of(transaction, *stamp())
 
-    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...]) -> Directory:
+    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...], pending: bool) -> Directory:
         directory = self._directory
         if stamp != directory.stamp:
             directory = self._directory = self._read(transaction, stamp)
-        return directory
+        return replace(directory, pending=True) if pending else directory
 
     def version(self, transaction: Transaction, tenant: str, key: str, version: int) -> Workflow:
         """One compiled version; raises NotFound."""

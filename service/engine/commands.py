@@ -102,6 +102,16 @@ class ContinueRun:
 
 
 @record
+class StartPending:
+    """A pending run of `contact_id` is looked at: whether there is a place for it by now."""
+
+    tenant: str
+    enrollment_id: str
+    contact_id: str | None
+    workflow: str
+
+
+@record
 class FinishTask:
     """The result of one attempt, told by the holder of lease `token`: a failure, or an outcome with its output."""
 
@@ -186,6 +196,7 @@ Command = (
     | EnrollContact
     | Operate
     | ContinueRun
+    | StartPending
     | FinishTask
     | ChangeContact
     | ChangeConversation

@@ -17,6 +17,7 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
+from statemachine.places import Usages
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -53,6 +54,7 @@ class Desk:
         candidates: Iterable[Workflow],
         events: tuple[Event, ...],
         conversations: Mapping[str, Conversation],
+        usages: Usages,
     ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
@@ -68,6 +70,7 @@ class Desk:
             events=events,
             conversations=conversations,
             globals=directory.globals_of(self.tenant),
+            usages=usages,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

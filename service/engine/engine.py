@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import Any, Final, Protocol, TypeVar
 from service.engine.batch import Result
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
-from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, TriggerEvent
+from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, StartPending, TriggerEvent
 from service.engine.firing import NOTHING_FIRED, Fired
 from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
@@ -27,11 +28,13 @@ from service.engine.loading import Room
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
 from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
+from service.engine.turns import whose_turn
 from service.storage.connections import KeyConflict
 from service.storage.database import Database, Transaction
 from service.storage.enrollments import next_due
 from service.storage.parking import any_parked, unpark
 from service.storage.pending_events import MAX_FAILURES, PendingEvent, left_pending, put_off
+from service.storage.places import PendingRun, any_places, forget_places, put_off_pending
 from service.storage.workflows import StoredWorkflow
 from statemachine.definition import Loaded
 from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
@@ -43,6 +46,10 @@ T = TypeVar("T")
 
 _HELD_ELSEWHERE_S: Final = 0.02
 """When to look again at timers that are due but held by another replica."""
+_FORGET_EVERY_S: Final = 10.0
+"""How often the places of ended runs are cleared away."""
+_TRY_LATER: Final = timedelta(seconds=30)
+"""How long a pending run that could not be decided lets others go first."""
 _LEFT_BEHIND: Final = timedelta(seconds=5)
 """How long a stored event may stay pending before any replica picks it up."""
 
@@ -138,6 +145,7 @@ class Engine:
         self._idle = asyncio.Event()
         self._analysis = asyncio.Semaphore(1)
         self._on_due_earlier: Callable[[float], None] | None = None
+        self._forget_at_s = 0.0
         self._loop: asyncio.AbstractEventLoop
 
     # --- life ---
@@ -232,12 +240,39 @@ class Engine:
             fired = fired.plus(await self._fire())
             if not unparking:
                 break
+        await self._start_pending()
         if self._metrics is not None:
             self._metrics.fired(fired.fired, fired.lag_s)
         next_in_s = await self.read(self._next_due_in)
         if not fired.fired and next_in_s is not None:
             next_in_s = max(next_in_s, _HELD_ELSEWHERE_S)
         return DueReport(fired.fired, fired.lag_s, next_in_s)
+
+    async def _start_pending(self) -> None:
+        """Let pending runs begin for which there is a place by now, in their order."""
+        if self.draining:
+            return
+        kept, waiting = await self.read(any_places)
+        if kept and time.monotonic() >= self._forget_at_s:
+            self._forget_at_s = time.monotonic() + _FORGET_EVERY_S
+            await self.write(lambda transaction: forget_places(transaction, self.clock.read(transaction).workflow))
+        while waiting and not self.draining:
+            found = await self.read(self._whose_turn)
+            commands = [StartPending(one.tenant, one.enrollment_id, one.contact_id, one.workflow) for one in found]
+            try:
+                results = await self.ask_all(commands)
+            except (Saturated, Unavailable):
+                return
+            failed = [one for one, result in zip(found, results, strict=True) if isinstance(result, Exception)]
+            if failed:
+                await self.write(lambda transaction, failed=failed: self._put_off_pending(transaction, failed))  # type: ignore[misc]
+            waiting = len(found) >= MAX_BATCH and not failed
+
+    def _whose_turn(self, transaction: Transaction) -> list[PendingRun]:
+        return whose_turn(transaction, self.catalog, self.clock.read(transaction).workflow, MAX_BATCH)
+
+    def _put_off_pending(self, transaction: Transaction, failed: Sequence[PendingRun]) -> None:
+        put_off_pending(transaction, failed, self.clock.read(transaction).workflow + _TRY_LATER * self.clock.rate)
 
     def on_due_earlier(self, callback: Callable[[float], None]) -> None:
         """`callback(seconds)` runs on the loop when a commit sets a timer due in that many wall seconds."""

@@ -16,6 +16,7 @@ from service.engine.clock import Times
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
 from service.storage import contacts, conversations, enrollments, events, history, task_batch
+from service.storage import places as place_rows
 from service.storage.connections import Conflict
 from service.storage.conversations import conversation_row
 from service.storage.database import Transaction
@@ -37,6 +38,7 @@ SOURCE: Final = "statewright"
 @dataclass(slots=True)
 class _RunWrite:
     tenant: str
+    before: Snapshot | None
     snapshot: Snapshot
     workflow: Workflow
     expected: int
@@ -69,6 +71,8 @@ class Ledger:
     exits: dict[tuple[str, str], int] = field(default_factory=dict)
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
+    _requeued: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _ended: set[tuple[str, str]] = field(default_factory=set)
     _contacts: dict[tuple[str, str], tuple[Contact, int]] = field(default_factory=dict)
     _conversations: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _history: list[dict[str, Any]] = field(default_factory=list)
@@ -103,6 +107,8 @@ class Ledger:
             self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
+        if not snapshot.live and snapshot.contact_id is not None:
+            self._ended.add((tenant, snapshot.contact_id))
         if snapshot.status is Status.EXITED:
             name = (snapshot.workflow, snapshot.goal or "")
             self.exits[name] = self.exits.get(name, 0) + 1
@@ -217,6 +223,51 @@ class Ledger:
             if exact and count != len(rows):
                 raise Conflict(f"{len(rows) - count} rows were changed by another transaction")
 
+    def requeue(self, tenant: str, snapshot: Snapshot, try_at: datetime | None = None) -> None:
+        """Keep where a pending run waits. `try_at` None: until something else happens."""
+        row = self._pending_row(tenant, snapshot) | {"try_at": try_at}
+        self._requeued[tenant, snapshot.id] = row
+
+    def _queues(self) -> list[tuple[str, list[Any], bool]]:
+        """What places and pending runs come to; nothing for runs of workflows without limits."""
+        places: list[dict[str, Any]] = []
+        begun: list[dict[str, Any]] = []
+        for write in self._runs.values():
+            snapshot, before = write.snapshot, write.before
+            name = {"tenant_id": write.tenant, "enrollment_id": snapshot.id}
+            if snapshot.place_at is not None and _place_changed(before, snapshot):
+                at = {"taken_at": snapshot.place_at, "ended_at": snapshot.ended_at}
+                places.append({**name, "workflow": snapshot.workflow, **at})
+            was_queued = before.queued if before is not None else ""
+            if snapshot.queued and snapshot.queued != was_queued:
+                self._requeued.setdefault((write.tenant, snapshot.id), self._pending_row(write.tenant, snapshot))
+            elif was_queued and not snapshot.queued:
+                begun.append(name)
+        waking = self.directory.pending or bool(self._requeued)
+        woken = [
+            {"tenant_id": tenant, "contact_id": contact, "try_at": self.times.workflow}
+            for tenant, contact in sorted(self._ended if waking else ())
+        ]
+        if woken or (waking and any(row["ended_at"] for row in places)):
+            self._note_due(self.times.workflow)
+        return [
+            (place_rows.KEEP_PLACES, sorted(places, key=_by_enrollment), True),
+            (place_rows.KEEP_PENDING, [self._requeued[name] for name in sorted(self._requeued)], True),
+            (place_rows.DROP_PENDING, sorted(begun, key=_by_enrollment), False),
+            (place_rows.WAKE_PENDING, woken, False),
+        ]
+
+    def _pending_row(self, tenant: str, snapshot: Snapshot) -> dict[str, Any]:
+        return {
+            "tenant_id": tenant,
+            "enrollment_id": snapshot.id,
+            "workflow": snapshot.workflow,
+            "contact_id": snapshot.contact_id,
+            "rule": snapshot.queued,
+            "turn": -snapshot.priority,
+            "try_at": None,
+        }
+
     def _writes(self) -> list[tuple[str, list[Mapping[str, Any]], bool]]:
         inserts = [self._inserted_run(run) for run in self._runs.values() if run.expected == 0]
         updates = [self._updated_run(run) for run in self._runs.values() if run.expected > 0]
@@ -232,6 +283,7 @@ class Ledger:
             (enrollments.INSERT, sorted(inserts, key=_by_id), True),
             (enrollments.UPDATE, sorted(updates, key=_by_id), True),
             (enrollments.POSTPONE, sorted(self._postponed, key=_by_id), False),
+            *self._queues(),
             (history.INSERT, self._history, True),
             (task_batch.INSERT, list(self._new_tasks.values()), True),
             (task_batch.FINISH, sorted(self._finished_tasks.values(), key=_by_id), True),
@@ -250,7 +302,8 @@ class Ledger:
         write = self._runs.get((tenant, snapshot.id))
         if write is None:
             expected = before.snapshot.revision if before else 0
-            write = _RunWrite(tenant, snapshot, workflow, expected, before.task_id if before else None)
+            known = before.snapshot if before else None
+            write = _RunWrite(tenant, known, snapshot, workflow, expected, before.task_id if before else None)
             self._runs[tenant, snapshot.id] = write
         write.snapshot, write.workflow = snapshot, workflow
         return write
@@ -394,6 +447,15 @@ class Ledger:
     def _note_due(self, due_at: datetime | None) -> None:
         if due_at is not None and (self.earliest_due is None or due_at < self.earliest_due):
             self.earliest_due = due_at
+
+
+def _place_changed(before: Snapshot | None, after: Snapshot) -> bool:
+    """Whether a run took or gave back its place."""
+    return before is None or before.place_at != after.place_at or before.live != after.live
+
+
+def _by_enrollment(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["tenant_id"], row["enrollment_id"]
 
 
 def _by_id(row: Mapping[str, Any]) -> tuple[str, str]:

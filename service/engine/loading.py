@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from service.engine.answers import method_of
 from service.engine.catalog import Catalog, Directory
@@ -23,6 +23,7 @@ from service.engine.commands import (
     EnrollContact,
     FinishTask,
     Operate,
+    StartPending,
     TriggerEvent,
 )
 from service.engine.desk import Desk
@@ -34,11 +35,13 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, load_watching
 from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
+from service.storage.places import lock_places, read_usage
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
+from statemachine.places import Usage
 from statemachine.record import record
 from statemachine.snapshot import Snapshot, Status
 from statemachine.step import Reads
@@ -75,6 +78,7 @@ class Stock:
         self.repeats: dict[RepeatKey, Repeat] = {}
         self.talks = Talks()
         self._talkers: dict[tuple[str, str], str] = {}
+        self.usages: dict[str, dict[str, Usage]] = {}
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
@@ -98,6 +102,7 @@ class Stock:
         self._load_past(transaction)
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
+        self._load_usage(transaction)
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:
@@ -159,7 +164,7 @@ class Stock:
             elif isinstance(command, DispatchEvent):
                 at = command.event.accepted_at
                 pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
-            elif not isinstance(command, ContinueRun) and command.body_hash:
+            elif not isinstance(command, ContinueRun | StartPending) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
         return ask_repeats(transaction, keys, requests, pending)
@@ -169,9 +174,11 @@ class Stock:
         ids: dict[tuple[str, str], None] = {}
         self._watched = self._watched_contacts(self._room.catalog.directory)
         for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact):
+            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact | StartPending):
                 if key is not None:
                     contacts[key] = None
+                elif isinstance(command, StartPending):
+                    ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, Operate | ContinueRun):
                 ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, FinishTask):
@@ -240,6 +247,23 @@ class Stock:
             return (workflow,) if workflow is not None else ()
         return ()
 
+    def usages_of(self, tenant: str) -> dict[str, Usage]:
+        """How full the tenant's workflows are, as far as a command of this batch asks; whoever decides counts on."""
+        return self.usages.setdefault(tenant, {}) if self.usages else _NOBODY_COUNTS
+
+    def _load_usage(self, transaction: Transaction) -> None:
+        """Count the places of workflows with limits that somebody may enter now, and keep others from taking them."""
+        names: set[tuple[str, str]] = set()
+        for command in self.commands:
+            if isinstance(command, StartPending):
+                names.add((command.tenant, command.workflow))
+            names.update((command.tenant, flow.key) for flow in self._candidates(command) if flow.limits.counted)
+        if not names:
+            return
+        lock_places(transaction, names)
+        for (tenant, key), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
+            self.usages.setdefault(tenant, {})[key] = usage
+
     def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
         row = self.directory.workflows.get((command.tenant, command.workflow))
         version = command.version or (row.active_version if row else None)
@@ -297,6 +321,9 @@ class Stock:
                 if workflow.reads.conversation and (own := own_conversation(desk.tenant, workflow, snapshot)):
                     named.add(own)
         return named
+
+
+_NOBODY_COUNTS: Final[dict[str, Usage]] = {}
 
 
 def _asks_for_past(workflow: Workflow) -> bool:

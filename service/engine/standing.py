@@ -18,12 +18,14 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import load_past, load_runs
 from service.storage.events import look_back
+from service.storage.places import read_usage
 from statemachine.admission import Past
 from statemachine.cause import Surroundings
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
+from statemachine.places import Usage
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -47,6 +49,7 @@ def read_roster(
         tenant_id=tenant,
         tenant_zone=directory.zone,
         globals=directory.globals_of(tenant),
+        usages=_usages(transaction, tenant, candidates, now),
     )
     if contact_id is None:
         return house
@@ -93,6 +96,12 @@ def _conversations(
         wanted.add((tenant, named))
     found = load_conversations(transaction, wanted) if wanted else {}
     return {name: talk for (_, name), talk in found.items()}
+
+
+def _usages(transaction: Transaction, tenant: str, candidates: Iterable[Workflow], now: datetime) -> dict[str, Usage]:
+    """How full the candidates with limits are just now."""
+    names = [(tenant, workflow.key) for workflow in candidates if workflow.limits.counted]
+    return {key: usage for (_, key), usage in read_usage(transaction, names, now).items()}
 
 
 def _past(

@@ -9,6 +9,7 @@ from service.rpc.moment import write_instant, write_span
 from service.rpc.rooms import Rooms
 from service.storage.audit import audit_liveness
 from service.storage.database import Transaction
+from service.storage.places import count_pending
 from service.storage.server_queries import (
     QueueStatus,
     database_version,
@@ -47,6 +48,8 @@ class AdminRpcs:
         info.stuck_enrollments = liveness.stuck
         info.quarantined_enrollments = liveness.quarantined
         info.quarantined_events = liveness.quarantined_events
+        for rule, count in count_pending(transaction).items():
+            info.pending.add(rule=rule, count=count)
         if health.oldest_due_at is not None:
             write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
         for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):

@@ -59,6 +59,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
     "dropped": Status.PAUSED,
+    "queued": Status.PENDING,
     "completed": Status.COMPLETED,
     "failed": Status.FAILED,
     "exited": Status.EXITED,

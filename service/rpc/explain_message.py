@@ -95,7 +95,7 @@ def _write_entry(account: EntryAccount, message: EntryExplanation) -> None:
     message.would_enroll = verdict.kind == ENROLLED
     message.key = account.key
     message.step = verdict.step
-    if verdict.kind == ENROLLED:
+    if verdict.kind == ENROLLED and not verdict.rule:
         by = "a trigger matches and " if account.triggers else ""
         message.reason = f"{by}no rule keeps the contact out"
     elif verdict.rule:

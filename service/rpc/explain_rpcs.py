@@ -15,12 +15,15 @@ from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import MAX_ANSWER_BYTES
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
+from service.storage.places import queue_position
 from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
 from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.event import Event
 from statemachine.event_explanation import explain_enrolment, explain_event
+from statemachine.places import CONFLICT
 from statemachine.run_explanation import explain_run
+from statemachine.snapshot import Status
 from statemachine.workflow import Workflow
 
 
@@ -99,6 +102,9 @@ class ExplainRpcs:
         write_enrollment(record, run.enrollment, now=now, full=False)
         write_run_account(explain_run(workflow, snapshot, surroundings, record.queue, record.quarantined_at), run)
         self._write_queue(transaction, record, run)
+        if snapshot.status is Status.PENDING and snapshot.queued != CONFLICT:
+            before = queue_position(transaction, DEFAULT_TENANT, snapshot.workflow, snapshot.id)
+            run.reason += f" {before} wait before it." if before else " It is the next one."
         return response
 
     def _write_queue(self, transaction: Transaction, record: EnrollmentRecord, run: RunExplanation) -> None:

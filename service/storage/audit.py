@@ -77,6 +77,10 @@ and not exists (
     select 1 from tasks t
     where t.tenant_id = e.tenant_id and t.enrollment_id = e.id and t.status in ('ready', 'leased')
 )
+and not exists (
+    select 1 from pending_runs p
+    where e.status = 'pending' and p.tenant_id = e.tenant_id and p.enrollment_id = e.id
+)
 """
 
 _STUCK: Final = f"select count(*) {_STUCK_FROM}"

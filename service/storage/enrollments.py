@@ -99,6 +99,8 @@ def snapshot_of(row: Row) -> Snapshot:
         frames_from_data(frames) if frames else (),
         get("pause_events", "buffer"),
         get("gathered", {}),
+        _instant(get("place_at")),
+        get("queued", ""),
     )
 
 
@@ -156,6 +158,10 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["retried_steps"] = snapshot.retried_steps
     if snapshot.goal:
         state["goal"] = snapshot.goal
+    if snapshot.place_at is not None:
+        state["place_at"] = snapshot.place_at
+    if snapshot.queued:
+        state["queued"] = snapshot.queued
     if snapshot.standstill_s:
         state["standstill_s"] = snapshot.standstill_s
     if snapshot.frames:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
 from service.storage.dialect import instant
+from service.storage.places import count_pending
 from service.storage.tables import LIVE_SQL
 
 _OPEN_TASKS: Final = (
@@ -20,12 +21,14 @@ _OPEN_TASKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """`due_lag_s` is how long, in wall seconds, the oldest due timer has been due; `open_tasks` counts by queue."""
+    """`due_lag_s` is how long, in wall seconds, the oldest due timer has been due; `open_tasks` counts by queue,
+    `pending` counts the enrollments that wait to begin, by the rule that keeps them."""
 
     live: int
     liveness: Liveness
     due_lag_s: float
     open_tasks: Mapping[str, int]
+    pending: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_gauges(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime, rate: float = 1.0) -> Gauges:
@@ -35,6 +38,7 @@ def read_gauges(transaction: Transaction, *, workflow_now: datetime, wall_now: d
         liveness=audit_liveness(transaction, workflow_now=workflow_now, wall_now=wall_now, rate=rate),
         due_lag_s=_due_lag(transaction, workflow_now) / rate,
         open_tasks={str(queue): int(count) for queue, count in transaction.rows(_OPEN_TASKS)},
+        pending=count_pending(transaction),
     )
 
 

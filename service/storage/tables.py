@@ -174,6 +174,30 @@ enrollments: Final = Table(
     postgresql_with={"fillfactor": 80},
 )
 
+places: Final = Table(
+    "places",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    _key("enrollment_id", primary=True),
+    _instant("taken_at", nullable=False),
+    _instant("ended_at"),
+)
+
+pending_runs: Final = Table(
+    "pending_runs",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("enrollment_id", primary=True),
+    _key("workflow"),
+    _key("contact_id", nullable=True),
+    Column("rule", String, nullable=False),
+    Column("turn", Integer, nullable=False),
+    _instant("try_at"),
+    Index("ix_pending_runs_contact", "tenant_id", "contact_id"),
+    Index("ix_pending_runs_turn", "tenant_id", "workflow", "turn", "enrollment_id"),
+)
+
 history: Final = Table(
     "history",
     metadata,

@@ -171,6 +171,8 @@ def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
     )
     yield "the contact stays as it is now, but for what this run changes"
     yield "the workflow, other workflows and operators do nothing to it meanwhile"
+    if standing.snapshot.status is Status.PENDING:
+        yield "it begins at once: when there is a place for it depends on other runs"
     if given.resumed:
         yield "what holds it now ends at once"
     if any(step.type == "split" for step in standing.workflow.steps.values()):

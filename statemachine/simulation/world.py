@@ -8,7 +8,7 @@ the same world, byte for byte.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,6 +21,7 @@ from statemachine.cause import (
     EventCause,
     Operation,
     OperatorCause,
+    StartCause,
     Surroundings,
     TaskCause,
     TimerCause,
@@ -36,11 +37,12 @@ from statemachine.event import Event
 from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
+from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.watching import tell_watchers
-from statemachine.workflow import Workflow
+from statemachine.workflow import Limits, Workflow
 
 START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """When a world begins unless it is told otherwise: a Thursday morning."""
@@ -135,7 +137,7 @@ class World:
     def enter(self, workflow: str, event: Event, entry_key: str | None = None) -> Reception:
         """An enrolment by API. `event` is the call itself."""
         call = replace(event, accepted_at=self.now)
-        roster = self._roster(call.contact_id, (), self._log_of(call.contact_id))
+        roster = self._roster(call.contact_id, (self.workflows[workflow],), self._log_of(call.contact_id))
         reception = enter(self.workflows[workflow], call, roster, self.now, self._new_run, entry_key=entry_key)
         self._keep_reception(call, reception, "event")
         self.settle()
@@ -168,8 +170,10 @@ class World:
         return self.cause(run_id, OperatorCause(operation, self.mint("request"), data))
 
     def fire(self, run_id: str) -> Decision | None:
-        """The timer of a run; without a deadline that has passed nothing comes of it."""
+        """The timer of a run, or its turn to begin; without a deadline that has passed nothing comes of it."""
         snapshot = self.records[run_id].snapshot
+        if snapshot.status is Status.PENDING and not snapshot.held:
+            return self.cause(run_id, StartCause(snapshot.sequence))
         return self.cause(run_id, TimerCause(snapshot.visit, snapshot.timers))
 
     def answer(self, run_id: str, answer: Answer) -> bool:
@@ -233,13 +237,46 @@ class World:
         return "size" if self._max_bytes is not None and self._bytes > self._max_bytes else ""
 
     def next_timer(self) -> tuple[datetime, str] | None:
-        """The earliest timer and its run; runs of paused workflows are held."""
+        """The earliest timer, or pending run that may begin, and the run; runs of paused workflows are held."""
         dues = [
             (record.snapshot.due_at, name)
             for name, record in self.records.items()
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
         ]
-        return min(dues, default=None)
+        return min([*dues, *self._turns()], default=None)
+
+    def _turns(self) -> Iterator[tuple[datetime, str]]:
+        """When the first pending run of each workflow may begin, if that is known."""
+        heads: dict[str, Record] = {}
+        for record in self.records.values():
+            key = record.workflow.key
+            waits = record.snapshot.status is Status.PENDING and key not in self.paused
+            if waits and (key not in heads or record.snapshot.priority > heads[key].snapshot.priority):
+                heads[key] = record
+        for key, record in heads.items():
+            limits = self._limits(record.workflow)
+            rule = full(limits, self.usage(key))
+            if rule is None:
+                yield self.now, record.snapshot.id
+            elif rule == PER_MINUTE:
+                assert limits.per_minute is not None
+                latest = sorted(self._begun_at(key))[-limits.per_minute :]
+                yield latest[0] + MINUTE, record.snapshot.id
+
+    def usage(self, key: str) -> Usage:
+        """How full a workflow is."""
+        records = [record.snapshot for record in self.records.values() if record.workflow.key == key]
+        recent = sum(at > self.now - MINUTE for at in self._begun_at(key))
+        queued = any(one.status is Status.PENDING and one.queued != CONFLICT for one in records)
+        return Usage(sum(map(holds_place, records)), recent, queued)
+
+    def _begun_at(self, key: str) -> list[datetime]:
+        found = (record.snapshot.place_at for record in self.records.values() if record.workflow.key == key)
+        return [at for at in found if at is not None]
+
+    def _limits(self, workflow: Workflow) -> Limits:
+        """Those of the published version."""
+        return self.workflows.get(workflow.key, workflow).limits
 
     def runs_of(self, workflow: str, contact_id: str | None = None) -> list[Record]:
         """The enrollments of a workflow, and of one contact when it is named, in order of entry."""
@@ -288,11 +325,12 @@ class World:
 
     def _roster(self, contact_id: str | None, candidates: Iterable[Workflow], events: Iterable[Event]) -> Roster:
         known = self.contacts.get(contact_id) if contact_id else None
+        candidates = tuple(candidates)
         return Roster(
             contact=(known or Contact(contact_id)) if contact_id else None,
             is_new=known is None and contact_id is not None,
             runs=self._live_runs(contact_id) if contact_id else {},
-            candidates=tuple(candidates),
+            candidates=candidates,
             paused=frozenset(self.paused),
             past={
                 (flow, key): past for (who, flow, key), past in self.past.items() if contact_id and who == contact_id
@@ -302,6 +340,7 @@ class World:
             standstills=self.standstills,
             conversations=self.conversations,
             globals=self.globals,
+            usages={flow.key: self.usage(flow.key) for flow in candidates if flow.limits.counted},
         )
 
     def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:

@@ -53,6 +53,7 @@ BEYOND_A_SCHEMA = {
 BEYOND_IT_IN_THESE_FILES = {
     "bad_duration.six_years.yaml", "not_supported_yet.schedule.yaml", "not_supported_yet.parallel_edges.json",
     "not_supported_yet.knowledge_base.json", "not_supported_yet.integration.json", "unknown_type.label.json",
+    "not_applicable.over_limit.yaml",
     "bad_value.max_hold.yaml",
 }  # fmt: skip
 

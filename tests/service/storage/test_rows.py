@@ -68,6 +68,8 @@ FULL = Snapshot(
         Guard("last", "finally", pending=Leaving(status="exited", reason="why")),
     ),
     pause_events="drop",
+    place_at=AT,
+    queued="max_concurrent",
     moments={"s": AT + timedelta(hours=1)},
 )
 

@@ -38,8 +38,16 @@ class QueueInfo(_message.Message):
     oldest_ready_age: _duration_pb2.Duration
     def __init__(self, name: _Optional[str] = ..., ready_tasks: _Optional[int] = ..., delayed_tasks: _Optional[int] = ..., leased_tasks: _Optional[int] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class PendingInfo(_message.Message):
+    __slots__ = ("rule", "count")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    count: int
+    def __init__(self, rule: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events")
+    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     DATABASE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +63,7 @@ class ServerInfo(_message.Message):
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
     version: str
     database: DatabaseKind
     database_version: str
@@ -70,4 +79,5 @@ class ServerInfo(_message.Message):
     queues: _containers.RepeatedCompositeFieldContainer[QueueInfo]
     quarantined_enrollments: int
     quarantined_events: int
-    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ...) -> None: ...
+    pending: _containers.RepeatedCompositeFieldContainer[PendingInfo]
+    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ...) -> None: ...
