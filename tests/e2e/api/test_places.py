@@ -1,0 +1,62 @@
+"""Limits of a workflow over gRPC: who waits is seen in verdict, list, explanation and the server's account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from statewright.client import AsyncClient
+from statewright.v1 import (
+    CancelRequest,
+    EnrollmentServiceListRequest,
+    EnrollmentServiceWatchRequest,
+    EnrollmentStatus,
+    EntryQuestion,
+    ExplainRequest,
+    GetServerInfoRequest,
+    PublishRequest,
+    TriggerRequest,
+    VerdictKind,
+    WatchEventKind,
+)
+
+from tests.e2e.api.calls import event, get
+
+PENDING, WAITING = EnrollmentStatus.ENROLLMENT_STATUS_PENDING, EnrollmentStatus.ENROLLMENT_STATUS_WAITING
+FLOW = """
+key: w
+trigger: {type: go}
+limits: {max_concurrent: 1}
+steps:
+  - {id: hold, type: wait, config: {for: 1h}}
+"""
+
+
+async def _go(client: AsyncClient, contact: str) -> Any:
+    answer = await client.enrollments.Trigger(TriggerRequest(event=event("go", contact)), timeout=10)
+    return answer.verdicts[0]
+
+
+async def test_a_run_beyond_the_limit_is_pending_for_all_to_see_and_begins_when_a_place_is_free(
+    client: AsyncClient,
+) -> None:
+    await client.workflows.Publish(PublishRequest(source=FLOW), timeout=10)
+    first = await _go(client, "ann")
+    question = ExplainRequest(entry=EntryQuestion(event=event("go", "bob")))
+    (entry,) = (await client.enrollments.Explain(question, timeout=10)).entries
+    assert (entry.verdict, entry.rule) == (VerdictKind.VERDICT_KIND_ENROLLED, "max_concurrent")
+    assert {rule.name: rule.detail for rule in entry.rules}["max_concurrent"].startswith("1 live enrollment, at most 1")
+    second = await _go(client, "bob")
+    assert (second.kind, second.rule) == (VerdictKind.VERDICT_KIND_ENROLLED, "max_concurrent")
+    listed = await client.enrollments.List(EnrollmentServiceListRequest(status=[PENDING]), timeout=10)
+    assert [one.id for one in listed.enrollments] == [second.enrollment_id]
+    run = (await client.enrollments.Explain(ExplainRequest(enrollment_id=second.enrollment_id), timeout=10)).run
+    assert "limits.max_concurrent" in run.reason
+    assert run.reason.endswith("It is the next one.")
+    info = (await client.admin.GetServerInfo(GetServerInfoRequest(), timeout=10)).server_info
+    assert [(one.rule, one.count) for one in info.pending] == [("max_concurrent", 1)]
+    await client.enrollments.Cancel(CancelRequest(enrollment_id=first.enrollment_id), timeout=10)
+    watch = EnrollmentServiceWatchRequest(enrollment_id=second.enrollment_id)
+    async for told in client.enrollments.Watch(watch, timeout=20):
+        if told.event.kind == WatchEventKind.WATCH_EVENT_KIND_WAITING:
+            break
+    assert (await get(client, second.enrollment_id)).status == WAITING
