@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from statemachine.arbitration import Runs, behind, may_begin
 from statemachine.event import Event
 from statemachine.limits import MAX_CAUSATION_DEPTH
-from statemachine.places import MAX_CONCURRENT, NO_USAGE, PER_MINUTE, Usage, closed, full, queue_data
+from statemachine.places import CONFLICT, MAX_CONCURRENT, NO_USAGE, PER_MINUTE, Usage, closed, full, queue_data
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
@@ -42,6 +43,7 @@ class Entry:
     paused: bool
     now: datetime
     usage: Usage = NO_USAGE
+    rivals: Runs = ()
 
     @property
     def open_at(self) -> datetime | None:
@@ -85,6 +87,7 @@ ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "cooldown": _cooldown,
     MAX_CONCURRENT: _refused_by(MAX_CONCURRENT),
     PER_MINUTE: _refused_by(PER_MINUTE),
+    CONFLICT: lambda entry: not may_begin(entry.workflow, entry.rivals),
 }
 """Each rule by its name, and whether it keeps somebody out; the first that does is the verdict."""
 
@@ -99,6 +102,8 @@ def entry_block(entry: Entry) -> str | None:
 
 def entry_queue(entry: Entry) -> dict[str, Any] | None:
     """Why somebody who may enter has to wait before the run begins; None when it begins at once."""
+    if entry.rivals and entry.workflow.entry.conflict.policy == "queue":
+        return behind(entry.rivals)
     limits = entry.workflow.limits
     rule = closed(limits, entry.usage)
     return None if rule is None else queue_data(rule, limits, entry.usage)

@@ -28,14 +28,15 @@ from statemachine.standstill import NO_STANDSTILL, Standstill
 if TYPE_CHECKING:
     from statemachine.workflow import Workflow
 
-Phase = Literal["entry", "exit", "wait", "restart"]
+Phase = Literal["entry", "exit", "wait", "restart", "interrupt"]
 Operation = Literal["advance", "pause", "resume", "cancel", "exit", "retry", "set_variables", "reschedule", "migrate"]
 
 
 @record
 class EventCause:
     """`entry` starts the run, `exit` tests the exit rules, `wait` tests the cases of the wait it rests in (a run that
-    is held keeps the event for later), `restart` ends it because the same event enrols its contact anew.
+    is held keeps the event for later), `restart` ends it because the same event enrols its contact anew,
+    `interrupt` because it enrols its contact in a workflow that goes first.
 
     `trigger_id` names the trigger that matched (entry only).
     """

@@ -208,6 +208,7 @@ class _Loader:
             variables=variables,
             pause_timers=pause_timers,
             pause_events=pause_events,
+            channels=frozenset(channel for step in steps.values() for channel in step.runner.channels),
             reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
             item_names=item_names(steps.values()),
         )

@@ -117,7 +117,7 @@ class TriggerPart(Part):
 class EntryPart(Part):
     """Who may enter, and how often."""
 
-    later: ClassVar[tuple[str, ...]] = ("grace", "conflict")
+    later: ClassVar[tuple[str, ...]] = ("grace",)
     reentry: Literal["never", "after_exit", "always", "restart"] = about(
         "Whether a contact may enter again: never; after the last run has ended; even beside a live run; or by ending "
         "the live run.",
@@ -131,6 +131,23 @@ class EntryPart(Part):
     )
     key: Template = about("A template for all triggers: the rules count per contact and key.",
                           "{{trigger.data.cart_id}}")  # fmt: skip
+    conflict: Annotated[Any, Shape("conflict")] = about(
+        "What becomes of a contact that other runs write to already.", {"policy": "queue", "channels": ["sms"]}
+    )
+
+
+class ConflictPart(Part):
+    """What becomes of a contact that other runs write to already."""
+
+    policy: Literal["allow", "queue", "skip", "interrupt"] = about(
+        "The newcomer begins beside them; waits until they have ended; is kept out; or ends them, unless one has a "
+        "higher priority.",
+        "queue",
+        default="allow",
+    )
+    channels: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1)] | None = about(
+        "The channels that count. Default: those of the workflow's own message steps.", ["sms", "email"]
+    )
 
 
 class LimitsPart(Part):

@@ -8,6 +8,7 @@ from typing import Any
 from statemachine.compiler import Compiler
 from statemachine.condition import Condition
 from statemachine.document import (
+    ConflictPart,
     DocumentPart,
     EntryPart,
     ExitPart,
@@ -21,7 +22,7 @@ from statemachine.document import (
 from statemachine.names import EventName, event_group
 from statemachine.opening import Opening
 from statemachine.problem import Path, Problems
-from statemachine.workflow import EntryRules, ExitRule, Limits, Trigger
+from statemachine.workflow import Conflict, EntryRules, ExitRule, Limits, Trigger
 
 _CONFIG_LATER = ("schedule", "webhook")
 
@@ -66,7 +67,16 @@ class Entrance:
             return EntryRules()
         self.canonical["entry"] = part.model_dump(exclude_unset=True, mode="json")
         key = None if part.key is None else self._compiler.value(("entry", "key"), part.key)
-        return EntryRules(part.reentry, part.cooldown, part.max_entries, part.priority, key)
+        conflict = self._conflict(part.conflict)
+        return EntryRules(part.reentry, part.cooldown, part.max_entries, part.priority, key, conflict)
+
+    def _conflict(self, raw: Any) -> Conflict:
+        path = ("entry", "conflict")
+        part = None if raw is None else read_part(ConflictPart, raw, path, self._problems)
+        if part is None:
+            return Conflict()
+        self.canonical["entry"]["conflict"] = part.model_dump(exclude_unset=True, mode="json")
+        return Conflict(part.policy, frozenset(channel.lower() for channel in part.channels or ()))
 
     def exits(self, raw: Any) -> tuple[ExitRule, ...]:
         for path, item in _items(raw, ("exit",)):

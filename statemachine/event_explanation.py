@@ -26,7 +26,7 @@ from statemachine.intake import (
     config_matches,
     config_value,
 )
-from statemachine.places import MAX_CONCURRENT, PER_MINUTE, closed
+from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE, closed
 from statemachine.reaction import entry_filter
 from statemachine.run import Run
 from statemachine.scope import Scope
@@ -155,7 +155,7 @@ class _Witness(Receiving):
         """Enter by API, as `intake.enter` does."""
         self.patch()
         self.enter(workflow, None, entry_key)
-        self._entry_verdicts[workflow.key] = next(one for one in self.verdicts if one.rule != "restarted")
+        self._entry_verdicts[workflow.key] = self.verdicts[-1]
 
     def decide(
         self,
@@ -311,6 +311,14 @@ def _per_minute_detail(entry: Entry) -> str:
     return "" if most is None else f"{entry.usage.begun} began within a minute, at most {most}{_beyond(entry)}"
 
 
+def _conflict_detail(entry: Entry) -> str:
+    policy = entry.workflow.entry.conflict.policy
+    if policy == "allow":
+        return ""
+    others = ", ".join(f"{snapshot.id} of {flow.key!r}" for flow, snapshot in entry.rivals)
+    return f"{policy}: {others or 'no other enrollment'} on its channels"
+
+
 def _beyond(entry: Entry) -> str:
     waits = entry.workflow.limits.over_limit == "queue" and closed(entry.workflow.limits, entry.usage)
     others = ", and others wait already" if entry.usage.queued else ""
@@ -330,4 +338,5 @@ _DETAILS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "cooldown": _cooldown_detail,
     MAX_CONCURRENT: _max_concurrent_detail,
     PER_MINUTE: _per_minute_detail,
+    CONFLICT: _conflict_detail,
 }

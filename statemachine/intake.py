@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from statemachine.admission import Entry, Past, entry_block, entry_queue
+from statemachine.arbitration import Runs, rivals
 from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, ContactCause, EventCause, Phase, Surroundings, named_globals
 from statemachine.condition_tree import ALL_OF, Trace
@@ -294,13 +295,18 @@ class Receiving:
         restarts = workflow.entry.reentry == "restart"
         usage = self._usage(workflow, live if restarts else ())
         paused = workflow.key in self.roster.paused
-        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage)
+        leaving = {snapshot.id for snapshot in live} if restarts else ()
+        others = rivals(workflow, {"data": self.event.data}, self.runs.values(), leaving)
+        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage, others)
         block = self.admit(entry)
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)
         if restarts:
-            self._restart(live)
-        return self._begin(workflow, trigger, key, past, entry_queue(entry))
+            self._end([self.runs[snapshot.id] for snapshot in live], "restart", "restarted")
+        queue = entry_queue(entry)
+        if queue is None and workflow.entry.conflict.policy == "interrupt":
+            self._end(others, "interrupt", "interrupted")
+        return self._begin(workflow, trigger, key, past, queue)
 
     def _usage(self, workflow: Workflow, leaving: Sequence[Snapshot]) -> Usage:
         """How full the workflow is without those that make room."""
@@ -338,11 +344,11 @@ class Receiving:
         rule = queue["rule"] if queue else ""
         self._verdict(workflow, ENROLLED, snapshot.id, rule, self.runs[snapshot.id][1].step or "")
 
-    def _restart(self, live: Sequence[Snapshot]) -> None:
-        for snapshot in live:
-            workflow = self.runs[snapshot.id][0]
-            self.decide(workflow, snapshot, "restart")
-            self._verdict(workflow, EXITED, snapshot.id, "restarted")
+    def _end(self, runs: Runs, phase: Phase, reason: str) -> None:
+        for workflow, snapshot in runs:
+            if self.runs[snapshot.id][1].live:
+                self.decide(workflow, self.runs[snapshot.id][1], phase)
+                self._verdict(workflow, EXITED, snapshot.id, reason)
 
     def decide(
         self,

@@ -57,6 +57,8 @@ from statemachine.workflow import ExitRule
 if TYPE_CHECKING:
     from statemachine.condition import Condition
 
+_ENDINGS: Final[Mapping[str, str]] = {"restart": "restarted", "interrupt": "interrupted"}
+"""Phase → exit reason of a run that an entry ends."""
 _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
 _ALIVE = _MOVABLE | {Status.PENDING}
 
@@ -72,8 +74,8 @@ def on_event(run: Run, cause: EventCause) -> bool:
         else:
             start(run)
         return True
-    if cause.phase == "restart":
-        exit_run(run, "restarted", event=cause.event.type)
+    if cause.phase in _ENDINGS:
+        exit_run(run, _ENDINGS[cause.phase], event=cause.event.type)
         return True
     if run.held_back:
         return _HELD[run.event_policy](run, cause)

@@ -33,6 +33,8 @@ CONTACT_CHANGED: Final = "contact_changed"
 VARIABLES_CHANGED: Final = "variables_changed"
 """What a wait may look again at. They stand among the event types that a run waits for; no event is called so."""
 
+REPLY: Final = "reply"
+"""The channel of steps that answer on whichever channel their run came by."""
 END: Final = "end"
 """The reserved target that completes the run."""
 
@@ -254,6 +256,9 @@ class StepType(ABC):
     """The body that it cannot be without."""
 
     can_fail: ClassVar[bool] = True
+
+    channels: ClassVar[frozenset[str]] = frozenset()
+    """By which channels it may write to the contact; `reply` is that by which its run came."""
 
     reads: Reads = Reads()
     """Everything the step's templates, conditions and expressions read; set by __init__."""

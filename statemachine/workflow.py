@@ -40,12 +40,21 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """What becomes of a newcomer whose contact other runs write to on these channels; none: those of its workflow."""
+
+    policy: Literal["allow", "queue", "skip", "interrupt"] = "allow"
+    channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class EntryRules:
     reentry: Literal["never", "after_exit", "always", "restart"] = "after_exit"
     cooldown: timedelta | None = None
     max_entries: int | None = None
     priority: int = 0
     key: Value | None = None
+    conflict: Conflict = Conflict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,7 @@ class Workflow:
     `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
     reports. `version` is 0 until the server numbers it. `pause_timers` and `pause_events` are the policies of a
     pause that names none.
+    `channels` are those by which its steps may write to the contact.
     `item_names` leads a loop to what its author calls the item of a round.
     """
 
@@ -186,6 +196,7 @@ class Workflow:
     variables: Value | None = None
     pause_timers: str = "keep"
     pause_events: str = "buffer"
+    channels: frozenset[str] = frozenset()
     reads: Reads = field(default_factory=Reads)
     item_names: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()

@@ -47,6 +47,7 @@ from service.engine.results import (
 from service.storage.database import Transaction
 from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
+from statemachine.arbitration import turn_of
 from statemachine.cause import (
     Cause,
     ContactCause,
@@ -72,15 +73,15 @@ from statemachine.errors import (
     TransitionRefused,
     WorkflowError,
 )
-from statemachine.event import Event
+from statemachine.event import Event, event_from_data
 from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
-from statemachine.places import NO_USAGE, count_move, full, queue_data
+from statemachine.places import NO_USAGE, Usage, count_move
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.watching import tell_watchers
-from statemachine.workflow import Workflow
+from statemachine.workflow import Limits, Workflow
 
 _CREATED: Final = EmittedEvent("contact_created", {})
 log = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ class Batch:
         usages = self._stock.usages_of(command.tenant)
         roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
-        verdict = next(one for one in reception.verdicts if one.rule != "restarted")
+        verdict = reception.verdicts[-1]
         snapshot = next((d.snapshot for d in reception.decisions if d.snapshot.id == verdict.enrollment_id), None)
         answer = EnrollAnswer(verdict, snapshot if verdict.kind == ENROLLED else None)
         if command.dry_run:
@@ -279,26 +280,27 @@ class Batch:
     def _start_pending(self, command: StartPending) -> OperateAnswer:
         desk, workflow, snapshot = self._run_named(command.tenant, command.enrollment_id)
         held = workflow.key in self.ledger.directory.paused_in(command.tenant)
-        if snapshot.status is Status.PENDING and not held:
-            queue = self._queue_of(command.tenant, workflow)
-            if queue is None or queue["rule"] != snapshot.queued:
-                cause = StartCause(snapshot.sequence)
-                around = replace(self._surroundings(desk, workflow, snapshot), queue=queue)
-                decision = decide(workflow, snapshot, cause, around)
-                assert decision is not None
-                self._keep_decision(desk, workflow, decision, cause)
-                snapshot = decision.snapshot
-        return OperateAnswer(snapshot)
+        if snapshot.status is not Status.PENDING or held:
+            return OperateAnswer(snapshot)
+        turn = turn_of(workflow, snapshot, *self._room_in(command.tenant, workflow), tuple(desk.runs.values()))
+        if turn.queue is not None and turn.queue["rule"] == snapshot.queued:
+            self.ledger.requeue(command.tenant, snapshot)
+            return OperateAnswer(snapshot)
+        for flow, other in turn.interrupts:
+            self._decide(desk, flow, other, EventCause(event_from_data(snapshot.trigger), "interrupt"))
+        cause = StartCause(snapshot.sequence, turn.refused)
+        decision = decide(
+            workflow, snapshot, cause, replace(self._surroundings(desk, workflow, snapshot), queue=turn.queue)
+        )
+        assert decision is not None
+        self._keep_decision(desk, workflow, decision, cause)
+        return OperateAnswer(decision.snapshot)
 
-    def _queue_of(self, tenant: str, workflow: Workflow) -> dict[str, Any] | None:
-        """What a pending run has to wait for: the limits of the active version count, so that they can be raised."""
+    def _room_in(self, tenant: str, workflow: Workflow) -> tuple[Limits, Usage]:
+        """The limits of the active version, so that they can be raised for those who wait; and how full it is."""
         active = self.ledger.directory.active(tenant, workflow.key)
-        limits = workflow.limits
-        if active is not None:
-            limits = (self._room.catalog.known(tenant, workflow.key, active) or workflow).limits
-        usage = self._stock.usages_of(tenant).get(workflow.key, NO_USAGE)
-        rule = full(limits, usage)
-        return None if rule is None else queue_data(rule, limits, usage)
+        known = self._room.catalog.known(tenant, workflow.key, active) if active is not None else None
+        return (known or workflow).limits, self._stock.usages_of(tenant).get(workflow.key, NO_USAGE)
 
     def _finish(self, command: FinishTask) -> FinishAnswer:
         task = self._stock.tasks.get((command.tenant, command.task_id))

@@ -34,6 +34,8 @@ _REASONS: Final = {
     "max_concurrent": "the workflow has as many live enrollments as it may",
     "per_minute": "as many enrollments of the workflow began within the last minute as may",
     "paused": "the enrollment is paused and will look at the event when it is resumed",
+    "conflict": "other enrollments of the contact write to it on the same channels",
+    "interrupted": "the contact entered a workflow that goes first on these channels",
     "restarted": "the contact entered again, and the workflow restarts then",
 }
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, PausePart, RetryPart, TriggerPart
+from statemachine.document import (
+    ConflictPart,
+    DocumentPart,
+    EntryPart,
+    ExitPart,
+    LimitsPart,
+    Part,
+    PausePart,
+    RetryPart,
+    TriggerPart,
+)
 from statemachine.limits import MAX_STEPS
 from statemachine.schema.conditions import condition_schemas
 from statemachine.schema.models import model_schema
@@ -18,6 +28,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
     "trigger": TriggerPart,
     "entry": EntryPart,
+    "conflict": ConflictPart,
     "limits": LimitsPart,
     "pause": PausePart,
     "exit_rule": ExitPart,

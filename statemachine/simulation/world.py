@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from statemachine.admission import Past
+from statemachine.arbitration import Turn, turn_of
 from statemachine.cause import (
     Cause,
     ContactCause,
@@ -33,7 +34,7 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, Decision, EmittedEvent, HistoryEntry, TaskOrder
-from statemachine.event import Event
+from statemachine.event import Event, event_from_data
 from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
@@ -173,8 +174,23 @@ class World:
         """The timer of a run, or its turn to begin; without a deadline that has passed nothing comes of it."""
         snapshot = self.records[run_id].snapshot
         if snapshot.status is Status.PENDING and not snapshot.held:
-            return self.cause(run_id, StartCause(snapshot.sequence))
+            return self._begin(run_id)
         return self.cause(run_id, TimerCause(snapshot.visit, snapshot.timers))
+
+    def _begin(self, run_id: str) -> Decision | None:
+        """Look whether there is a place for a pending run."""
+        record = self.records[run_id]
+        turn = self._turn(record)
+        if turn.queue is not None and turn.queue["rule"] == record.snapshot.queued:
+            return None
+        for _, other in turn.interrupts:
+            self.cause(other.id, EventCause(event_from_data(record.snapshot.trigger), "interrupt"))
+        return self.cause(run_id, StartCause(record.snapshot.sequence, turn.refused), turn.queue)
+
+    def _turn(self, record: Record) -> Turn:
+        contact_id, key = record.snapshot.contact_id, record.workflow.key
+        runs = tuple(self._live_runs(contact_id).values()) if contact_id else ()
+        return turn_of(record.workflow, record.snapshot, self._limits(record.workflow), self.usage(key), runs)
 
     def answer(self, run_id: str, answer: Answer) -> bool:
         """Attempt the open task of a run and answer it now; tells whether the answer was applied."""
@@ -212,9 +228,9 @@ class World:
             if record.workflow.key == key and record.snapshot.status in (Status.WAITING, Status.RUNNING):
                 self.fire(name)
 
-    def cause(self, run_id: str, cause: Cause) -> Decision | None:
+    def cause(self, run_id: str, cause: Cause, queue: Mapping[str, Any] | None = None) -> Decision | None:
         """Decide one cause for a run, keep what comes of it, and follow it up."""
-        decision = self._decide(run_id, cause)
+        decision = self._decide(run_id, cause, queue)
         self.settle()
         return decision
 
@@ -251,7 +267,11 @@ class World:
         for record in self.records.values():
             key = record.workflow.key
             waits = record.snapshot.status is Status.PENDING and key not in self.paused
-            if waits and (key not in heads or record.snapshot.priority > heads[key].snapshot.priority):
+            if waits and record.snapshot.queued == CONFLICT:
+                queue = self._turn(record).queue
+                if queue is None or queue["rule"] != CONFLICT:
+                    yield self.now, record.snapshot.id
+            elif waits and (key not in heads or record.snapshot.priority > heads[key].snapshot.priority):
                 heads[key] = record
         for key, record in heads.items():
             limits = self._limits(record.workflow)
@@ -350,9 +370,10 @@ class World:
             if record.snapshot.contact_id == contact_id and record.snapshot.live
         }
 
-    def _decide(self, run_id: str, cause: Cause) -> Decision | None:
+    def _decide(self, run_id: str, cause: Cause, queue: Mapping[str, Any] | None = None) -> Decision | None:
         record = self.records[run_id]
-        decision = decide(record.workflow, record.snapshot, cause, self.surroundings(run_id))
+        around = self.surroundings(run_id)
+        decision = decide(record.workflow, record.snapshot, cause, replace(around, queue=queue) if queue else around)
         if decision is not None:
             self._keep(record.workflow, decision)
             seen = self.contacts.get(record.snapshot.contact_id or "")

@@ -15,7 +15,7 @@ from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, OneOrMore, Template, about
-from statemachine.step import Build, Context, EffectStep, Reads, StepConfig
+from statemachine.step import REPLY, Build, Context, EffectStep, Reads, StepConfig
 from statemachine.steps.parts import Parts, later, refuse_later, resolve, texts_of
 from statemachine.values import text
 
@@ -156,6 +156,7 @@ class SendSms(MessageStep):
     name = "send_sms"
     aliases: ClassVar[tuple[str, ...]] = ("sms",)
     Config = SendSmsConfig
+    channels: ClassVar[frozenset[str]] = frozenset({"sms"})
     _task = "send_sms"
     _own_fields = ("phone",)
 
@@ -172,6 +173,7 @@ class SendEmail(MessageStep):
     name = "send_email"
     aliases: ClassVar[tuple[str, ...]] = ("email",)
     Config = SendEmailConfig
+    channels: ClassVar[frozenset[str]] = frozenset({"email"})
     _task = "send_email"
     _own_fields = ("email",)
 
@@ -192,6 +194,7 @@ class AnswerStep(MessageStep):
     """A message on the channel the trigger came by, or else its conversation; without one by SMS when the contact has a
     phone, else by e-mail."""
 
+    channels: ClassVar[frozenset[str]] = frozenset({REPLY})
     _task = "send_reply"
     _own_fields = ("email", "phone")
 

@@ -52,13 +52,13 @@ def _plain(value: Any) -> Any:
 class CheckedWorld(World):
     """A world that proves of each decision what must hold of all."""
 
-    def _decide(self, run_id: str, cause: Cause) -> Decision | None:
+    def _decide(self, run_id: str, cause: Cause, queue: Mapping[str, Any] | None = None) -> Decision | None:
         assert cause_from_data(json.loads(json.dumps(cause_to_data(cause)))) == cause
         record = self.records[run_id]
         given = (record.snapshot, self.surroundings(run_id))
         before = canonical([snapshot_to_data(given[0]), given[1]])
         try:
-            decision = super()._decide(run_id, cause)
+            decision = super()._decide(run_id, cause, queue)
             assert_read_ahead(record.workflow, given[0], cause, given[1], decision)
             return decision
         finally:

@@ -60,3 +60,17 @@ async def test_a_run_beyond_the_limit_is_pending_for_all_to_see_and_begins_when_
         if told.event.kind == WatchEventKind.WATCH_EVENT_KIND_WAITING:
             break
     assert (await get(client, second.enrollment_id)).status == WAITING
+
+
+async def test_a_conflict_is_told_by_verdict_and_explanation(client: AsyncClient) -> None:
+    talk = 'steps: [{id: hold, type: wait, config: {for: 1h}}, {id: say, type: send_sms, config: {body: Hi, to: "1"}}]'
+    skip = "key: second\ntrigger: {type: second}\nentry: {conflict: {policy: skip, channels: [sms]}}\n"
+    for source in (f"key: first\ntrigger: {{type: go}}\n{talk}", f"{skip}{talk}"):
+        await client.workflows.Publish(PublishRequest(source=source), timeout=10)
+    first = await _go(client, "ann")
+    question = ExplainRequest(entry=EntryQuestion(event=event("second", "ann")))
+    (entry,) = (await client.enrollments.Explain(question, timeout=10)).entries
+    detail = {rule.name: rule.detail for rule in entry.rules}["conflict"]
+    assert detail == f"skip: {first.enrollment_id} of 'first' on its channels"
+    answer = await client.enrollments.Trigger(TriggerRequest(event=event("second", "ann")), timeout=10)
+    assert [(one.kind, one.rule) for one in answer.verdicts] == [(VerdictKind.VERDICT_KIND_BLOCKED, "conflict")]
