@@ -51,7 +51,7 @@ class ContactRpcs:
         for command in commands:
             answer = command if isinstance(command, WorkflowError) else next(answers)
             result = response.results.add()
-            if isinstance(answer, WorkflowError):
+            if isinstance(answer, Exception):
                 result.error.CopyFrom(status_of(answer))
             else:
                 _write_upserted(cast(ContactAnswer, answer), result.upserted)

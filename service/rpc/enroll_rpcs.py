@@ -73,7 +73,7 @@ class EnrollRpcs:
         response = EnrollBatchResponse()
         for item, answer in zip(request.requests, settled, strict=True):
             result = response.results.add()
-            if isinstance(answer, WorkflowError):
+            if isinstance(answer, Exception):
                 result.error.CopyFrom(status_of(answer))
                 continue
             assert isinstance(answer, EnrollAnswer)

@@ -109,10 +109,10 @@ def write_trigger_answer(answer: EventAnswer, response: TriggerResponse, *, incl
 
 
 def write_event_result(
-    event_id: str, answer: EventAnswer | WorkflowError, result: EventResult, *, include_not_matched: bool
+    event_id: str, answer: EventAnswer | Exception, result: EventResult, *, include_not_matched: bool
 ) -> None:
-    """One event's answer of a batch or stream."""
-    if isinstance(answer, WorkflowError):
+    """One event's answer of a batch or stream; a defect is the matter of its own event too."""
+    if isinstance(answer, Exception):
         result.event_id = event_id
         result.error.CopyFrom(status_of(answer))
         return

@@ -85,7 +85,7 @@ class TaskRpcs:
         for item, command in zip(request.requests, commands, strict=True):
             answer = command if isinstance(command, WorkflowError) else next(answers)
             result = response.results.add(task_id=item.task_id)
-            if isinstance(answer, WorkflowError):
+            if isinstance(answer, Exception):
                 result.error.CopyFrom(status_of(answer))
             else:
                 finished = cast(FinishAnswer, answer)

@@ -87,7 +87,7 @@ class TriggerRpcs:
         answers = iter(await self._engine.ask_all(good) if good else ())
         ids = [message.id for message in request.events]
         for event_id, command in zip(ids, commands, strict=True):
-            answer = command if isinstance(command, WorkflowError) else cast(EventAnswer | WorkflowError, next(answers))
+            answer = command if isinstance(command, WorkflowError) else cast(EventAnswer | Exception, next(answers))
             write_event_result(event_id, answer, results.add(), include_not_matched=request.include_not_matched)
 
 
