@@ -156,7 +156,7 @@ def _do(run: Run, step: Step) -> None:
     if isinstance(result, Outcome):
         return complete_step(run, step, result.name, result.output, metadata=result.metadata)
     if isinstance(result, End):
-        return _end_by_step(run, step, result)
+        return end_by_step(run, step, result)
     if isinstance(result, Leaving):
         return _leave_guard(run, step, result)
     return _rest(run, step, result)
@@ -370,7 +370,8 @@ def _throw(run: Run, step: Step, thrown: Thrown) -> None:
 # --- endings ---
 
 
-def _end_by_step(run: Run, step: Step, end: End) -> None:
+def end_by_step(run: Run, step: Step, end: End) -> None:
+    """The step ends the run."""
     run.executed_steps += 1
     run.note("step_completed", step=step.id, step_type=step.type, outcome=end.status, duration_ms=0)
     if OUT in step.ways_out:

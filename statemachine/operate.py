@@ -25,6 +25,7 @@ from statemachine.course import (
     take_place,
 )
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
+from statemachine.lateness import forgive
 from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.reaction import hold_change, look, release
@@ -96,6 +97,8 @@ def _resume(run: Run, data: Mapping[str, Any]) -> None:
     run.make_up()
     run.paused_at = None
     run.note("resumed", step=run.step_id or None)
+    if run.pause_timers != "catch_up":
+        forgive(run)
     if not run.surroundings.held:
         release(run, catch_up=run.pause_timers == "catch_up")
 

@@ -27,6 +27,7 @@ from statemachine.cause import (
 from statemachine.course import (
     RUN,
     complete_step,
+    end_by_step,
     exit_run,
     fail_run,
     leave_step,
@@ -41,16 +42,17 @@ from statemachine.course import (
 from statemachine.decision import TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_from_data
-from statemachine.gathering import BURST_TIMERS, QUIET
+from statemachine.gathering import BURST_TIMERS
+from statemachine.lateness import ring
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
-from statemachine.listening import SILENT, WAIT, end_of_burst, take_event
+from statemachine.listening import end_of_burst, take_event
 from statemachine.machine import ERROR
 from statemachine.names import CONTACT_CHANGES
 from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import EffectStep, Outcome, WaitingStep
+from statemachine.step import EffectStep, End, Outcome
 from statemachine.watching import MAX_ROUNDS, look_again
 from statemachine.workflow import ExitRule
 
@@ -118,17 +120,21 @@ def _try_cases(run: Run, event: Event) -> bool:
     return _settle(run, run.resting and _taken(run, event))
 
 
-def _taken(run: Run, event: Event) -> Outcome | bool:
+def _taken(run: Run, event: Event) -> Outcome | End | bool:
     """What the wait makes of an event; one that its `until_true` asks about lets it look again."""
     taken = take_event(run, event)
     return look_again(run) if taken is False and event.type in run.step.asked_events else taken
 
 
-def _settle(run: Run, taken: Outcome | bool) -> bool:
+def _settle(run: Run, taken: Outcome | End | bool) -> bool:
+    """Let the wait end as was found, if it does; whether anything came of it."""
     if isinstance(taken, Outcome):
         wake(run, taken.name, taken.output, metadata=taken.metadata)
-        return True
-    return taken
+    elif isinstance(taken, End):
+        end_by_step(run, run.step, taken)
+        if run.ended_at is None:
+            proceed(run)
+    return bool(taken)
 
 
 # --- changes ---
@@ -230,15 +236,11 @@ def _fire_timer(run: Run) -> None:
         fail_run(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
     elif name == CONTINUE:
         _go_on(run)
-    elif name == QUIET:
-        wake(run, SILENT)
     elif name in BURST_TIMERS:
         burst = end_of_burst(run)
         wake(run, burst.name, burst.output)
     else:
-        assert name == WAIT
-        assert isinstance(run.step.runner, WaitingStep)
-        wake(run, run.step.runner.timer_outcome())
+        _settle(run, ring(run, name))
 
 
 def _go_on(run: Run) -> None:
@@ -339,8 +341,12 @@ def _deliver_event(run: Run, cause: EventCause) -> bool:
     if cause.phase == "exit":
         return _try_exits(run, event)
     taken = run.resting and _taken(run, event)
-    if not isinstance(taken, Outcome):
+    if isinstance(taken, bool):
         return taken
+    if isinstance(taken, End):
+        end_by_step(run, run.step, taken)
+        stand(run)
+        return True
     try:
         complete_step(run, run.step, taken.name, taken.output, metadata=taken.metadata)
     except StepFailed as failure:

@@ -56,11 +56,11 @@ class Run:
         "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed",
         "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts", "edited_input",
         "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps", "exit_reason",
-        "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "moments", "now", "orders",
-        "outputs", "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued",
-        "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status",
-        "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables", "variants",
-        "version", "visit", "workflow_version",
+        "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "lateness_asked", "moments",
+        "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step",
+        "queued", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
+        "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables",
+        "variants", "version", "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -85,6 +85,7 @@ class Run:
         self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
         self.continuing = False
         self.edited_input: Mapping[str, Any] | None = None
+        self.lateness_asked = False
         self.contact_read = self.events_read = self.conversation_read = False
         self.examined: dict[str, None] = {}
         self.doubts: list[str] = []
@@ -561,7 +562,9 @@ class Run:
         if surroundings.queue is not None:
             reads["queue"] = dict(surroundings.queue)
         if surroundings.standstill is not NO_STANDSTILL:
-            reads["standstill"] = standstill_to_data(surroundings.standstill)
+            told = standstill_to_data(surroundings.standstill, with_end=self.lateness_asked)
+            if told:
+                reads["standstill"] = told
         return reads
 
     def _was_read(self, event: Event) -> bool:

@@ -29,12 +29,14 @@ CONTINUE: Final = "continue"
 @dataclass(frozen=True, slots=True)
 class Standstill:
     """`timers` is the policy of the latest pause, `since` its begin while it lasts, `total_s` the seconds of all ended
-    pauses under `remaining`. `events` is the policy of the latest pause for events. Workflow time."""
+    pauses under `remaining`. `events` is the policy of the latest pause for events, `ended_at` the end of the latest
+    pause that has ended. Workflow time."""
 
     timers: str = "keep"
     since: datetime | None = None
     total_s: float = 0.0
     events: str = "buffer"
+    ended_at: datetime | None = None
 
     def passed_s(self, now: datetime) -> float:
         """All seconds until now that do not count, those of the present pause included."""
@@ -60,9 +62,14 @@ def made_up(snapshot: Snapshot, standstill: Standstill) -> Snapshot:
     return replace(snapshot, deadlines=moved(snapshot.deadlines, missed_s), standstill_s=standstill.total_s)
 
 
-def standstill_to_data(standstill: Standstill) -> dict[str, Any]:
+def standstill_to_data(standstill: Standstill, *, with_end: bool = False) -> dict[str, Any]:
+    """What a decision read of it; `with_end`: also when it ended. Empty when there is nothing to know."""
+    if replace(standstill, ended_at=None) == NO_STANDSTILL and not (with_end and standstill.ended_at):
+        return {}
     since = standstill.since.isoformat() if standstill.since else None
     data = {"timers": standstill.timers, "since": since, "total_s": standstill.total_s}
+    if with_end and standstill.ended_at:
+        data["ended_at"] = standstill.ended_at.isoformat()
     return data if standstill.events == "buffer" else data | {"events": standstill.events}
 
 
@@ -71,4 +78,6 @@ def standstill_from_data(data: Mapping[str, Any] | None) -> Standstill:
         return NO_STANDSTILL
     since = data["since"]
     began = datetime.fromisoformat(since) if since else None
-    return Standstill(data["timers"], began, data["total_s"], data.get("events", "buffer"))
+    ended = data.get("ended_at")
+    ended_at = datetime.fromisoformat(ended) if ended else None
+    return Standstill(data["timers"], began, data["total_s"], data.get("events", "buffer"), ended_at)

@@ -35,6 +35,13 @@ VARIABLES_CHANGED: Final = "variables_changed"
 
 REPLY: Final = "reply"
 """The channel of steps that answer on whichever channel their run came by."""
+
+LATE: Final = "late"
+"""The outcome of a wait that ended too late."""
+
+TOO_LATE: Final = "too_late"
+"""Why a run was left whose wait ended too late and has no such outcome."""
+
 END: Final = "end"
 """The reserved target that completes the run."""
 
@@ -348,6 +355,20 @@ class WaitingStep(PureStep):
     def reckon(self, context: Context) -> datetime | None:
         """When its timer is due by the data of now. Raises StepFailed when they make no time."""
         return None
+
+    def late_after(self) -> timedelta | None:
+        """How late its timer may be at most; None when that does not matter."""
+        return None
+
+    def leads_late(self) -> bool:
+        """Whether a timer that is too late takes the outcome `late`, and does not end the run."""
+        return False
+
+    def end_late(self, late: timedelta) -> Outcome | End:
+        """Where it leads when it ends too late."""
+        if self.leads_late():
+            return Outcome(LATE, metadata={"late_s": late.total_seconds()})
+        return End("exited", TOO_LATE)
 
     def least_rest(self) -> timedelta | None:
         """How long it rests at least when no event ends it; None when it depends, or nothing but an event ends it."""

@@ -15,7 +15,7 @@ from statemachine.errors import StepFailed
 from statemachine.listening import SILENT, WAIT
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot
-from statemachine.step import Outcome, WaitingStep
+from statemachine.step import End, Outcome, WaitingStep
 from statemachine.workflow import Workflow
 
 MAX_ROUNDS: Final = 10
@@ -52,7 +52,7 @@ def watching(runs: Iterable[tuple[Workflow, Snapshot]]) -> list[tuple[Workflow, 
     return sorted(found, key=lambda pair: (-pair[0].entry.priority, pair[0].key, pair[1].id))
 
 
-def look_again(run: Run) -> Outcome | bool:
+def look_again(run: Run) -> Outcome | End | bool:
     """What the wait reads may have changed: how it ends, or whether its timer has moved.
 
     Raises StepFailed where the data do not make a time any more.
@@ -66,7 +66,7 @@ def look_again(run: Run) -> Outcome | bool:
     return _move_timer(run, runner)
 
 
-def _move_timer(run: Run, runner: WaitingStep) -> Outcome | bool:
+def _move_timer(run: Run, runner: WaitingStep) -> Outcome | End | bool:
     """A timer that was moved by hand stays where it was put until its data move again."""
     if WAIT not in run.deadlines or not runner.recomputes():
         return False
@@ -80,4 +80,7 @@ def _move_timer(run: Run, runner: WaitingStep) -> Outcome | bool:
     told = {"from": run.deadlines[WAIT].isoformat(), "until": planned.isoformat(), "by": "data"}
     run.deadlines[WAIT] = planned
     run.note("rescheduled", step=run.step_id, step_type=run.step.type, metadata=told)
-    return Outcome(runner.timer_outcome()) if planned <= run.now else True
+    if planned > run.now:
+        return True
+    late, limit = run.now - planned, runner.late_after()
+    return runner.end_late(late) if limit is not None and late > limit else Outcome(runner.timer_outcome())

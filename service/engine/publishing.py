@@ -155,8 +155,9 @@ def resume(
     stored = _locked(transaction, tenant, key, expected_revision)
     if not stored.paused:
         return stored
-    passed_s = stored.standstill.passed_s(clock.read(transaction).workflow)
-    return _changed(transaction, clock, stored, status="active", paused_at=None, standstill_s=passed_s)
+    now = clock.read(transaction).workflow
+    passed_s = stored.standstill.passed_s(now)
+    return _changed(transaction, clock, stored, status="active", paused_at=None, standstill_s=passed_s, resumed_at=now)
 
 
 def delete(
@@ -277,6 +278,7 @@ def _saved_workflow(
         paused_at=stored.paused_at if stored else None,
         standstill_s=stored.standstill_s if stored else 0.0,
         pause_events=stored.pause_events if stored else "buffer",
+        resumed_at=stored.resumed_at if stored else None,
     )
 
 

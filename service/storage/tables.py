@@ -118,6 +118,7 @@ workflows: Final = Table(
     _instant("paused_at"),
     Column("standstill_s", Float, nullable=False, server_default="0"),
     Column("pause_events", String, nullable=False, server_default="buffer"),
+    _instant("resumed_at"),
 )
 
 workflow_versions: Final = Table(

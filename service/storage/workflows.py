@@ -19,6 +19,7 @@ class StoredWorkflow:
     """`status`: active, paused, deleting (gone, but live enrollments may be left) or deleted.
 
     `pause_timers` and `pause_events` are the policies of the latest pause, `paused_at` its begin while it lasts,
+    `resumed_at` the end of the latest one that has ended,
     `standstill_s` how long it stood still in all ended pauses whose policy is `remaining` (all in workflow time).
     """
 
@@ -36,6 +37,7 @@ class StoredWorkflow:
     paused_at: datetime | None = None
     standstill_s: float = 0.0
     pause_events: str = "buffer"
+    resumed_at: datetime | None = None
 
     @property
     def paused(self) -> bool:
@@ -43,7 +45,7 @@ class StoredWorkflow:
 
     @property
     def standstill(self) -> Standstill:
-        return Standstill(self.pause_timers, self.paused_at, self.standstill_s, self.pause_events)
+        return Standstill(self.pause_timers, self.paused_at, self.standstill_s, self.pause_events, self.resumed_at)
 
     @property
     def gone(self) -> bool:
@@ -71,7 +73,8 @@ KEPT_SQL: Final = "status not in ('deleting', 'deleted')"
 """The condition of workflows that are not gone."""
 WORKFLOW_COLUMNS: Final = (
     "w.tenant_id, w.key, w.name, w.description, w.status, w.active_version, w.latest_version, w.revision, "
-    "w.created_at, w.updated_at, w.pause_timers, w.paused_at, w.standstill_s, w.pause_events"
+    "w.created_at, w.updated_at, w.pause_timers, w.paused_at, w.standstill_s, w.pause_events, "
+    "w.resumed_at"
 )
 VERSION_COLUMNS: Final = (
     "v.tenant_id, v.workflow, v.version, v.format, v.source, v.source_hash, v.name, v.label, v.lenient, v.listens, "
@@ -81,7 +84,8 @@ VERSION_COLUMNS: Final = (
 
 def workflow_of(row: Row) -> StoredWorkflow:
     at = _at(row[8]), _at(row[9])
-    return StoredWorkflow(*row[0:8], *at, row[10], instant(row[11]), float(row[12]), row[13])  # type: ignore[call-arg]
+    pauses = row[10], instant(row[11]), float(row[12]), row[13], instant(row[14])
+    return StoredWorkflow(*row[0:8], *at, *pauses)  # type: ignore[call-arg]
 
 
 def version_of(row: Row) -> StoredVersion:
@@ -197,14 +201,15 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
     """Insert or replace the row; the caller holds the publishing lock."""
     transaction.write(
         "insert into workflows as w (tenant_id, key, name, description, status, active_version, latest_version, "
-        "revision, created_at, updated_at, pause_timers, paused_at, standstill_s, pause_events) values (:tenant, :key, "
-        ":name, :description, :status, :active_version, :latest_version, :revision, :created_at, :updated_at, "
-        ":pause_timers, :paused_at, :standstill_s, :pause_events) on conflict (tenant_id, key) do update set "
-        "name = excluded.name, description = excluded.description, status = excluded.status, "
+        "revision, created_at, updated_at, pause_timers, paused_at, standstill_s, pause_events, resumed_at) "
+        "values (:tenant, :key, :name, :description, :status, :active_version, :latest_version, :revision, "
+        ":created_at, :updated_at, :pause_timers, :paused_at, :standstill_s, :pause_events, :resumed_at) "
+        "on conflict (tenant_id, key) do update set name = excluded.name, description = excluded.description, "
+        "status = excluded.status, "
         "active_version = excluded.active_version, latest_version = excluded.latest_version, "
         "revision = excluded.revision, created_at = excluded.created_at, updated_at = excluded.updated_at, "
         "pause_timers = excluded.pause_timers, paused_at = excluded.paused_at, standstill_s = excluded.standstill_s, "
-        "pause_events = excluded.pause_events",
+        "pause_events = excluded.pause_events, resumed_at = excluded.resumed_at",
         tenant=workflow.tenant,
         key=workflow.key,
         name=workflow.name,
@@ -219,6 +224,7 @@ def save_workflow(transaction: Transaction, workflow: StoredWorkflow) -> None:
         paused_at=instant_text(workflow.paused_at) if workflow.paused_at else None,
         standstill_s=workflow.standstill_s,
         pause_events=workflow.pause_events,
+        resumed_at=instant_text(workflow.resumed_at) if workflow.resumed_at else None,
     )
 
 

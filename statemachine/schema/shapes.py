@@ -142,6 +142,16 @@ SHAPES: Final[Schema] = {
             ),
         ]
     },
+    "late": {
+        "anyOf": [
+            {"const": "fire"},
+            {"type": "null"},
+            closed(
+                {"skip_if_older_than": {"description": "What is later than this is skipped.", **ref("duration")}},
+                required=["skip_if_older_than"],
+            ),
+        ]
+    },
     "event_type": {
         "type": "string",
         "description": "A known event type, an alias of one, or any name of your own.",

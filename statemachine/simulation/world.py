@@ -223,7 +223,7 @@ class World:
         """Waiting runs look again at what happened meanwhile."""
         self.paused.discard(key)
         still = self.standstills.get(key, NO_STANDSTILL)
-        self.standstills[key] = replace(still, since=None, total_s=still.passed_s(self.now))
+        self.standstills[key] = replace(still, since=None, total_s=still.passed_s(self.now), ended_at=self.now)
         for name, record in list(self.records.items()):
             if record.workflow.key == key and record.snapshot.status in (Status.WAITING, Status.RUNNING):
                 self.fire(name)

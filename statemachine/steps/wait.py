@@ -15,6 +15,7 @@ from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Sp
 from statemachine.scope import contact_fields
 from statemachine.step import (
     CONTACT_CHANGED,
+    LATE,
     VARIABLES_CHANGED,
     Build,
     Burst,
@@ -30,7 +31,7 @@ from statemachine.step import (
 from statemachine.steps.event_entries import DONE, broken_by, event_cases
 from statemachine.steps.parts import Parts, later, refuse_later
 from statemachine.steps.timers import least_rest, reckoning
-from statemachine.steps.wait_keys import check_keys
+from statemachine.steps.wait_keys import check_keys, late_limit
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -81,7 +82,11 @@ class WaitConfig(StepConfig):
         "contact or of variables.",
         "keep",
     )
-    late: Any = later()
+    late: Annotated[Any, Shape("late")] = about(
+        "What becomes of a timer that is overdue, after an outage mostly: `fire`, or skip what is older than a span.",
+        {"skip_if_older_than": "2d"},
+        "fire",
+    )
     consume: Any = later()
 
 
@@ -113,6 +118,8 @@ class Wait(WaitingStep):
         self._since = config.since
         self._quiet = config.quiet
         self._burst = None if config.debounce is None else Burst(config.debounce, config.max_hold)
+        self._late = late_limit(config.late, build)
+        self._leads_late = self._late is not None and LATE in build.branches()
         check_keys(config, build)
         if self._until_true is not None and not self._watches and not asked.reads.events:
             build.problem("wait_never_ends", ("until_true",), _NEVER_AGAIN)
@@ -126,6 +133,8 @@ class Wait(WaitingStep):
             labels.append(DONE)
         if self._deadline is not None or not labels:
             labels.append(self.timer_outcome())
+        if self._leads_late:
+            labels.append(LATE)
         return tuple(dict.fromkeys(sorted(labels, key=lambda label: label != DONE)))
 
     def cases(self) -> tuple[EventCase, ...]:
@@ -142,6 +151,16 @@ class Wait(WaitingStep):
 
     def timer_outcome(self) -> str:
         return TIMEOUT if self._cases or self._quiet is not None or self._until_true is not None else DONE
+
+    def late_after(self) -> timedelta | None:
+        return self._late
+
+    def leads_late(self) -> bool:
+        return self._leads_late
+
+    def may_end(self) -> bool:
+        """By a timer that is too late, when nothing is said of what follows then."""
+        return self._late is not None and not self._leads_late
 
     def until_true(self) -> Condition | None:
         return self._until_true
@@ -180,7 +199,8 @@ class Wait(WaitingStep):
         if self._until_true is not None:
             return Rest(deadline)
         if deadline is None or deadline <= context.now:
-            return Outcome(DONE)
+            late = timedelta(0) if deadline is None else context.now - deadline
+            return Outcome(DONE) if self._late is None or late <= self._late else self.end_late(late)
         return Rest(deadline)
 
     def _anchor(self, context: Context) -> datetime:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+from statemachine.duration import parse_duration
+from statemachine.names import did_you_mean
 from statemachine.step import Build
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ _PARTNERS: Final = {
         "`timeout` belongs to `on`, `quiet` or `until_true`; a plain wait is `for`",
     ),
     "on_change": (("until", "at"), "`on_change` belongs to `until` or `at`"),
+    "late": ((*_TIMERS, "quiet"), "`late` belongs to a timer: `for`, `until`, `at`, `quiet` or `timeout`"),
     "debounce": (_EVENTS, "`debounce` belongs to `on`: it gathers events"),
     "max_hold": (("debounce",), "`max_hold` belongs to `debounce`"),
     "quiet": (("of",), "say of which events: `of: [reply, email_clicked]`"),
@@ -46,3 +51,21 @@ def check_keys(config: WaitConfig, build: Build) -> None:
     if config.debounce is not None and config.max_hold is not None and config.max_hold < config.debounce:
         message = "a burst would end before the first silence: `max_hold` is shorter than `debounce`"
         build.problem("bad_value", ("max_hold",), message)
+
+
+def late_limit(raw: Any, build: Build) -> timedelta | None:
+    """How late the timer may be, by `late`; None for `fire` and for nothing."""
+    if raw is None or raw == "fire":
+        return None
+    if not isinstance(raw, Mapping) or raw.get("skip_if_older_than") is None:
+        message = "`late` is `fire`, or says what is too old: `late: {skip_if_older_than: 2d}`"
+        build.problem("bad_value", ("late",), message)
+        return None
+    for key in raw.keys() - {"skip_if_older_than"}:
+        near = did_you_mean(str(key), ("skip_if_older_than",))
+        build.problem("unknown_key", ("late", str(key)), f"`late` has no key {key!r}", suggestion=near)
+    try:
+        return parse_duration(raw["skip_if_older_than"])
+    except ValueError as error:
+        build.problem("bad_duration", ("late", "skip_if_older_than"), str(error))
+        return None

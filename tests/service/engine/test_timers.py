@@ -212,3 +212,28 @@ async def test_a_timer_far_away_is_kept(house: House) -> None:
     await house.trigger("go")
     assert house.run().due_at == datetime(2030, 1, 1, tzinfo=UTC)
     assert (await house.fire(HOUR)).fired == 0
+
+
+BIRTHDAY = """
+key: birthday
+trigger: {type: begin}
+steps:
+  - {id: day, type: wait, config: {for: 1d, late: {skip_if_older_than: 2d}}, branches: {late: missed}}
+  - {id: wish, type: add_tag, config: {tag: wished}, next: end}
+  - {id: missed, type: add_tag, config: {tag: missed}}
+"""
+
+
+@pytest.mark.parametrize(("held", "tag"), [(False, "missed"), (True, "wished")])
+async def test_a_timer_that_is_too_late_after_an_outage_is_skipped_but_not_after_a_pause(
+    house: House, held: bool, tag: str
+) -> None:
+    await house.publish(BIRTHDAY)
+    await house.trigger("begin")
+    if held:
+        await house.engine.pause_workflow("default", "birthday")
+    house.clock.move(timedelta(days=9))
+    if held:
+        await house.engine.resume_workflow("default", "birthday")
+    await house.fire(1)
+    assert house.contact().tags == (tag,)

@@ -245,7 +245,12 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
         ({"at": "09:00", "offset": "1d"}, [("missing_key", ("offset",))]),
         ({"until_true": {"expression": "contact.vip"}}, []),
         ({"for_": "1d", "on_change": "keep"}, [("missing_key", ("on_change",))]),
-        ({"for_": "1d", "late": "fire"}, [("not_supported_yet", ("late",))]),
+        ({"for_": "1d", "late": "fire"}, []),
+        ({"for_": "1d", "late": {"skip_if_older_than": "2d"}}, []),
+        ({"for_": "1d", "late": "skip"}, [("bad_value", ("late",))]),
+        ({"for_": "1d", "late": {"skip_if_older_than": "soon"}}, [("bad_duration", ("late", "skip_if_older_than"))]),
+        ({"for_": "1d", "late": {"skip_if_older_than": 1, "to": "a"}}, [("unknown_key", ("late", "to"))]),
+        ({"on": "a", "late": "fire"}, [("missing_key", ("late",))]),
         ({"for_": "1d", "debounce": timedelta(seconds=5)}, [("missing_key", ("debounce",))]),
         ({"on": "a", "timeout": 1, "max_hold": HOUR}, [("missing_key", ("max_hold",))]),
         (
