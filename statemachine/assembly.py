@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from statemachine.bodies import Body
+from statemachine.bodies import Body, first_of
 from statemachine.compiler import Read, StepBuild
 from statemachine.condition import Condition
 from statemachine.document import (
@@ -27,7 +27,7 @@ from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from statemachine.steps.guards import STEPS, ErrorHandler
-from statemachine.workflow import RetryPolicy, Step
+from statemachine.workflow import ON_FAILURE, UNDONE, RetryPolicy, Step, is_closed, undo_body
 
 ERROR: Final = "error"
 _CARRIERS: Final = {"body": "loops", "steps": "try, fallback and error_handler", "catch": "try", "finally": "try"}
@@ -50,21 +50,33 @@ class Assembly:
     canonical: list[dict[str, Any]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     first: str = END
+    on_failure: str = ""
     whole: bool = True
 
 
 def assemble(
-    raw: Any, path: Path, retry: RetryPolicy, problems: Problems, *, lenient: bool = False, drawn: bool = False
+    raw: Any,
+    path: Path,
+    retry: RetryPolicy,
+    problems: Problems,
+    *,
+    on_failure: Any = None,
+    lenient: bool = False,
+    drawn: bool = False,
 ) -> Assembly:
     """Build all steps; whatever is wrong with any of them is reported.
 
-    `drawn` steps come from a canvas: an outcome without an edge ends the path, whatever `next` says.
+    `drawn` steps come from a canvas: an outcome without an edge ends the path, whatever `next` says. Those of
+    `on_failure` and of undos are a list all the same.
     """
     made = Assembly()
     if not isinstance(raw, list):
         problems.add("bad_value", path, f"`steps` has to be a list of steps, not {kind_of(raw)}")
         return made
-    entries = list(Layout(problems, drawn=drawn).flatten(Body(raw, path), Around(END)))
+    layout = Layout(problems)
+    entries = list(layout.flatten(Body(raw, path), Around(END, listed=not drawn)))
+    if entries and on_failure is not None:
+        entries += _when_failed(on_failure, layout, made, problems)
     if not entries:
         problems.add("no_steps", path, "the workflow has no steps")
         return made
@@ -74,13 +86,22 @@ def assemble(
     _claim_ids(entries, made, problems)
     made.first = _first(entries)
     made.entries = entries
-    builder = _Builder(made, retry, problems, lenient=lenient, drawn=drawn)
     for entry in entries:
-        builder.build(entry)
+        _Builder(made, retry, problems, lenient=lenient, drawn=not entry.listed).build(entry)
     nest(made, problems)
-    missing = any(target != END and target not in made.steps for target in _all_targets(made))
+    missing = any(target not in (END, UNDONE) and target not in made.steps for target in _all_targets(made))
     made.whole = made.whole and len(made.steps) == len(entries) and not missing
     return made
+
+
+def _when_failed(raw: Any, layout: Layout, made: Assembly, problems: Problems) -> list[Entry]:
+    body = Body(raw if isinstance(raw, list) else [raw], ("on_failure",))
+    if body.named:
+        message = "`on_failure` is a list of steps, written in place, with at least one step"
+        problems.add("bad_value", body.place, message)
+        return []
+    made.on_failure = first_of(body)
+    return list(layout.flatten(body, Around(END, (ON_FAILURE,), ("on_failure",))))
 
 
 def _first(entries: Sequence[Entry]) -> str:
@@ -172,6 +193,7 @@ class _Builder:
             at_most_once=part.crash_policy == "at_most_once",
             within=entry.within,
             bodies=entry.bodies,
+            undo=entry.undo,
         )
         if entry.id not in self._made.steps:
             self._made.steps[entry.id] = step
@@ -344,6 +366,9 @@ class _Builder:
                 hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
                 message = f"`{key}` is for steps that reach outside, which {part.type!r} does not"
                 self._problems.add("not_applicable", (*entry.path, key), message, hint)
+        if part.compensate is not None and not runner.undoable:
+            message = f"{part.type!r} changes nothing that could be undone"
+            self._problems.add("not_applicable", (*entry.path, "compensate"), message)
         carried = {"body": part.body, "steps": part.steps, "catch": part.catch, "finally": part.finally_}
         for key, value in carried.items():
             if value is not None:
@@ -426,3 +451,19 @@ def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[st
     if part.on_error is not None:
         document["on_error"] = part.on_error
     return document
+
+
+def canonical_lists(made: Assembly) -> dict[str, list[dict[str, Any]]]:
+    """The steps as flat lists, those of undos within the step that they undo, those of `on_failure` apart."""
+    lists: dict[str, list[dict[str, Any]]] = {"": [], ON_FAILURE: []}
+    around = {
+        entry.id: entry.within[0] if entry.within and is_closed(entry.within[0]) else "" for entry in made.entries
+    }
+    for document in made.canonical:
+        if document.get("next") == UNDONE:
+            del document["next"]
+        lists.setdefault(around[document["id"]], []).append(document)
+    for document in made.canonical:
+        if undo_body(document["id"]) in lists:
+            document["compensate"] = lists[undo_body(document["id"])]
+    return {"steps": lists[""], **({"on_failure": lists[ON_FAILURE]} if lists[ON_FAILURE] else {})}

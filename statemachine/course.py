@@ -13,18 +13,29 @@ from typing import Any, Final, cast
 
 from statemachine import gate
 from statemachine.errors import ErrorPassedOn, StepFailed
-from statemachine.frame import Leaving, Thrown
+from statemachine.failure import LastError
+from statemachine.frame import Guard, Leaving, Thrown, Undo, undo_to_data, undoing_around
 from statemachine.gathering import BURST_TIMERS, QUIET
-from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
+from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE, MAX_UNDOS, MAX_UNDOS_BYTES, larger_than
 from statemachine.listening import WAIT, begin_listening
-from statemachine.machine import COMPLETE, COMPLETED, ERROR, EXIT, FAIL, SKIP, leave_transition
+from statemachine.machine import (
+    COMPLETE,
+    COMPLETED,
+    ERROR,
+    EXIT,
+    FAIL,
+    HANDLE_FAILURE,
+    SKIP,
+    leave_transition,
+    undone_transition,
+)
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import END, EffectStep, End, Outcome, PureStep, Rest
 from statemachine.steps.message import SKIPPED, MessageStep
 from statemachine.steps.parts import resolve
-from statemachine.workflow import OUT, Step
+from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step
 
 RUN: Final = "run"
 WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
@@ -49,8 +60,9 @@ def start(run: Run) -> None:
     try:
         _set_initial_variables(run)
     except StepFailed as failure:
-        run.keep_error(failure.code, failure.message)
-        return finish(run, Status.FAILED)
+        error = run.keep_error(failure.code, failure.message)
+        _fail(run, error)
+        return proceed(run) if run.ended_at is None else None
     set_run_deadline(run)
     workflow = run.workflow_version
     fire(run, workflow.machine.begin(workflow.beginning(run.trigger.get("trigger_id"))))
@@ -83,11 +95,19 @@ def proceed(run: Run) -> None:
     while run.ended_at is None and not run.resting:
         if run.state == COMPLETED:
             return finish(run, Status.COMPLETED)
+        if run.state == UNDONE:
+            _come_back(run)
         if run.moves >= MAX_TRANSITIONS_PER_CAUSE:
             return _ask_to_continue(run)
         if _within_limits(run):
             _enter(run, run.workflow_version.steps[run.state])
     return None
+
+
+def _come_back(run: Run) -> None:
+    """From the end of an undo to the step that undoes."""
+    undoing = run.frames[undoing_around(run.frames) - 1]
+    fire(run, undone_transition(undoing.step))
 
 
 def stand(run: Run) -> None:
@@ -97,6 +117,8 @@ def stand(run: Run) -> None:
         return None
     if run.state == COMPLETED:
         return finish(run, Status.COMPLETED)
+    if run.state == UNDONE:
+        _come_back(run)
     run.step_id = run.state
     run.deadlines[CONTINUE] = run.now
     if run.status is not Status.PAUSED:
@@ -113,7 +135,7 @@ def _ask_to_continue(run: Run) -> None:
 
 def _within_limits(run: Run) -> bool:
     maximum = run.workflow_version.limits.max_transitions
-    if maximum is not None and run.transitions > maximum:
+    if maximum is not None and run.transitions > maximum and not run.failing:
         run.step_id = run.state
         fail_run(run, "max_transitions", f"the run made more than {maximum} transitions (limits.max_transitions)")
     elif run.history_full:
@@ -138,12 +160,22 @@ def _enter(run: Run, step: Step) -> None:
         return _go(run, SKIP)
     run.step_starts[step.id] = run.now
     try:
+        if step.undo:
+            _begin_undoable(run, step)
         _do(run, step)
     except ErrorPassedOn as failure:
         _pass_on(run, step, failure.thrown)
     except StepFailed as failure:
         step_failed(run, step, failure.code, failure.message)
     return None
+
+
+def _begin_undoable(run: Run, step: Step) -> None:
+    """Keep that there will be something to undo; refuse the step beforehand when too much is kept already."""
+    if len(run.undos) >= MAX_UNDOS or larger_than([undo_to_data(undo) for undo in run.undos], MAX_UNDOS_BYTES):
+        most = f"{MAX_UNDOS} steps or {MAX_UNDOS_BYTES // 1024} KiB of input and output"
+        raise StepFailed("too_many_undos", f"more could have to be undone than is kept: {most}")
+    run.begin_undoable(Undo(step.id, run.visit))
 
 
 def _do(run: Run, step: Step) -> None:
@@ -154,7 +186,7 @@ def _do(run: Run, step: Step) -> None:
         return _order(run, step, cast(EffectStep, runner))
     result = cast(PureStep, runner).run(run)
     if isinstance(result, Outcome):
-        return complete_step(run, step, result.name, result.output, metadata=result.metadata)
+        return complete_step(run, step, result.name, result.output, metadata=result.metadata, way=result.way)
     if isinstance(result, End):
         return end_by_step(run, step, result)
     if isinstance(result, Leaving):
@@ -169,9 +201,15 @@ def complete_step(run: Run, step: Step, outcome: str, output: Any = None, **note
 
 
 def leave_step(
-    run: Run, step: Step, outcome: str, output: Any, metadata: Mapping[str, Any] | None = None, **note: Any
+    run: Run,
+    step: Step,
+    outcome: str,
+    output: Any,
+    metadata: Mapping[str, Any] | None = None,
+    way: str = "",
+    **note: Any,
 ) -> None:
-    """Leave a step whose output has been kept."""
+    """Leave a step whose output has been kept. `way` is the transition, when it is not called as the outcome."""
     elapsed = run.now - (run.entered_at or run.now)
     run.executed_steps += 1
     if run.last_error is not None and run.last_error.step == step.id:
@@ -186,7 +224,9 @@ def leave_step(
         metadata={**metadata, **_reason(run)} if metadata else _reason(run),
         **note,
     )
-    _take(run, outcome)
+    if step.undo:
+        run.end_undoable(output, done=outcome != SKIPPED)
+    _take(run, way or outcome)
 
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -273,6 +313,9 @@ def _order(run: Run, step: Step, runner: EffectStep) -> None:
         )
     )
     run.task = OpenTask(step.id, run.visit)
+    if step.undo:
+        run.drop_undo(Undo(step.id, run.visit))
+        run.begin_undoable(Undo(step.id, run.visit, task_input))
     run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=_reason(run))
     run.resting = True
     run.status = Status.WAITING
@@ -325,6 +368,8 @@ def step_failed(run: Run, step: Step, code: str, message: str, *, transient: boo
     attempt = run.task.attempt if run.task else 0
     error = run.keep_error(code, message, transient=transient)
     run.task = None
+    if step.undo:
+        run.end_undoable(None, done=False)
     run.failed_steps += 1
     run.note(
         "step_failed",
@@ -361,10 +406,33 @@ def _throw(run: Run, step: Step, thrown: Thrown) -> None:
     if step.on_error is None and step.caught_by is None:
         if thrown.frames:
             run.restore(thrown)
-        return finish(run, Status.FAILED)
-    if step.on_error is None and step.caught_by is not None and workflow.steps[step.caught_by].runner.guards:
-        run.throw(step.caught_by, thrown)
+        return _fail(run, thrown.error)
+    catcher = step.caught_by if step.on_error is None else None
+    if catcher is not None and (catcher == UNDONE or workflow.steps[catcher].runner.guards):
+        run.throw(catcher, thrown)
     return _take(run, ERROR)
+
+
+def _fail(run: Run, error: LastError) -> None:
+    """The run has failed where it stands: do what `on_failure` says, once, and end it."""
+    if run.failing or not run.workflow_version.on_failure or run.history_full:
+        return finish(run, Status.FAILED)
+    revoke(run)
+    run.deadlines = {}
+    run.anchor_at = None
+    frames = run.frames
+    run.set_frames((Guard(ON_FAILURE, ON_FAILURE, caught=error, pending=Thrown(error, frames)),))
+    return fire(run, HANDLE_FAILURE)
+
+
+def _end_failing(run: Run) -> None:
+    """`on_failure` is done, or left: the run stands again where it failed, with what it failed with."""
+    pending = cast(Thrown, cast(Guard, run.frames[0]).pending)
+    run.set_frames(())
+    run.step_id = ""
+    run.restore(pending)
+    run.set_error(pending.error)
+    run.exit_reason = run.goal = None
 
 
 # --- endings ---
@@ -396,9 +464,9 @@ def exit_run(run: Run, reason: str | None, *, goal: str | None = None, event: st
 
 def fail_run(run: Run, code: str, message: str) -> None:
     """Fail the run as a whole; no `on_error` of a step catches that."""
-    run.keep_error(code, message)
+    error = run.keep_error(code, message)
     leave(run, FAIL)
-    finish(run, Status.FAILED)
+    _fail(run, error)
 
 
 def leave(run: Run, transition: str) -> None:
@@ -410,6 +478,9 @@ def leave(run: Run, transition: str) -> None:
 def finish(run: Run, status: Status, **metadata: str) -> None:
     """Write the end of the run: timers, open tasks and rests go with it."""
     revoke(run)
+    if run.failing and status is not Status.CANCELLED:
+        status, metadata = Status.FAILED, {}
+        _end_failing(run)
     run.status = status
     run.ended_at = run.now
     run.queued = ""
@@ -423,6 +494,8 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     if status is not Status.FAILED:
         run.step_id = ""
         run.frames = ()
+    if run.undos:
+        run.undos = tuple(undo for undo in run.undos if undo.done and status is Status.FAILED)
     failure = run.last_error if status is Status.FAILED else None
     if run.exit_reason:
         metadata = {"reason": run.exit_reason, **metadata}

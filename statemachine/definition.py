@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Final
 
-from statemachine.assembly import Assembly, assemble, read_retry
+from statemachine.assembly import Assembly, assemble, canonical_lists, read_retry
 from statemachine.canvas.display import check_display
 from statemachine.canvas.reading import Canvas, read_canvas
 from statemachine.checks.draft import Draft
@@ -164,7 +164,15 @@ class _Loader:
             self._problems.add("no_steps", ("steps",), "the workflow has no steps")
             return Assembly()
         drawn = self.canvas is not None
-        return assemble(document.steps, ("steps",), retry, self._problems, lenient=self._lenient, drawn=drawn)
+        return assemble(
+            document.steps,
+            ("steps",),
+            retry,
+            self._problems,
+            on_failure=document.on_failure,
+            lenient=self._lenient,
+            drawn=drawn,
+        )
 
     def _workflow(
         self, document: DocumentPart, made: Assembly, data: Mapping[str, Any], key: str, name: str
@@ -182,7 +190,7 @@ class _Loader:
         pause_timers, pause_events = entrance.pause(document.pause)
         variables = self._variables(document.variables)
         check_display(document.canvas, self._problems)
-        self.canonical.update(entrance.canonical, steps=made.canonical)
+        self.canonical.update(entrance.canonical, **canonical_lists(made))
         declared = frozenset(document.variables) if isinstance(document.variables, Mapping) else frozenset()
         starts = tuple(dict.fromkeys((first, *entries.values())))
         self._check(made, steps, starts, entrance, limits, declared)
@@ -194,7 +202,7 @@ class _Loader:
             name=name,
             steps=steps,
             first=first,
-            machine=WorkflowMachine(steps, first, entries.values()),
+            machine=WorkflowMachine(steps, first, entries.values(), made.on_failure),
             description=document.description or "",
             label=document.version or "",
             active=document.is_active,
@@ -211,6 +219,7 @@ class _Loader:
             channels=frozenset(channel for step in steps.values() for channel in step.runner.channels),
             reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
             item_names=item_names(steps.values()),
+            on_failure=made.on_failure,
         )
 
     def _variables(self, raw: Any) -> Any:
@@ -250,6 +259,7 @@ class _Loader:
                 declared=declared,
                 reads=reads,
                 conditions=made.conditions | self._compiler.conditions,
+                on_failure=made.on_failure,
             )
             inspect(draft, self._problems, whole=made.whole and self._whole)
 

@@ -209,7 +209,7 @@ class RetryPart(Part):
 class StepPart(Part):
     """One step of the workflow."""
 
-    later: ClassVar[tuple[str, ...]] = ("compensate", "urgent", "sending")
+    later: ClassVar[tuple[str, ...]] = ("urgent", "sending")
     also: ClassVar[Mapping[str, str]] = {"output_variable": "output"}
     id: Name = about("The step's unique name. `end` is reserved.", "send_welcome", default=REQUIRED)
     type: Annotated[str, Shape("step_type")] = about("What the step does.", "send_sms", "wait", default=REQUIRED)
@@ -229,6 +229,10 @@ class StepPart(Part):
     crash_policy: Literal["at_least_once", "at_most_once"] | None = about(
         "`at_most_once`: never repeated when nobody knows whether it happened. Only for steps with tasks.",
         "at_most_once",
+    )
+    compensate: Annotated[Any, Shape("inner_steps")] = about(
+        "The steps that undo this one, when a `compensate` step asks. `undo.input` and `undo.output` are its own.",
+        [{"id": "refund", "type": "task", "config": {"queue": "refunds", "input": {"id": "{{undo.output.id}}"}}}],
     )
     condition: AnyCondition = about("For conditions: the same as `config.condition`.", "contact.score > 50")
     true_steps: Annotated[Any, Shape("body")] = about(
@@ -254,7 +258,7 @@ class StepPart(Part):
 class DocumentPart(Part):
     """A workflow of Statewright."""
 
-    later: ClassVar[tuple[str, ...]] = ("sending", "on_failure")
+    later: ClassVar[tuple[str, ...]] = ("sending",)
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
     key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
     name: str | None = about("What people call the workflow.", "New lead welcome")
@@ -285,6 +289,10 @@ class DocumentPart(Part):
     )
     variables: Annotated[Any, Shape("object")] = about("First values of the run's variables.", {"offer": "spring"})
     steps: Annotated[Any, Shape("steps")] = about("The steps, in order.", [{"id": "a", "type": "end"}])
+    on_failure: Annotated[Any, Shape("inner_steps")] = about(
+        "What to do once when a run has failed; it ends as failed afterwards. `error` is what happened.",
+        [{"id": "tell", "type": "send_notification", "config": {"message": "{{error.step}}: {{error.message}}"}}],
+    )
     nodes: Annotated[Any, Shape("nodes")] = about(
         "Of a canvas, instead of `steps`: its nodes, in order.", [{"id": "n1", "type": "trigger", "label": "New Order"}]
     )

@@ -1,15 +1,16 @@
 """Frames: where a run stands in the steps around its step. Plain data, part of the snapshot.
 
 A run has one frame for each step in whose body it is, the outermost first: a `Frame` for a loop, a `Guard` for a step
-that takes the errors of its bodies (`try`, `fallback`). What stands in which body is known from the definition
-(`Step.within`), so that leaving a body by any way (a `goto`, an error) drops the frames it leaves behind.
+that takes the errors of its bodies (`try`, `fallback`, and `on_failure`), an `Undoing` for one that undoes others. What
+stands in which body is known from the definition (`Step.within`), so that leaving a body by any way (a `goto`, an
+error) drops the frames it leaves behind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from statemachine.failure import LastError, last_error_from_data, last_error_to_data
 from statemachine.record import record
@@ -64,7 +65,29 @@ class Guard:
     pending: Thrown | Leaving | None = None
 
 
-AnyFrame: TypeAlias = Frame | Guard
+@record
+class Undo:
+    """A step that can be undone: which visit of it, with what input and output. `done`: it is finished."""
+
+    step: str
+    visit: int
+    input: Any = None
+    output: Any = None
+    done: bool = False
+
+
+@record
+class Undoing:
+    """One `compensate` step under way, which undoes `undo`; `count` are undone before. The steps of the undo stand in
+    it, as if in its body."""
+
+    step: str
+    undo: Undo
+    count: int = 0
+    thrown: Thrown | None = None
+
+
+AnyFrame: TypeAlias = Frame | Guard | Undoing
 
 
 def loop_names(frames: Sequence[AnyFrame], item_names: Mapping[str, str]) -> dict[str, Any] | None:
@@ -83,6 +106,19 @@ def loop_names(frames: Sequence[AnyFrame], item_names: Mapping[str, str]) -> dic
     return names
 
 
+def undoing_around(frames: Sequence[AnyFrame]) -> int:
+    """How many frames there are up to the undo under way, itself included; 0 outside of undos."""
+    found = (depth for depth in range(len(frames), 0, -1) if isinstance(frames[depth - 1], Undoing))
+    return next(found, 0)
+
+
+def undo_names(frames: Sequence[AnyFrame]) -> dict[str, Any] | None:
+    """What `undo.…` leads to; None outside of undos."""
+    depth = undoing_around(frames)
+    undo = cast(Undoing, frames[depth - 1]).undo if depth else None
+    return None if undo is None else {"step": undo.step, "input": undo.input, "output": undo.output}
+
+
 def caught_around(frames: Sequence[AnyFrame]) -> LastError | None:
     """The error with which the innermost guard deals."""
     return next((frame.caught for frame in reversed(frames) if isinstance(frame, Guard) and frame.caught), None)
@@ -93,9 +129,11 @@ def step_names(frame: AnyFrame) -> Iterator[str]:
     yield frame.step
     if isinstance(frame, Frame):
         return
-    if isinstance(frame.pending, Leaving):
+    if isinstance(frame, Undoing):
+        yield frame.undo.step
+    elif isinstance(frame.pending, Leaving):
         yield frame.pending.to
-    for thrown in (frame.thrown, frame.pending):
+    for thrown in (frame.thrown, frame.pending if isinstance(frame, Guard) else None):
         if isinstance(thrown, Thrown):
             yield thrown.error.step
             for inner in thrown.frames:
@@ -107,6 +145,9 @@ def renamed(frame: AnyFrame, names: Mapping[str, str]) -> AnyFrame:
     step = names.get(frame.step, frame.step)
     if isinstance(frame, Frame):
         return replace(frame, step=step)
+    if isinstance(frame, Undoing):
+        inner = None if frame.thrown is None else _thrown_renamed(frame.thrown, names)
+        return replace(frame, step=step, undo=undo_renamed(frame.undo, names), thrown=inner)
     pending = frame.pending
     if isinstance(pending, Leaving):
         pending = replace(pending, to=names.get(pending.to, pending.to))
@@ -114,6 +155,10 @@ def renamed(frame: AnyFrame, names: Mapping[str, str]) -> AnyFrame:
         pending = _thrown_renamed(pending, names)
     thrown = None if frame.thrown is None else _thrown_renamed(frame.thrown, names)
     return replace(frame, step=step, thrown=thrown, pending=pending)
+
+
+def undo_renamed(undo: Undo, names: Mapping[str, str]) -> Undo:
+    return replace(undo, step=names.get(undo.step, undo.step))
 
 
 def _thrown_renamed(thrown: Thrown, names: Mapping[str, str]) -> Thrown:
@@ -128,6 +173,9 @@ def frame_to_data(frame: AnyFrame) -> dict[str, Any]:
     """JSON-ready; what is at its default is left out."""
     if isinstance(frame, Guard):
         return _guard_to_data(frame)
+    if isinstance(frame, Undoing):
+        thrown = {} if frame.thrown is None else {"thrown": _thrown_to_data(frame.thrown)}
+        return {"undoing": frame.step, "undo": undo_to_data(frame.undo), "count": frame.count, **thrown}
     data: dict[str, Any] = {"loop": frame.step, "index": frame.index}
     if frame.items is not None:
         data["items"] = list(frame.items)
@@ -157,12 +205,31 @@ def _thrown_to_data(thrown: Thrown) -> dict[str, Any]:
 
 
 def frames_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[AnyFrame, ...]:
-    return tuple(_guard(one) if "guard" in one else _loop(one) for one in data)
+    return tuple(_guard(one) if "guard" in one else _undoing(one) if "undoing" in one else _loop(one) for one in data)
 
 
 def _loop(data: Mapping[str, Any]) -> Frame:
     items = tuple(data["items"]) if "items" in data else None
     return Frame(data["loop"], data["index"], items, data.get("rounds"), data.get("broken", False))
+
+
+def undo_to_data(undo: Undo) -> dict[str, Any]:
+    data: dict[str, Any] = {"step": undo.step, "visit": undo.visit}
+    if undo.input is not None:
+        data["input"] = undo.input
+    if undo.output is not None:
+        data["output"] = undo.output
+    if undo.done:
+        data["done"] = True
+    return data
+
+
+def undo_from_data(data: Mapping[str, Any]) -> Undo:
+    return Undo(data["step"], data["visit"], data.get("input"), data.get("output"), data.get("done", False))
+
+
+def _undoing(data: Mapping[str, Any]) -> Undoing:
+    return Undoing(data["undoing"], undo_from_data(data["undo"]), data["count"], _thrown(data.get("thrown")))
 
 
 def _guard(data: Mapping[str, Any]) -> Guard:

@@ -23,6 +23,7 @@ from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
 from statemachine.steps.guards import ErrorHandler
 from statemachine.steps.loop import KINDS
+from statemachine.workflow import UNDONE, undo_body
 
 
 @dataclass(slots=True)
@@ -30,7 +31,8 @@ class Entry:
     """A step of the document in its place; `following` is where its first outcome leads when nothing else is said.
 
     `within` are the steps in whose bodies it is, the outermost first, and `bodies` says in which body of each.
-    `handler` is the error_handler that would take its error, "" for none.
+    `handler` is the error_handler that would take its error, "" for none; `undo` the first of the steps that undo it.
+    `listed` steps stand in a list, whatever the rest of the document is.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Entry:
     within: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
     handler: str = ""
+    undo: str = ""
+    listed: bool = True
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Around:
     within: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
     handler: str = ""
+    listed: bool = True
 
 
 @dataclass(slots=True)
@@ -78,12 +83,11 @@ class _Item:
 
 
 class Layout:
-    """Puts nested steps into one list, each knowing what follows it. `drawn` steps stand in no list: error handlers
-    among them take only the errors that are led to them."""
+    """Puts nested steps into one list, each knowing what follows it. Steps that are drawn and not `listed` stand in no
+    list: error handlers among them take only the errors that are led to them."""
 
-    def __init__(self, problems: Problems, *, drawn: bool = False) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._drawn = drawn
 
     def flatten(self, body: Body, around: Around) -> Iterator[Entry]:
         items = self._items(body)
@@ -91,7 +95,7 @@ class Layout:
         following, handler = around.after, around.handler
         for item in reversed(items):
             item.handler = handler
-            handles = item.takes_errors and not self._drawn
+            handles = item.takes_errors and around.listed
             if handles:
                 handler = item.id
             if not item.owned:
@@ -164,7 +168,7 @@ class Layout:
     def _one(self, item: _Item, around: Around) -> Iterator[Entry]:
         entry = Entry(
             item.id, item.path, item.keys, item.following,
-            within=around.within, bodies=around.bodies, handler=item.handler,
+            within=around.within, bodies=around.bodies, handler=item.handler, listed=around.listed,
         )  # fmt: skip
         yield entry
         for outcome, body in item.bodies.by_outcome.items():
@@ -174,10 +178,27 @@ class Layout:
             if not body.named:
                 yield from self.flatten(body, self._inside(item, outcome, around))
 
+        yield from self._undo(entry)
+
+    def _undo(self, entry: Entry) -> Iterator[Entry]:
+        """The steps that undo a step: a list of its own, wherever the step stands."""
+        raw = entry.raw.get("compensate")
+        if raw is None:
+            return
+        body = Body(raw if isinstance(raw, list) else [raw], (*entry.path, "compensate"))
+        if body.named:
+            self._problems.add(
+                "bad_value", body.place, "write the steps that undo this one in place: `compensate: [steps]`"
+            )
+            return
+        entry.undo = first_of(body)
+        yield from self.flatten(body, Around(UNDONE, (undo_body(entry.id),), ("compensate",)))
+
     def _inside(self, item: _Item, outcome: str, around: Around) -> Around:
         if not item.bodies.back:
-            return Around(item.after_bodies, around.within, around.bodies, item.handler)
-        return Around(item.id, (*around.within, item.id), (*around.bodies, outcome), item.handler)
+            return Around(item.after_bodies, around.within, around.bodies, item.handler, around.listed)
+        within, bodies = (*around.within, item.id), (*around.bodies, outcome)
+        return Around(item.id, within, bodies, item.handler, around.listed)
 
     def _take_condition(self, keys: dict[str, Any], path: Path) -> None:
         """`condition` may stand beside the config; it belongs in it."""

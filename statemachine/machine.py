@@ -17,7 +17,7 @@ from transitions import Event, EventData, Machine, Transition
 
 from statemachine.errors import TransitionRefused
 from statemachine.step import END
-from statemachine.workflow import OUT, Step
+from statemachine.workflow import OUT, UNDONE, Step, undo_body
 
 START: Final = "$start"
 COMPLETED: Final = "$completed"
@@ -32,6 +32,7 @@ FAIL: Final = "$fail"
 EXIT: Final = "$exit"
 COMPLETE: Final = "$complete"
 CANCEL: Final = "$cancel"
+HANDLE_FAILURE: Final = "$on_failure"
 SKIP: Final = "$skip"
 """Past a step whose `when` is false."""
 ERROR: Final = "error"
@@ -67,11 +68,14 @@ class _Machine(Machine):
 class WorkflowMachine:
     """Built from validated steps; immutable afterwards and safe across threads."""
 
-    def __init__(self, steps: Mapping[str, Step], first: str, entries: Iterable[str] = ()) -> None:
-        """`first` is where a run begins, `entries` the other steps where one may."""
+    def __init__(
+        self, steps: Mapping[str, Step], first: str, entries: Iterable[str] = (), on_failure: str = ""
+    ) -> None:
+        """`first` is where a run begins, `entries` the other steps where one may, `on_failure` where one goes that has
+        failed."""
         self._machine = _Machine(
             model=None,
-            states=[START, *steps, *_TERMINALS],
+            states=[START, *steps, UNDONE, *_TERMINALS],
             initial=START,
             auto_transitions=False,
             send_event=True,
@@ -85,6 +89,12 @@ class WorkflowMachine:
             self._add(f"{BEGIN} {entry}", START, entry)
         for step in steps.values():
             self._add_step(step)
+            if on_failure:
+                self._add(HANDLE_FAILURE, step.id, on_failure)
+        if on_failure:
+            self._add(HANDLE_FAILURE, START, on_failure)
+            self._add(HANDLE_FAILURE, FAILED, on_failure)
+        self._add_undos(steps)
         self._events = self._machine.events
 
     def fire(self, model: Model, transition: str) -> None:
@@ -115,7 +125,14 @@ class WorkflowMachine:
             if state not in found:
                 found.add(state)
                 left.extend(self._next.get(state, ()))
-        return frozenset(found.difference(_TERMINALS))
+        return frozenset(found.difference(_TERMINALS, (UNDONE,)))
+
+    def _add_undos(self, steps: Mapping[str, Step]) -> None:
+        for undoing in [step for step in steps.values() if step.runner.undoes]:
+            self._add(undone_transition(undoing.id), UNDONE, undoing.id)
+            for step in steps.values():
+                if step.undo:
+                    self._add(undo_body(step.id), undoing.id, step.undo)
 
     def _add_step(self, step: Step) -> None:
         for outcome, target in step.targets.items():
@@ -148,6 +165,11 @@ def _state(target: str) -> str:
 def leave_transition(target: str) -> str:
     """The name of the transition by which a run leaves a `try` on its way to a step, `end` or OUT."""
     return f"$leave {target}"
+
+
+def undone_transition(step_id: str) -> str:
+    """The name of the transition by which a run comes back from an undo to the step that undoes."""
+    return f"$undone {step_id}"
 
 
 def retry_transition(step_id: str) -> str:

@@ -32,7 +32,7 @@ from statemachine.cause import OperatorCause, Surroundings
 from statemachine.course import RUN, end_timers
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
-from statemachine.frame import renamed, step_names
+from statemachine.frame import renamed, step_names, undo_renamed
 from statemachine.gathering import begin_silence
 from statemachine.listening import WAIT
 from statemachine.run import Run
@@ -41,7 +41,7 @@ from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
 from statemachine.steps.loop import body_kind
 from statemachine.steps.parts import resolve
-from statemachine.workflow import Step, Workflow
+from statemachine.workflow import Step, Workflow, is_closed
 
 TIMER_POLICIES: Final = ("keep", "recompute")
 """What becomes of a migrated run's deadlines: as they were reckoned, or reckoned anew by the new version."""
@@ -127,7 +127,7 @@ def _loop_misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
 def _bodies(step: Step, workflow: Workflow) -> Iterator[tuple[str, str, str]]:
     """(carrier, its kind, which body) of each body that a step stands in."""
     for name, body in zip(step.within, step.bodies, strict=True):
-        yield name, body_kind(workflow.steps[name]), body
+        yield name, body if is_closed(name) else body_kind(workflow.steps[name]), body
 
 
 def _misfit(source: Step, target: Step, route: Route) -> tuple[str, str]:
@@ -246,7 +246,7 @@ def _require_movable(route: Route, snapshot: Snapshot, from_version: int) -> Pla
 def _trimmed(cause: OperatorCause, snapshot: Snapshot) -> OperatorCause:
     """The cause with only that part of the mapping that concerns the run: it is kept in every history."""
     names = {snapshot.step, snapshot.previous_step, *snapshot.outputs, *snapshot.step_starts, *snapshot.variants}
-    names.update(*(step_names(frame) for frame in snapshot.frames))
+    names.update(*(step_names(frame) for frame in snapshot.frames), (undo.step for undo in snapshot.undos))
     mapping = {old: new for old, new in cause.data["mapping"].items() if old in names}
     return replace(cause, data={**cause.data, "mapping": mapping})
 
@@ -255,6 +255,8 @@ def _rename(run: Run, route: Route) -> None:
     """What mapped steps that are gone left behind goes under their new names."""
     if run.frames:
         run.frames = tuple(renamed(frame, route.mapping) for frame in run.frames)
+    if run.undos:
+        run.undos = tuple(undo_renamed(undo, route.mapping) for undo in run.undos)
     moved = {old: new for old, new in route.mapping.items() if old not in route.target.steps}
     if not moved:
         return

@@ -25,7 +25,7 @@ from statemachine.step import END
 from statemachine.steps.flow import Complete, Exit
 from statemachine.steps.guards import DONE, FINALLY, ErrorHandler
 from statemachine.steps.loop import Jump, Loop
-from statemachine.workflow import OUT, Step
+from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step, is_closed
 
 if TYPE_CHECKING:
     from statemachine.assembly import Assembly
@@ -49,7 +49,7 @@ def nest(made: Assembly, problems: Problems) -> None:
         if step_id in made.steps and (made.steps[step_id].within or entry.handler):
             made.steps[step_id] = _caught(made.steps[step_id], entry, made.steps)
     finishing = {step.id for step in carriers if FINALLY in step.runner.bodies()}
-    if finishing:
+    if finishing or any(entry.within and is_closed(entry.within[0]) for entry in made.entries):
         _pass_finally(made, finishing, problems)
     _write_out(made, entries)
 
@@ -70,7 +70,8 @@ def _find_bodies(made: Assembly, carriers: Sequence[Step], problems: Problems) -
     whole = {carrier.id: _whole(carrier, members) for carrier in carriers}
     outward = sorted(whole, key=lambda carrier: -len(whole[carrier]))
     for step_id, step in steps.items():
-        places = [
+        places = [place for place in zip(step.within, step.bodies, strict=True) if is_closed(place[0])]
+        places += [
             next(place for place, inside in members.items() if place[0] == carrier and step_id in inside)
             for carrier in outward
             if step_id in whole[carrier]
@@ -130,6 +131,9 @@ def _caught(step: Step, entry: Entry, steps: Mapping[str, Step]) -> Step:
         handler = None
     if step.on_error is not None or not step.runner.can_fail:
         return step
+    if guard is None and handler is None:
+        undoing = is_closed(step.within[0]) and step.within[0] != ON_FAILURE
+        return replace(step, caught_by=UNDONE) if undoing else step
     return replace(step, caught_by=guard if handler is None else handler.id)
 
 
@@ -185,25 +189,34 @@ def _ways(step: Step) -> Iterator[tuple[str, str]]:
 def _hop(step: Step, target: str, made: Assembly, finishing: set[str]) -> str | None:
     """Where a way really leads at first: the innermost `try` whose `finally` it has to pass, else the target.
 
-    None when it leads out of a `finally`."""
+    None when it leads out of a body that has to come to its end."""
     if target == step.id:
         return target
-    around = () if target not in made.steps else (*made.steps[target].within, target)
+    around = _around(step, target, made)
     for carrier, body in zip(reversed(step.within), reversed(step.bodies), strict=True):
         if carrier in around:
             return target
-        if body == FINALLY:
+        if body == FINALLY or is_closed(carrier):
             return None
         if carrier in finishing:
             return carrier
     return target
 
 
+def _around(step: Step, target: str, made: Assembly) -> tuple[str, ...]:
+    """The bodies that a target is in. The end of the run is that of `on_failure` too."""
+    if target in made.steps:
+        return (*made.steps[target].within, target)
+    return step.within[:1] if target == UNDONE or (target in (OUT, END) and ON_FAILURE in step.within) else ()
+
+
 def _refuse_leaving(step: Step, target: str, made: Assembly, problems: Problems) -> None:
-    carrier = next(c for c, body in zip(reversed(step.within), reversed(step.bodies), strict=True) if body == FINALLY)
+    places = zip(reversed(step.within), reversed(step.bodies), strict=True)
+    carrier, body = next(place for place in places if place[1] == FINALLY or is_closed(place[0]))
     where = "ends the run" if target in (OUT, END) else f"leads to {target!r}"
-    message = f"{step.id!r} {where} out of the `finally` of {carrier!r}, which has to come to its end"
-    problems.add("leaves_finally", made.places[step.id], message)
+    whose = f" of {carrier.removeprefix('$undo ')!r}" if carrier != ON_FAILURE else ""
+    message = f"{step.id!r} {where}, out of the `{body}`{whose}, which has to come to its end"
+    problems.add("leaves_body", made.places[step.id], message)
 
 
 # --- the flat form ---

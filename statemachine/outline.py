@@ -14,6 +14,7 @@ from statemachine.canvas.reading import Canvas
 from statemachine.layout import Entry
 from statemachine.names import snake_case
 from statemachine.steps.guards import ErrorHandler
+from statemachine.workflow import is_closed
 
 _TAKEN: Final = frozenset({"steps", "trigger", "triggers", "trigger_type", "canvas"})
 
@@ -42,7 +43,7 @@ def outline_of(
 ) -> Outline:
     """The outline of a document without errors."""
     head = {key: value for key, value in data.items() if snake_case(key) not in _TAKEN}
-    steps = tuple(_step(entry) for entry in entries)
+    steps = tuple(_step(entry) for entry in entries if not any(map(is_closed, entry.within)))
     return Outline(data, head, tuple(triggers), steps, canvas, display if isinstance(display, Mapping) else {})
 
 

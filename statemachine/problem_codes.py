@@ -162,12 +162,17 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "Lead it to the loop itself, or move the step out of the body.",
         ),
         "into_body": Code(
-            "A way leads into a body of a `try` or `fallback` from outside, or from one of its bodies into another.",
+            "A way leads into a body of a `try` or `fallback`, into an undo or `on_failure` from outside, or from one "
+            "of them into another.",
             "Lead it to the `try` or `fallback` itself, or move the step.",
         ),
-        "leaves_finally": Code(
-            "A way leads out of a `finally`, or a step in it ends the run: what it was entered for would be forgotten.",
-            "Let the `finally` come to its end, and decide what follows behind the `try`.",
+        "leaves_body": Code(
+            "A way leads out of a `finally`, `compensate` or `on_failure`, or a step in it ends the run.",
+            "Let it come to its end, and decide what follows behind it.",
+        ),
+        "nothing_to_undo": _warning(
+            "A `compensate` step stands in a workflow in which no step says how it is undone.",
+            "Give the steps to be undone a `compensate: [steps]`.",
         ),
         "outside_loop": Code(
             "A `break` or `continue` stands in no loop.", "Move it into the `body` of a loop, or use `goto`."

@@ -89,7 +89,7 @@ def on_event(run: Run, cause: EventCause) -> bool:
 
 
 def _try_exits(run: Run, event: Event) -> bool:
-    if not run.workflow_version.exits:
+    if not run.workflow_version.exits or run.failing:
         return False
     run.scope.event = event
     for rule in run.workflow_version.exits:
@@ -234,6 +234,8 @@ def _fire_timer(run: Run) -> None:
     name = min(run.deadlines, key=lambda name: (run.deadlines[name], name))
     if name == RUN:
         fail_run(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
+        if run.ended_at is None:
+            proceed(run)
     elif name == CONTINUE:
         _go_on(run)
     elif name in BURST_TIMERS:
@@ -424,7 +426,7 @@ def _catch_up(run: Run, until: datetime) -> None:
 
 def _mismatched(run: Run) -> bool:
     """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
-    for rule in run.workflow_version.exits:
+    for rule in () if run.failing else run.workflow_version.exits:
         if rule.on_mismatch and _exits(run, rule):
             exit_run(run, rule.exit_reason, goal=rule.goal)
             return True

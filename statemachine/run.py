@@ -6,7 +6,7 @@ say. `freeze` turns it back into plain data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -20,7 +20,19 @@ from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrde
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.failure import LastError, error_names
-from statemachine.frame import AnyFrame, Frame, Guard, Leaving, Thrown, caught_around, loop_names
+from statemachine.frame import (
+    AnyFrame,
+    Frame,
+    Guard,
+    Leaving,
+    Thrown,
+    Undo,
+    Undoing,
+    caught_around,
+    loop_names,
+    undo_names,
+    undoing_around,
+)
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
     MAX_HISTORY,
@@ -34,7 +46,7 @@ from statemachine.snapshot import OpenTask, Snapshot, Status, identity_of
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
 from statemachine.variable_path import with_path, without_path
 from statemachine.view import View
-from statemachine.workflow import Step, Workflow
+from statemachine.workflow import ON_FAILURE, UNDO_BODY, UNDONE, Step, Workflow, undo_body
 
 TERMINAL_STATES: Final = {
     Status.COMPLETED: COMPLETED,
@@ -59,8 +71,8 @@ class Run:
         "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "lateness_asked", "moments",
         "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step",
         "queued", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
-        "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "variables",
-        "variants", "version", "visit", "workflow_version",
+        "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "undos",
+        "variables", "variants", "version", "visit", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -130,6 +142,7 @@ class Run:
         self.goal = snapshot.goal
         self.standstill_s = snapshot.standstill_s
         self.frames = snapshot.frames
+        self.undos = snapshot.undos
         self.gathered = snapshot.gathered
 
     # --- what steps read (step.Context) ---
@@ -275,7 +288,7 @@ class Run:
         return self.frames[-1] if self.frames and self.frames[-1].step == self.step_id else None
 
     def keep_frame(self, frame: AnyFrame | None) -> None:
-        around = self.frames[: len(self.step.within)]
+        around = self.frames[: self._depth(self.step)]
         self.set_frames(around if frame is None else (*around, frame))
 
     def break_loop(self) -> None:
@@ -283,10 +296,13 @@ class Run:
         self._replace_frame(loop, replace(cast(Frame, self.frames[loop]), broken=True))
 
     def throw(self, guard_id: str, thrown: Thrown) -> None:
-        """Give an error to the guard that takes it. What is inside the guard goes with it, for a retry."""
-        depth = self._innermost(lambda frame: frame.step == guard_id)
+        """Give an error to what takes it: a guard, or (UNDONE) the step that undoes. What is inside of it goes with the
+        error, for a retry."""
+        depth = self._innermost(
+            lambda frame: isinstance(frame, Undoing) if guard_id == UNDONE else frame.step == guard_id
+        )
         inner = Thrown(thrown.error, (*self.frames[depth:], *thrown.frames))
-        self._replace_frame(depth, replace(cast(Guard, self.frames[depth]), thrown=inner))
+        self._replace_frame(depth, replace(cast(Guard | Undoing, self.frames[depth]), thrown=inner))
 
     def depart(self, guard_id: str, leaving: Leaving) -> None:
         """Remember where to go on when the `finally` of this guard is done."""
@@ -297,9 +313,20 @@ class Run:
         """Stand again where an error happened that nothing took, unless the version has no such place."""
         step = self.workflow_version.steps.get(thrown.error.step)
         frames = (*self.frames, *thrown.frames)
-        if step is not None and step.within == tuple(frame.step for frame in frames):
+        if step is not None and _fits(step, frames):
             self.step_id = step.id
             self.set_frames(frames)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the run has failed and does what `on_failure` says."""
+        return bool(self.frames) and self.frames[0].step == ON_FAILURE
+
+    def _depth(self, step: Step) -> int:
+        """How many frames are around a step; those of an undo stand inside of the step that undoes."""
+        if step.within and step.within[0].startswith(UNDO_BODY):
+            return undoing_around(self.frames) + len(step.within) - 1
+        return len(step.within)
 
     def _innermost(self, wanted: Callable[[AnyFrame], bool]) -> int:
         return next(depth for depth in range(len(self.frames) - 1, -1, -1) if wanted(self.frames[depth]))
@@ -309,7 +336,7 @@ class Run:
 
     def drop_frames(self, step: Step) -> None:
         """Entering a step leaves every body that it is not part of; entering a loop from its body does not leave it."""
-        depth = len(step.within)
+        depth = self._depth(step)
         inside = len(self.frames) > depth and self.frames[depth].step == step.id
         if len(self.frames) > depth + inside:
             self.set_frames(self.frames[: depth + inside])
@@ -318,6 +345,35 @@ class Run:
         self.frames = frames
         if self._scope is not None:
             self._scope.loop = self.loop_names()
+            self._scope.undo = undo_names(frames)
+            self._scope.outputs = self.outputs_seen
+
+    # --- undos ---
+
+    @property
+    def outputs_seen(self) -> Mapping[str, Any]:
+        """The outputs; while a step is undone, its own is that of the visit which is undone."""
+        undo = undo_names(self.frames) if self.undos else None
+        return self.outputs if undo is None else {**self.outputs, undo["step"]: undo["output"]}
+
+    def begin_undoable(self, undo: Undo) -> None:
+        self.undos = (*self.undos, undo)
+
+    def end_undoable(self, output: Any, *, done: bool) -> None:
+        """This visit of the step is finished (`done`), or it has failed, which leaves nothing to undo."""
+        kept = [undo for undo in self.undos if undo.visit != self.visit]
+        mine = next((undo for undo in self.undos if undo.visit == self.visit), None)
+        if mine is not None and done:
+            kept.append(replace(mine, output=output, done=True))
+        self.undos = tuple(kept)
+
+    def next_undo(self) -> Undo | None:
+        steps = self.workflow_version.steps
+        ready = (undo for undo in reversed(self.undos) if undo.done and undo.step in steps and steps[undo.step].undo)
+        return next(ready, None)
+
+    def drop_undo(self, undo: Undo) -> None:
+        self.undos = tuple(one for one in self.undos if one.visit != undo.visit)
 
     # --- deadlines ---
 
@@ -412,7 +468,7 @@ class Run:
         self.outputs = {**self.outputs, step.id: output}
         self._outputs_changed = True
         if self._scope is not None:
-            self._scope.outputs = self.outputs
+            self._scope.outputs = self.outputs_seen
 
     def replace_outputs(self, outputs: Mapping[str, Any]) -> None:
         """The same outputs under other step ids."""
@@ -523,6 +579,7 @@ class Run:
             revision=before.revision + 1,
             standstill_s=self.standstill_s,
             frames=self.frames,
+            undos=self.undos,
             pause_events=self.pause_events,
             gathered=self.gathered,
             place_at=self.place_at,
@@ -576,6 +633,15 @@ class Run:
 def name_of(event: Event) -> str:
     """What tells an event from all others of its tenant."""
     return f"{event.source}/{event.id}"
+
+
+def _fits(step: Step, frames: Sequence[AnyFrame]) -> bool:
+    """Whether these are the frames around a step, and perhaps its own."""
+    inside = undoing_around(frames)
+    names = [frame.step for frame in frames[inside:]]
+    if inside:
+        names.insert(0, undo_body(cast(Undoing, frames[inside - 1]).undo.step))
+    return tuple(names[: len(step.within)]) == step.within
 
 
 def _state_of(snapshot: Snapshot) -> str:

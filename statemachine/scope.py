@@ -8,7 +8,7 @@
 | `event` | the event being handled; `event.x` falls back to `event.data.x` |
 | `variables` (`workflow`, `vars`) | the run's; `variables.workflow`, `.conversation`, `.global` are the scopes |
 | `conversation` | its parts (`status`, `tags`, …) and its variables |
-| `global`, `loop`, `error`, `last_error`, `resources`, `connection` | that mapping |
+| `global`, `loop`, `undo`, `error`, `last_error`, `resources`, `connection` | that mapping |
 | `enrollment`, `execution` | the run itself |
 | `steps.<id>.output` | what a step answered |
 | `now` | the workflow time |
@@ -59,6 +59,7 @@ class Scope:
     error: Mapping[str, Any] | None = None
     last_error: Mapping[str, Any] | None = None
     loop: Mapping[str, Any] | None = None
+    undo: Mapping[str, Any] | None = None
     resources: Mapping[str, Any] = field(default_factory=dict)
     connection: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = _EPOCH
@@ -263,7 +264,10 @@ _READERS: Final[Mapping[str | int, Callable[[Scope, Path], Any]]] = {
     "steps": _steps,
     "execution": _execution,
     "now": lambda scope, path: walk(scope.now, path, 1),
-    **{name: _mapping(name) for name in ("loop", "enrollment", "resources", "connection", "error", "last_error")},
+    **{
+        name: _mapping(name)
+        for name in ("loop", "undo", "enrollment", "resources", "connection", "error", "last_error")
+    },
 }
 
 ROOTS: Final = frozenset(str(name) for name in _READERS)

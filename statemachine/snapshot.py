@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from statemachine.failure import LastError, last_error_from_data, last_error_to_data
-from statemachine.frame import AnyFrame, frame_to_data, frames_from_data
+from statemachine.frame import AnyFrame, Undo, frame_to_data, frames_from_data, undo_from_data, undo_to_data
 from statemachine.record import record
 
 
@@ -58,6 +58,7 @@ class Snapshot:
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
     deadlines have been moved by. `frames` say where it stands in the steps around its step, the outermost first.
     `pause_events` is what its pause does to events.
+    `undos` are the steps that were begun or finished, say how they are undone, and are not undone yet, in order.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
     `place_at` is when it took its place in a workflow with limits,
     `queued` by which rule it waits to begin (while it is pending).
@@ -109,6 +110,7 @@ class Snapshot:
     gathered: Mapping[str, Any] = field(default_factory=dict)
     place_at: datetime | None = None
     queued: str = ""
+    undos: tuple[Undo, ...] = ()
 
     @property
     def conversation_id(self) -> str | None:
@@ -166,6 +168,8 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
         fields["last_error"] = last_error_from_data(fields["last_error"])
     if "frames" in fields:
         fields["frames"] = frames_from_data(fields["frames"])
+    if "undos" in fields:
+        fields["undos"] = tuple(undo_from_data(one) for one in fields["undos"])
     for name in ("held", "consumed"):
         if name in fields:
             fields[name] = tuple(fields[name])
@@ -206,6 +210,8 @@ def _plain(name: str, value: Any) -> Any:
         return value.value
     if name == "frames":
         return [frame_to_data(frame) for frame in value]
+    if name == "undos":
+        return [undo_to_data(undo) for undo in value]
     if isinstance(value, tuple):
         return list(value)
     return value

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from statemachine.condition import Condition
     from statemachine.decision import TaskOrder
     from statemachine.expression import Expression
-    from statemachine.frame import AnyFrame
+    from statemachine.frame import AnyFrame, Undo
     from statemachine.scope import Scope
     from statemachine.template import Value
 
@@ -50,12 +50,13 @@ END: Final = "end"
 class Outcome:
     """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None.
 
-    `metadata` is what history says of it besides.
+    `metadata` is what history says of it besides. `way` is the transition when it has another name than the outcome.
     """
 
     name: str
     output: Any = None
     metadata: Mapping[str, Any] | None = None
+    way: str = ""
 
 
 @record
@@ -155,6 +156,12 @@ class Context(Protocol):
 
     def keep_frame(self, frame: AnyFrame | None) -> None:
         """This step, which has bodies, is under way as `frame` says; None: it is over."""
+
+    def next_undo(self) -> Undo | None:
+        """What was finished last of all that can be undone."""
+
+    def drop_undo(self, undo: Undo) -> None:
+        """It is undone."""
 
     def break_loop(self) -> None:
         """The innermost loop around this step makes no further round."""
@@ -263,6 +270,11 @@ class StepType(ABC):
     """The body that it cannot be without."""
 
     can_fail: ClassVar[bool] = True
+    undoes: ClassVar[bool] = False
+    """Whether the step undoes others."""
+
+    undoable: ClassVar[bool] = True
+    """Whether the step changes anything, so that it may say how that is undone."""
 
     channels: ClassVar[frozenset[str]] = frozenset()
     """By which channels it may write to the contact; `reply` is that by which its run came."""

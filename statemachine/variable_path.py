@@ -15,7 +15,7 @@ CONVERSATION: Final = "conversation"
 _PART_HINTS: Final = {"tags": "use add_tag with `target: conversation`", "status": "end_chat resolves it"}
 _OWN: Final = ("variables", "vars")
 _READ_ONLY: Final = frozenset({
-    "contact", "customer", "trigger", "input", "event", "steps", "loop", "enrollment", "execution", "resources",
+    "contact", "customer", "trigger", "input", "event", "steps", "loop", "undo", "enrollment", "execution", "resources",
     "connection", "error", "last_error", "now",
 })  # fmt: skip
 

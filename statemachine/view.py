@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.contact import Contact
 from statemachine.event import Event
+from statemachine.frame import undo_names
 from statemachine.scope import Scope
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ class View(Scope):
             contact=run.person,
             trigger=run.trigger,
             variables=run.variables,
-            outputs=run.outputs,
+            outputs=run.outputs_seen,
             globals=run.surroundings.globals,
             conversation=_NOTHING,
             enrollment=_NOTHING,
             error=names,
             last_error=names,
             loop=run.loop_names(),
+            undo=undo_names(run.frames),
             resources=_NOTHING,
             connection=_NOTHING,
             now=run.now,

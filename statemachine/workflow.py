@@ -110,11 +110,32 @@ class RetryPolicy:
 OUT: Final = "$out"
 """Out of the workflow, by a step that ends the run: a target of `Step.ways_out`."""
 
+UNDONE: Final = "$undone"
+"""Where the steps of a `compensate` lead at their end: back to the step that undoes."""
+
+ON_FAILURE: Final = "$on_failure"
+"""In whose body the steps of `on_failure` stand."""
+
+
+UNDO_BODY: Final = "$undo "
+
+
+def undo_body(step_id: str) -> str:
+    """In whose body the steps stand that undo a step."""
+    return UNDO_BODY + step_id
+
+
+def is_closed(carrier: str) -> bool:
+    """Whether it is `on_failure` or an undo, and not a step, in whose body a step stands."""
+    return carrier.startswith("$")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """`type` is canonical. `targets` leads each outcome to a step id or `end`; `on_error` is where `error` leads, and
     `following` where the run goes when `when` is false.
+
+    `undo` is the first of the steps that undo it, "" when it declares none.
 
     `within` are the steps in whose bodies it stands, the outermost first, and `bodies` says in which body of each.
     `caught_by` takes its error when there is no `on_error`: a guard around it, or an error_handler. `via` leads the
@@ -137,6 +158,7 @@ class Step:
     within: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
     caught_by: str | None = None
+    undo: str = ""
     via: Mapping[str, str] = field(default_factory=dict)
     ways_out: Mapping[str, str] = field(default_factory=dict)
 
@@ -174,6 +196,7 @@ class Workflow:
     reports. `version` is 0 until the server numbers it. `pause_timers` and `pause_events` are the policies of a
     pause that names none.
     `channels` are those by which its steps may write to the contact.
+    `on_failure` is the first step to do when the run has failed, "" for none.
     `item_names` leads a loop to what its author calls the item of a round.
     """
 
@@ -199,6 +222,7 @@ class Workflow:
     channels: frozenset[str] = frozenset()
     reads: Reads = field(default_factory=Reads)
     item_names: Mapping[str, str] = field(default_factory=dict)
+    on_failure: str = ""
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -14,7 +14,7 @@ from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
 from statemachine.failure import last_error_from_data, last_error_to_data
-from statemachine.frame import frame_to_data, frames_from_data
+from statemachine.frame import frame_to_data, frames_from_data, undo_from_data, undo_to_data
 from statemachine.record import record
 from statemachine.snapshot import (
     Snapshot,
@@ -101,6 +101,7 @@ def snapshot_of(row: Row) -> Snapshot:
         get("gathered", {}),
         _instant(get("place_at")),
         get("queued", ""),
+        tuple(undo_from_data(one) for one in get("undos", ())),
     )
 
 
@@ -166,6 +167,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["standstill_s"] = snapshot.standstill_s
     if snapshot.frames:
         state["frames"] = [frame_to_data(frame) for frame in snapshot.frames]
+    if snapshot.undos:
+        state["undos"] = [undo_to_data(undo) for undo in snapshot.undos]
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -30,11 +30,12 @@ class Draft:
     declared: frozenset[str]
     reads: Sequence[tuple[str | None, Read]]
     conditions: Mapping[Path, Condition]
+    on_failure: str = ""
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Every way from the work of one step to that of the next, and to the end."""
-        return courses_of(self.steps)
+        return courses_of(self.steps, self.on_failure)
 
     @cached_property
     def leaving(self) -> Mapping[str, Sequence[Edge]]:
@@ -51,8 +52,13 @@ class Draft:
 
     @cached_property
     def ways_on(self) -> Ways:
-        """The same without the ways from a loop's body back to the loop: the rounds of a loop are counted."""
-        onward = [edge for edge in self.edges if edge.target not in self.steps[edge.source].within]
+        """The same without the ways from a loop's body back to the loop, and into undos: both are counted."""
+        undoing = {step.id for step in self.steps.values() if step.runner.undoes}
+        onward = [
+            edge
+            for edge in self.edges
+            if edge.target not in self.steps[edge.source].within and not (edge.source in undoing and edge.through)
+        ]
         return ways(self.steps, onward)
 
     @cached_property

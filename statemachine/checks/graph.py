@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from statemachine.machine import ERROR, SKIP
-from statemachine.workflow import Step
+from statemachine.workflow import ON_FAILURE, UNDONE, Step
 
 Ways = Mapping[str, tuple[str, ...]]
 """Step → the steps that may follow it."""
@@ -35,24 +35,41 @@ def edges_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
     return tuple(found)
 
 
-def courses_of(steps: Mapping[str, Step]) -> tuple[Edge, ...]:
+def courses_of(steps: Mapping[str, Step], on_failure: str = "") -> tuple[Edge, ...]:
     """Every way from one step's work to that of the next: as `edges_of`, but errors lead to what takes them, and the
     end of a body leads to where its guard goes on.
 
-    What a `finally` is passed for goes on from before it, and to the `finally` besides."""
+    What a `finally` is passed for goes on from before it, and to the `finally` besides. A step that undoes leads to
+    each undo, and those lead to where it goes on. `on_failure` is where an error leads that nothing takes."""
     found: dict[Edge, None] = {}
+    undoing = _undoing(steps)
+    for step in steps.values() if undoing else ():
+        if step.undo:
+            found.update(dict.fromkeys(Edge(each.id, SKIP, step.undo, (step.id,)) for each in undoing))
     for edge in edges_of(steps):
         source = steps[edge.source]
-        if not source.runner.guards or edge.outcome in (source.runner.needs_body, SKIP):
+        if edge.target == UNDONE:
+            ends = [edge._replace(target=each.targets["done"]) for each in undoing]
+            found.update(
+                (course, None)
+                for end, each in zip(ends, undoing, strict=True)
+                for course in _arrivals(end, each, steps)
+            )
+        elif not source.runner.guards or edge.outcome in (source.runner.needs_body, SKIP):
             found.update(dict.fromkeys(_arrivals(edge, source, steps)))
     for step in steps.values():
         if step.runner.guards:
             continue
         if step.on_error is None:
-            found.update(dict.fromkeys(_errors(step.id, step, steps)))
+            found.update(dict.fromkeys(_errors(step.id, step, steps, on_failure)))
         for hop in (*step.via.values(), *step.ways_out.values()):
             found[Edge(step.id, SKIP, steps[hop].targets["finally"])] = None
     return tuple(found)
+
+
+def _undoing(steps: Mapping[str, Step]) -> list[Step]:
+    """The steps that undo others; those within an undo are refused."""
+    return [step for step in steps.values() if step.runner.undoes and step.caught_by != UNDONE]
 
 
 def _arrivals(edge: Edge, source: Step, steps: Mapping[str, Step]) -> Iterator[Edge]:
@@ -69,9 +86,15 @@ def _arrivals(edge: Edge, source: Step, steps: Mapping[str, Step]) -> Iterator[E
         yield from _arrivals(edge._replace(target=done, through=(*edge.through, guard.id)), guard, steps)
 
 
-def _errors(thrower: str, step: Step, steps: Mapping[str, Step]) -> Iterator[Edge]:
+def _errors(thrower: str, step: Step, steps: Mapping[str, Step], on_failure: str) -> Iterator[Edge]:
     """Where an error of `thrower` may lead, once it has come out of `step`."""
     taken_by = step.on_error or step.caught_by or ""
+    if taken_by == UNDONE:
+        for undoing in _undoing(steps):
+            yield from _errors(thrower, undoing, steps, on_failure)
+        return
+    if not taken_by and on_failure and step.runner.can_fail and ON_FAILURE not in step.within:
+        yield Edge(thrower, ERROR, on_failure)
     catcher = steps.get(taken_by)
     if catcher is None or step.on_error is not None or not catcher.runner.guards:
         if taken_by:
@@ -82,7 +105,7 @@ def _errors(thrower: str, step: Step, steps: Mapping[str, Step]) -> Iterator[Edg
     if onward is not None:
         yield Edge(thrower, ERROR, catcher.targets[onward])
     if onward in (None, "finally"):
-        yield from _errors(thrower, catcher, steps)
+        yield from _errors(thrower, catcher, steps, on_failure)
 
 
 def ways(steps: Iterable[str], edges: Iterable[Edge]) -> Ways:

@@ -11,6 +11,7 @@ from statemachine.checks.history import check_look_back
 from statemachine.checks.loops import check_loop_names, check_ways_in
 from statemachine.checks.names import check_early, check_outputs, check_parts, check_spelling, check_variables
 from statemachine.checks.rules import check_exits, check_triggers
+from statemachine.checks.undos import check_undo_names, check_undos
 from statemachine.checks.values import check_values
 from statemachine.checks.waits import check_durations, check_timeouts
 from statemachine.problem import Problems
@@ -20,6 +21,8 @@ _ALWAYS: Final[tuple[Check, ...]] = (
     check_rings,
     check_early,
     check_loop_names,
+    check_undo_names,
+    check_undos,
     check_parts,
     check_outputs,
     check_spelling,

@@ -8,7 +8,7 @@ from statemachine.compiler import Read
 from statemachine.path import format_path
 from statemachine.problem import Problems
 from statemachine.steps.loop import FOR_EACH, Loop
-from statemachine.workflow import Step
+from statemachine.workflow import ON_FAILURE, Step, is_closed
 
 
 def check_ways_in(draft: Draft, problems: Problems) -> None:
@@ -37,13 +37,15 @@ def _entered(edge: Edge, draft: Draft) -> str:
 
 
 def _body(carrier: str, draft: Draft) -> str:
+    if is_closed(carrier):
+        return "`on_failure`" if carrier == ON_FAILURE else f"what undoes {carrier.removeprefix('$undo ')!r}"
     if carrier in draft.steps and draft.steps[carrier].runner.guards:
         return f"a body of {carrier!r}"
     return f"the body of the loop {carrier!r}"
 
 
 def _code(carrier: str, draft: Draft) -> str:
-    guards = carrier in draft.steps and draft.steps[carrier].runner.guards
+    guards = is_closed(carrier) or (carrier in draft.steps and draft.steps[carrier].runner.guards)
     return "into_body" if guards else "into_loop"
 
 

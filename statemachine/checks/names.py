@@ -25,6 +25,7 @@ _RUN_PARTS: Final = ("id", "workflow", "workflow_id", "version", "contact_id", "
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "enrollment": _RUN_PARTS,
     "execution": (*_RUN_PARTS, "workflowId", "startedAt"),
+    "undo": ("step", "input", "output"),
     "error": ERROR_PARTS,
     "last_error": ERROR_PARTS,
 }

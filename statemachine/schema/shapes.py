@@ -73,6 +73,7 @@ SHAPES: Final[Schema] = {
             {"type": "array", "items": {"anyOf": [{"type": ["string", "integer"]}, ref("step"), ref("several_steps")]}},
         ]
     },
+    "inner_steps": {"anyOf": [{"type": "null"}, ref("step"), {"type": "array", "minItems": 1, "items": ref("step")}]},
     "several_steps": {
         "type": "array",
         "minItems": 1,

@@ -83,6 +83,8 @@ def _by_type(step_type: type[StepType]) -> Schema:
         then = _without_effect_keys(then)
     if step_type is Branch:
         then["anyOf"] = _ways_out()
+    if not step_type.undoable:
+        then.setdefault("properties", {})["compensate"] = {"type": "null", "description": "There is nothing to undo."}
     if step_type.needs_body:
         then["anyOf"] = _carried(STEPS if step_type.guards else step_type.needs_body)
     if step_type is Try:

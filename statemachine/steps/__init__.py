@@ -18,6 +18,7 @@ from statemachine.steps.loop import Break, Continue, Loop
 from statemachine.steps.message import NotifySlack, NotifyTeams, SendEmail, SendNotification, SendReply, SendSms
 from statemachine.steps.split import Split
 from statemachine.steps.task import Task
+from statemachine.steps.undo import Compensate
 from statemachine.steps.variables import SetVariable, Transform
 from statemachine.steps.wait import Wait
 
@@ -31,6 +32,7 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     Try,
     Fallback,
     ErrorHandler,
+    Compensate,
     SetVariable,
     Transform,
     Goto,
@@ -59,7 +61,6 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
 _LATER: Final[Mapping[str, Iterable[str]]] = {
     "parallel branches are not built yet": ("parallel",),
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
-    "undoing steps is not built yet": ("compensate",),
     "work for people is not built yet": ("approval", "human_handoff", "assign_agent"),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),
     "AI steps are not built yet": (

@@ -65,6 +65,7 @@ class Branch(PureStep):
     name = "condition"
     aliases: ClassVar[tuple[str, ...]] = ("if", "conditional", "switch")
     Config = BranchConfig
+    undoable = False
     silent = True
     free_form: ClassVar[tuple[str, ...]] = ("value", "right")
 

@@ -20,6 +20,7 @@ class Goto(PureStep):
 
     name = "goto"
     Config = GotoConfig
+    undoable = False
     silent = True
     can_fail = False
 
@@ -42,6 +43,7 @@ class Exit(PureStep):
 
     name = "exit"
     Config = ExitConfig
+    undoable = False
     silent = True
 
     def __init__(self, config: ExitConfig, build: Build) -> None:
@@ -65,6 +67,7 @@ class Complete(PureStep):
 
     name = "end"
     Config = EndConfig
+    undoable = False
     silent = True
     can_fail = False
 
@@ -89,6 +92,7 @@ class Pass(PureStep):
     name = "pass"
     aliases: ClassVar[tuple[str, ...]] = ("noop", "note")
     Config = PassConfig
+    undoable = False
     silent = True
     can_fail = False
 

@@ -42,6 +42,7 @@ class Try(PureStep):
 
     name = "try"
     Config = TryConfig
+    undoable = False
     silent = True
     guards = True
     needs_body = STEPS
@@ -102,6 +103,7 @@ class Fallback(PureStep):
 
     name = "fallback"
     Config = FallbackConfig
+    undoable = False
     guards = True
     needs_body = "1"
 
@@ -160,6 +162,7 @@ class ErrorHandler(PureStep):
 
     name = "error_handler"
     Config = HandlerConfig
+    undoable = False
     silent = True
     can_fail = False
 

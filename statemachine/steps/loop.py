@@ -69,6 +69,7 @@ class Loop(PureStep):
     name = "loop"
     aliases: ClassVar[tuple[str, ...]] = KINDS
     Config = LoopConfig
+    undoable = False
     free_form: ClassVar[tuple[str, ...]] = ("items",)
     needs_body = BODY
 
@@ -169,6 +170,7 @@ class Jump(PureStep):
     """Back to the loop from anywhere in its body; `nesting.py` says which loop that is."""
 
     Config = JumpConfig
+    undoable = False
     silent = True
     can_fail = False
 

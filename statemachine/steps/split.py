@@ -58,6 +58,7 @@ class Split(PureStep):
     name = "split"
     aliases: ClassVar[tuple[str, ...]] = ("ab_split",)
     Config = SplitConfig
+    undoable = False
     free_form: ClassVar[tuple[str, ...]] = ("variants",)
 
     def __init__(self, config: SplitConfig, build: Build) -> None:

@@ -98,6 +98,7 @@ class Wait(WaitingStep):
     name = "wait"
     aliases: ClassVar[tuple[str, ...]] = ("delay",)
     Config = WaitConfig
+    undoable = False
     free_form: ClassVar[tuple[str, ...]] = ("value", "right")
     bare: ClassVar[str | None] = "for"
 

@@ -46,6 +46,7 @@ TEXTS = (
     "{{variables.word}}",
     "{{steps.s0.output}}",
     "{{steps.s1.output.x}}",
+    "{{undo.step}} {{undo.output}} {{undo.input}}",
     "{{enrollment.id}}/{{enrollment.key}}",
     "{{enrollment.started_at}}",
     "{{now}}",
@@ -223,6 +224,19 @@ def _within_guards(draw: st.DrawFn, steps: list[Data]) -> list[Data]:
     return made
 
 
+def _with_undos(draw: st.DrawFn, steps: list[Data]) -> list[Data]:
+    """The same with undos of some of the steps, and steps that undo."""
+    made: list[Data] = []
+    for number, step in enumerate(steps):
+        kinds = ("task", "send_sms", "send_email", "set_variable", "transform", "update_field", "add_tag")
+        if step["type"] in kinds and draw(st.integers(0, 3)) == 0:
+            step = {**step, "compensate": [_plain_step(draw, f"u{number}")]}
+        made.append(step)
+        if draw(st.integers(0, 9)) == 0:
+            made.append({"id": f"z{number}", "type": "compensate"})
+    return made
+
+
 def _guarded(draw: st.DrawFn, step: Data, number: int, kind: str) -> Data:
     outer: Data = {key: step[key] for key in ("next", "on_error", "when") if key in step and draw(st.booleans())}
     inner = {key: value for key, value in step.items() if key not in (*outer, "id")} | {"id": f"i{number}"}
@@ -294,7 +308,8 @@ def documents(draw: st.DrawFn) -> Data:
         "variables": draw(st.sampled_from(({}, {"v": 1, "span": "1h"}, {"v": "{{trigger.data.n}}", "at": "{{now}}"}))),
         "on_missing": draw(st.sampled_from(("keep", "empty", "fail"))),
         **draw(st.sampled_from(({}, {"timezone": "America/New_York"}))),
-        "steps": _within_guards(draw, _within_loops(draw, steps)),
+        **({"on_failure": [_plain_step(draw, "on_failure_1")]} if draw(st.integers(0, 3)) == 0 else {}),
+        "steps": _within_guards(draw, _within_loops(draw, _with_undos(draw, steps))),
     }
 
 

@@ -22,7 +22,7 @@ from statemachine.cause import (
 )
 from statemachine.event import Event
 from statemachine.failure import LastError
-from statemachine.frame import Frame
+from statemachine.frame import Frame, Undo
 from statemachine.snapshot import OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -32,7 +32,7 @@ FULL = Snapshot(
     {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT), AT, AT, AT, AT, AT, "remaining",
     ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
     {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
-    "drop", {"outcome": "more", "events": [{"n": 1}]},
+    "drop", {"outcome": "more", "events": [{"n": 1}]}, AT, "max_concurrent", (Undo("a", 1, {"x": 1}, 2, True),),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from service.storage.events import load_repeats, look_back
 from service.storage.pending_events import left_pending
 from statemachine.contact import Contact, contact_to_data
 from statemachine.failure import LastError
-from statemachine.frame import Frame, Guard, Leaving, Thrown
+from statemachine.frame import Frame, Guard, Leaving, Thrown, Undo, Undoing
 from statemachine.snapshot import OpenTask, Snapshot, Status
 
 AT = datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC)
@@ -65,11 +65,13 @@ FULL = Snapshot(
         Frame("each", 1, ({"n": 1}, None)),
         Guard("try", "finally", ERROR, Thrown(ERROR, (Frame("thrice", 2, None, 3, True),)), Leaving("far")),
         Guard("outer", "finally", None, None, Thrown(ERROR, (Guard("inner", "catch", ERROR),))),
+        Undoing("back", Undo("a", 2, done=True), 1, Thrown(ERROR)),
         Guard("last", "finally", pending=Leaving(status="exited", reason="why")),
     ),
     pause_events="drop",
     place_at=AT,
     queued="max_concurrent",
+    undos=(Undo("a", 2, {"x": 1}, {"y": 2}, True), Undo("b", 3)),
     moments={"s": AT + timedelta(hours=1)},
 )
 

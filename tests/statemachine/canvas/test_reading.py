@@ -213,7 +213,7 @@ def test_without_a_trigger_a_run_begins_at_the_root(nodes: list[Node], edges: li
         ([TRIGGER, {"type": "exit"}], [], ("missing_key", "nodes[1].id")),
         ([TRIGGER, {"id": "a"}], [("t", "a")], ("missing_key", "nodes[1].type")),
         ([TRIGGER, {**tag("a"), "next": "t"}], [("t", "a")], ("conflicting_keys", "nodes[1].next")),
-        ([TRIGGER, {**tag("a"), "compensate": []}], [("t", "a")], ("not_supported_yet", "nodes[1].compensate")),
+        ([TRIGGER, {**tag("a"), "compensate": []}], [("t", "a")], ("bad_value", "nodes[1].compensate")),
         ([{**TRIGGER, "retry": {}}, tag("a")], [("t", "a")], ("not_applicable", "nodes[0].retry")),
         ([{"id": "t", "type": "trigger"}, tag("a")], [("t", "a")], ("missing_key", "nodes[0].label")),
         ([TRIGGER], [], ("no_steps", "nodes")),

@@ -16,7 +16,7 @@ from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.expression import Expression, ExpressionError, compile_expression
-from statemachine.frame import AnyFrame
+from statemachine.frame import AnyFrame, Undo
 from statemachine.problem_codes import CODES
 from statemachine.scope import Scope
 from statemachine.step import EffectStep, PureStep, Result, StepType
@@ -129,6 +129,12 @@ class Stay:
 
     def keep_frame(self, frame: AnyFrame | None) -> None:
         self.frame = frame
+
+    def next_undo(self) -> Undo | None:
+        return None
+
+    def drop_undo(self, undo: Undo) -> None:
+        raise NotImplementedError
 
     def break_loop(self) -> None:
         raise AssertionError("a step alone is in no loop")
