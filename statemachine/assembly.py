@@ -27,6 +27,7 @@ from statemachine.problem import Path, Problems
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from statemachine.steps.guards import STEPS, ErrorHandler
+from statemachine.steps.parallel import Parallel
 from statemachine.workflow import ON_FAILURE, UNDONE, RetryPolicy, Step, is_closed, undo_body
 
 ERROR: Final = "error"
@@ -178,6 +179,8 @@ class _Builder:
         if runner.needs_body and runner.needs_body not in entry.branches:
             self._refuse_empty(entry, runner)
         self._refuse_foreign_keys(entry, part, runner)
+        if isinstance(runner, Parallel) and len(runner.bodies()) < 2:
+            self._made.whole = False
         step = Step(
             id=entry.id,
             type=step_type.name,

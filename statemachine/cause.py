@@ -9,6 +9,8 @@
 | a long run that goes on | `continue:<n>` |
 | a place that is free for a run that waits to begin | `start:<n>` |
 | its contact changed | `contact:<revision>/<round>` |
+| the word of a parent to its child | `parent:<word>/<revision of the parent>` |
+| the end of a child | `child:<id of the child>` |
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from statemachine.workflow import Workflow
 
 Phase = Literal["entry", "exit", "wait", "restart", "interrupt"]
+Word = Literal["start", "cancel", "pause", "resume"]
 Operation = Literal["advance", "pause", "resume", "cancel", "exit", "retry", "set_variables", "reschedule", "migrate"]
 
 
@@ -146,7 +149,61 @@ class ContactCause:
         return f"contact:{self.revision}/{self.number}"
 
 
-Cause = EventCause | TimerCause | TaskCause | OperatorCause | ContinueCause | StartCause | ContactCause
+@record
+class ParentCause:
+    """A parent starts its child, ends it, holds it or lets it go on.
+
+    `visit` is the parent's visit of the step that has the child, `revision` that of its decision.
+    `data`: cancel {reason}; pause {timers: keep | remaining | catch_up}.
+    """
+
+    word: Word
+    visit: int
+    revision: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"parent:{self.word}/{self.revision}"
+
+
+@record
+class ChildCause:
+    """A child has ended, or could not be started: which (step, visit, name), how, and what it left.
+
+    `result` are the variables that it set, `outputs` those of the steps of its branch, `reason` is its exit reason,
+    `error` {step, code, message} of one that failed. `broke`: it says that no further round begins. `consumed` names
+    the events that moved it.
+    """
+
+    child_id: str
+    step: str
+    visit: int
+    name: str
+    status: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    error: Mapping[str, Any] | None = None
+    broke: bool = False
+    consumed: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"child:{self.child_id}"
+
+
+Cause = (
+    EventCause
+    | TimerCause
+    | TaskCause
+    | OperatorCause
+    | ContinueCause
+    | StartCause
+    | ContactCause
+    | ParentCause
+    | ChildCause
+)
 
 
 DEFAULT_TENANT: Final = "default"
@@ -160,6 +217,8 @@ class Surroundings:
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
     `standstill` what its pauses mean to deadlines. `queue` says by which `rule`, and on what grounds, the run has
     to wait before it begins.
+    `standstill` what its pauses mean to deadlines. `crowded`: so much was done at once already that a child which is
+    started now begins in the next batch.
     """
 
     now: datetime
@@ -172,6 +231,7 @@ class Surroundings:
     tenant_id: str = DEFAULT_TENANT
     conversation: Conversation | None = None
     queue: Mapping[str, Any] | None = None
+    crowded: bool = False
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:
@@ -216,7 +276,17 @@ def cause_to_data(cause: Cause) -> dict[str, Any]:
         return {"kind": "start", "number": cause.number, **({"refused": cause.refused} if cause.refused else {})}
     if isinstance(cause, ContactCause):
         return {"kind": "contact", "revision": cause.revision, "number": cause.number}
+    if isinstance(cause, ParentCause | ChildCause):
+        kind = "parent" if isinstance(cause, ParentCause) else "child"
+        return {"kind": kind, **_given(cause)}
     return {"kind": "continue", "number": cause.number}
+
+
+def _given(cause: ParentCause | ChildCause) -> dict[str, Any]:
+    """The fields that are not empty."""
+    fields = {name: getattr(cause, name) for name in type(cause).__dataclass_fields__}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    return {name: value for name, value in plain.items() if value not in (None, False, [], {})}
 
 
 def cause_from_data(data: Mapping[str, Any]) -> Cause:
@@ -233,6 +303,11 @@ def cause_from_data(data: Mapping[str, Any]) -> Cause:
         return ContinueCause(data["number"])
     if kind == "contact":
         return ContactCause(data["revision"], data["number"])
+    if kind in ("parent", "child"):
+        given = {name: value for name, value in data.items() if name != "kind"}
+        if kind == "parent":
+            return ParentCause(**given)
+        return ChildCause(**{**given, "consumed": tuple(given.get("consumed", ()))})
     fields = {name: value for name, value in data.items() if name not in ("kind", "failure")}
     failure = data.get("failure")
     return TaskCause(**fields, failure=TaskFailure(**failure) if failure else None)

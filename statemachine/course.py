@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from statemachine import gate
 from statemachine.errors import ErrorPassedOn, StepFailed
 from statemachine.failure import LastError
-from statemachine.frame import Guard, Leaving, Thrown, Undo, undo_to_data, undoing_around
+from statemachine.frame import Frame, Guard, Leaving, Thrown, Undo, undo_to_data, undoing_around
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE, MAX_UNDOS, MAX_UNDOS_BYTES, larger_than
 from statemachine.listening import WAIT, begin_listening
@@ -29,10 +29,11 @@ from statemachine.machine import (
     leave_transition,
     undone_transition,
 )
+from statemachine.offspring import dismiss, order, rest_for
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import END, EffectStep, End, Outcome, PureStep, Rest
+from statemachine.step import END, Await, EffectStep, End, Launch, Outcome, PureStep, Rest
 from statemachine.steps.message import SKIPPED, MessageStep
 from statemachine.steps.parts import resolve
 from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step
@@ -57,16 +58,25 @@ def start(run: Run) -> None:
     run.queued = ""
     take_place(run)
     run.note("started", metadata={name: run.trigger[name] for name in _TRIGGER_NOTE if run.trigger.get(name)})
+    if begin(run):
+        proceed(run)
+
+
+def begin(run: Run) -> bool:
+    """Put a run before its first step; False when it has failed already."""
+    workflow = run.workflow_version
+    if run.origin is not None and run.origin.outcome:
+        fire(run, workflow.machine.begin(workflow.machine.target(run.origin.step, run.origin.outcome)))
+        return True
     try:
         _set_initial_variables(run)
     except StepFailed as failure:
         error = run.keep_error(failure.code, failure.message)
         _fail(run, error)
-        return proceed(run) if run.ended_at is None else None
+        return run.ended_at is None
     set_run_deadline(run)
-    workflow = run.workflow_version
     fire(run, workflow.machine.begin(workflow.beginning(run.trigger.get("trigger_id"))))
-    return proceed(run)
+    return True
 
 
 def take_place(run: Run) -> None:
@@ -97,8 +107,10 @@ def proceed(run: Run) -> None:
             return finish(run, Status.COMPLETED)
         if run.state == UNDONE:
             _come_back(run)
+        if _is_through(run):
+            return _end_of_body(run)
         if run.moves >= MAX_TRANSITIONS_PER_CAUSE:
-            return _ask_to_continue(run)
+            return ask_to_continue(run)
         if _within_limits(run):
             _enter(run, run.workflow_version.steps[run.state])
     return None
@@ -119,6 +131,8 @@ def stand(run: Run) -> None:
         return finish(run, Status.COMPLETED)
     if run.state == UNDONE:
         _come_back(run)
+    if _is_through(run):
+        return _end_of_body(run)
     run.step_id = run.state
     run.deadlines[CONTINUE] = run.now
     if run.status is not Status.PAUSED:
@@ -126,7 +140,19 @@ def stand(run: Run) -> None:
     return None
 
 
-def _ask_to_continue(run: Run) -> None:
+def _is_through(run: Run) -> bool:
+    """Whether a child that runs a body has come to its end: back to the step that started it."""
+    return run.origin is not None and bool(run.origin.outcome) and run.state == run.origin.step
+
+
+def _end_of_body(run: Run) -> None:
+    depth = len(run.workflow_version.steps[run.state].within)
+    own = run.frames[depth] if len(run.frames) > depth else None
+    run.broke = isinstance(own, Frame) and own.broken
+    finish(run, Status.COMPLETED)
+
+
+def ask_to_continue(run: Run) -> None:
     run.step_id = run.state
     run.continuing = True
     run.continues += 1
@@ -191,6 +217,11 @@ def _do(run: Run, step: Step) -> None:
         return end_by_step(run, step, result)
     if isinstance(result, Leaving):
         return _leave_guard(run, step, result)
+    if isinstance(result, Await):
+        return rest_for(run, step, result)
+    if isinstance(result, Launch):
+        order(run, step, result.children)
+        return complete_step(run, step, result.outcome.name, result.outcome.output, metadata=result.outcome.metadata)
     return _rest(run, step, result)
 
 
@@ -245,6 +276,8 @@ def _take(run: Run, outcome: str) -> None:
     if run.deadlines:
         end_timers(run)
     run.task = None
+    if run.brood is not None:
+        dismiss(run)
     _go(run, outcome)
 
 
@@ -415,9 +448,11 @@ def _throw(run: Run, step: Step, thrown: Thrown) -> None:
 
 def _fail(run: Run, error: LastError) -> None:
     """The run has failed where it stands: do what `on_failure` says, once, and end it."""
-    if run.failing or not run.workflow_version.on_failure or run.history_full:
+    if run.failing or not run.workflow_version.on_failure or run.history_full or run.before.part:
         return finish(run, Status.FAILED)
     revoke(run)
+    if run.brood is not None:
+        dismiss(run, "parent_failed")
     run.deadlines = {}
     run.anchor_at = None
     frames = run.frames
@@ -442,6 +477,11 @@ def end_by_step(run: Run, step: Step, end: End) -> None:
     """The step ends the run."""
     run.executed_steps += 1
     run.note("step_completed", step=step.id, step_type=step.type, outcome=end.status, duration_ms=0)
+    end_from(run, step, end)
+
+
+def end_from(run: Run, step: Step, end: End) -> None:
+    """End the run out of a step, past the `finally` of every `try` around it."""
     if OUT in step.ways_out:
         run.depart(step.ways_out[OUT], Leaving(status=end.status, reason=end.reason))
         return fire(run, leave_transition(OUT))
@@ -478,6 +518,8 @@ def leave(run: Run, transition: str) -> None:
 def finish(run: Run, status: Status, **metadata: str) -> None:
     """Write the end of the run: timers, open tasks and rests go with it."""
     revoke(run)
+    if run.brood is not None:
+        dismiss(run, f"parent_{status.value}")
     if run.failing and status is not Status.CANCELLED:
         status, metadata = Status.FAILED, {}
         _end_failing(run)

@@ -11,21 +11,25 @@ from typing import Any, Final
 
 from statemachine.cause import (
     Cause,
+    ChildCause,
     ContactCause,
     ContinueCause,
     EventCause,
     OperatorCause,
+    ParentCause,
     StartCause,
     Surroundings,
     TaskCause,
     TimerCause,
 )
+from statemachine.child_end import on_child
 from statemachine.decision import Decision
 from statemachine.operate import on_operator
+from statemachine.parent_word import on_parent
 from statemachine.reaction import on_contact, on_continue, on_event, on_start, on_task, on_timer
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
-from statemachine.workflow import Workflow
+from statemachine.workflow import Workflow, own_outcomes
 
 
 def decide(workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> Decision | None:
@@ -42,7 +46,7 @@ def allowed_transitions(workflow: Workflow, snapshot: Snapshot) -> tuple[str, ..
     """The transitions that Advance may fire now, in the order of the definition."""
     if snapshot.status is not Status.WAITING or snapshot.step is None:
         return ()
-    return tuple(workflow.machine.outcomes(snapshot.step))
+    return own_outcomes(workflow, snapshot.step)
 
 
 _HANDLERS: Final[Mapping[type, Callable[[Run, Any], bool]]] = {
@@ -53,4 +57,6 @@ _HANDLERS: Final[Mapping[type, Callable[[Run, Any], bool]]] = {
     ContinueCause: on_continue,
     StartCause: on_start,
     ContactCause: on_contact,
+    ParentCause: on_parent,
+    ChildCause: on_child,
 }

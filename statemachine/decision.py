@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
+from statemachine.cause import ChildCause, ParentCause
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.record import record
@@ -18,9 +19,9 @@ class HistoryEntry:
     """One line of an enrollment's history.
 
     `kind`: queued, started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued,
-    held, dropped, migrated, variables_set, rescheduled, debounced, completed, failed, exited, cancelled. `position`
-    counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to decide again: cause, now, seed
-    and the values read).
+    held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, completed, failed, exited, cancelled.
+    `position` counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to decide again:
+    cause, now, seed and the values read).
     """
 
     sequence: int
@@ -77,6 +78,14 @@ class TaskRetry:
 
 
 @record
+class ChildOrder:
+    """A child to start: decide `cause` on `snapshot`. Version 0 means the one that is active, or does not exist."""
+
+    snapshot: Snapshot
+    cause: ParentCause
+
+
+@record
 class EmittedEvent:
     """An event that a step or a contact write raised, e.g. tag_added; `conversation_id` when it is about that."""
 
@@ -91,6 +100,9 @@ class Decision:
 
     `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
     must not run any more. `continues` asks for a `continue` cause at once.
+
+    Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
+    to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
     """
 
     snapshot: Snapshot
@@ -104,3 +116,11 @@ class Decision:
     changed_variables: bool = False
     changed_outputs: bool = False
     conversation: Conversation | None = None
+    told: tuple[ParentCause, ...] = ()
+    children: tuple[ChildOrder, ...] = ()
+    ended: ChildCause | None = None
+
+    @property
+    def of_family(self) -> bool:
+        """Whether it means anything to children or a parent."""
+        return bool(self.told or self.children or self.ended)

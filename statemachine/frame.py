@@ -21,7 +21,8 @@ class Frame:
     """One loop under way. `index` counts its rounds from 0.
 
     `items` are those of a for_each loop, as they were when it began; `rounds` says how many a count loop makes.
-    `broken`: no further round begins.
+    `broken`: no further round begins. A round that is a run of its own has but its own item: `first` is the index of
+    the first of `items`.
     """
 
     step: str
@@ -29,6 +30,7 @@ class Frame:
     items: tuple[Any, ...] | None = None
     rounds: int | None = None
     broken: bool = False
+    first: int = 0
 
 
 @record
@@ -98,8 +100,9 @@ def loop_names(frames: Sequence[AnyFrame], item_names: Mapping[str, str]) -> dic
         if not isinstance(frame, Frame):
             continue
         own: dict[str, Any] = {"index": frame.index}
-        if frame.items is not None and frame.index < len(frame.items):
-            own["item"] = frame.items[frame.index]
+        place = frame.index - frame.first
+        if frame.items is not None and place < len(frame.items):
+            own["item"] = frame.items[place]
             if frame.step in item_names:
                 called[item_names[frame.step]] = own["item"]
         names = {**called, **own} if names is None else {**called, **own, "parent": names}
@@ -183,6 +186,8 @@ def frame_to_data(frame: AnyFrame) -> dict[str, Any]:
         data["rounds"] = frame.rounds
     if frame.broken:
         data["broken"] = True
+    if frame.first:
+        data["first"] = frame.first
     return data
 
 
@@ -210,7 +215,9 @@ def frames_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[AnyFrame, ...]:
 
 def _loop(data: Mapping[str, Any]) -> Frame:
     items = tuple(data["items"]) if "items" in data else None
-    return Frame(data["loop"], data["index"], items, data.get("rounds"), data.get("broken", False))
+    return Frame(
+        data["loop"], data["index"], items, data.get("rounds"), data.get("broken", False), data.get("first", 0)
+    )
 
 
 def undo_to_data(undo: Undo) -> dict[str, Any]:

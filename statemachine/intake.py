@@ -6,7 +6,7 @@ never satisfies that run's own waits. Pure: the engine loads a `Roster`, asks `r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,15 +14,25 @@ from typing import Any, Final
 from statemachine.admission import Entry, Past, entry_block, entry_queue
 from statemachine.arbitration import Runs, rivals
 from statemachine.calendar import first_zone
-from statemachine.cause import DEFAULT_TENANT, ContactCause, EventCause, Phase, Surroundings, named_globals
+from statemachine.cause import (
+    DEFAULT_TENANT,
+    Cause,
+    ContactCause,
+    EventCause,
+    ParentCause,
+    Phase,
+    Surroundings,
+    named_globals,
+)
 from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.consent import UNSUBSCRIBED, unsubscribe
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation, conversation_names
 from statemachine.decide import decide
-from statemachine.decision import Decision, EmittedEvent
+from statemachine.decision import ChildOrder, Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
+from statemachine.family import follow
 from statemachine.names import CONTACT_CHANGES
 from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.places import NO_USAGE, Usage, Usages, count_move, holds_place
@@ -58,6 +68,10 @@ class Verdict:
     step: str = ""
 
 
+def _no_version(_key: str, _version: int) -> Workflow | None:
+    return None
+
+
 @record
 class Roster:
     """Everything known about one contact when an event (or an enrolment by API) comes in.
@@ -65,7 +79,8 @@ class Roster:
     `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
     keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
     `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `conversations`
-    are, by id, the event's and those of `runs`, `globals` the tenant's variables.
+    are, by id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to
+    run: a workflow's version by its number, or the active one.
     """
 
     contact: Contact | None
@@ -81,6 +96,7 @@ class Roster:
     conversations: Mapping[str, Conversation] = field(default_factory=dict)
     globals: Mapping[str, Any] = field(default_factory=dict)
     usages: Usages = field(default_factory=dict)
+    versions: Callable[[str, int], Workflow | None] = _no_version
 
 
 @record
@@ -193,6 +209,7 @@ class Receiving:
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
         self.conversations: dict[str, Conversation] = {}
+        self._family = _Family(self)
 
     def receive(self) -> Reception:
         self.patch()
@@ -237,7 +254,7 @@ class Receiving:
 
     def exits(self) -> None:
         for workflow, snapshot in self._ordered_runs():
-            acts = workflow.exits and self.held(workflow, snapshot) in ("", "deliver")
+            acts = workflow.exits and not snapshot.part and self.held(workflow, snapshot) in ("", "deliver")
             if acts and self.decide(workflow, snapshot, "exit"):
                 self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
 
@@ -260,10 +277,11 @@ class Receiving:
             tell_watchers(before, lambda: self.contact, self.runs.values, self._tell, before.revision + 1)
 
     def _tell(self, workflow: Workflow, snapshot: Snapshot, cause: ContactCause) -> None:
-        decision = decide(workflow, snapshot, cause, self.surroundings(workflow, snapshot))
+        workflow, snapshot = self.runs[snapshot.id]
+        decision = self.decide_cause(workflow, snapshot, cause)
         if decision is None:
             return
-        self._keep(workflow, decision)
+        follow(self._family, snapshot, decision)
         if not _still_there(snapshot, decision.snapshot):
             self._verdict(workflow, ADVANCED, snapshot.id, CONTACT_CHANGED, snapshot.step or "")
 
@@ -289,7 +307,7 @@ class Receiving:
         live = [
             snapshot
             for _, snapshot in self.runs.values()
-            if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key
+            if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key and not snapshot.origin
         ]
         past = self.past.get((workflow.key, key), Past())
         restarts = workflow.entry.reentry == "restart"
@@ -360,12 +378,29 @@ class Receiving:
     ) -> bool:
         """Let the event act on an enrollment; whether anything came of it. `queue`: see Surroundings."""
         cause = EventCause(self.event, phase, trigger_id)
-        around = self.surroundings(workflow, snapshot)
-        decision = decide(workflow, snapshot, cause, around if queue is None else replace(around, queue=queue))
+        decision = self.decide_cause(workflow, snapshot, cause, queue=queue)
         if decision is None:
             return False
-        self._keep(workflow, decision)
+        follow(self._family, snapshot, decision)
         return True
+
+    def decide_cause(
+        self,
+        workflow: Workflow,
+        snapshot: Snapshot,
+        cause: Cause,
+        *,
+        crowded: bool = False,
+        queue: Mapping[str, Any] | None = None,
+    ) -> Decision | None:
+        """Decide and keep, that of the family aside."""
+        around = self.surroundings(workflow, snapshot)
+        if crowded or queue is not None:
+            around = replace(around, crowded=crowded, queue=queue)
+        decision = decide(workflow, snapshot, cause, around)
+        if decision is not None:
+            self._keep(workflow, decision)
+        return decision
 
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -376,7 +411,7 @@ class Receiving:
             known = self.runs.get(decision.snapshot.id)
             count_move(self.usages, known[1] if known else None, decision.snapshot)
         self.runs[decision.snapshot.id] = (workflow, decision.snapshot)
-        if not decision.snapshot.live:
+        if not decision.snapshot.live and decision.snapshot.origin is None:
             name = (decision.snapshot.workflow, decision.snapshot.entry_key)
             self.past[name] = replace(self.past.get(name, Past()), last_ended_at=self.now)
 
@@ -407,8 +442,9 @@ class Receiving:
 
     def _buffer(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
         """A run that is held keeps an event that could move it, until it is let go."""
-        wanted = self.event.type in workflow.waiting_for(snapshot.step)
-        if not wanted and not (workflow.leaves_on_mismatch and self.event.type in CONTACT_CHANGES):
+        wanted = self.event.type in workflow.waiting_for(snapshot.step, part=snapshot.part)
+        leaves = workflow.leaves_on_mismatch and not snapshot.part
+        if not wanted and not (leaves and self.event.type in CONTACT_CHANGES):
             return
         if self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BUFFERED, snapshot.id, "paused", step)
@@ -420,9 +456,13 @@ class Receiving:
         if workflow.listens_in(self.event.type) and self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BLOCKED, snapshot.id, DROPPED, step)
 
-    def _ordered_runs(self) -> list[tuple[Workflow, Snapshot]]:
+    def _ordered_runs(self) -> Iterator[tuple[Workflow, Snapshot]]:
+        """The live runs of now, each as it is when its turn comes: another of its family may have moved or ended it."""
         live = [pair for pair in self.runs.values() if pair[1].live]
-        return sorted(live, key=lambda pair: (*_rank(pair[0]), pair[1].id))
+        for _, snapshot in sorted(live, key=lambda pair: (*_rank(pair[0]), pair[1].id)):
+            found = self.runs[snapshot.id]
+            if found[1].live:
+                yield found
 
     def _verdict(self, workflow: Workflow, kind: str, enrollment_id: str = "", rule: str = "", step: str = "") -> None:
         self.verdicts.append(Verdict(workflow.key, workflow.version, kind, enrollment_id, rule, step))
@@ -431,6 +471,32 @@ class Receiving:
 def _still_there(before: Snapshot, after: Snapshot) -> bool:
     """Whether the run rests where it rested: the event joined a burst, or began a silence anew."""
     return after.live and after.visit == before.visit and CONTINUE not in after.deadlines
+
+
+class _Family:
+    """The runs of the contact as a household (`family.py`): all that live are at hand."""
+
+    def __init__(self, receiving: Receiving) -> None:
+        self._receiving = receiving
+
+    def member(self, run_id: str) -> tuple[Workflow, Snapshot] | None:
+        return self._receiving.runs.get(run_id)
+
+    def children_of(self, run_id: str) -> list[tuple[Workflow, Snapshot]]:
+        return [pair for pair in self._receiving.runs.values() if pair[1].parent_id == run_id and pair[1].live]
+
+    def version_of(self, order: ChildOrder) -> Workflow | None:
+        child = order.snapshot
+        same = self._receiving.runs.get(child.parent_id or "")
+        if same is not None and (same[0].key, same[0].version) == (child.workflow, child.version):
+            return same[0]
+        return self._receiving.roster.versions(child.workflow, child.version)
+
+    def decide(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, *, crowded: bool = False) -> Decision | None:
+        return self._receiving.decide_cause(workflow, snapshot, cause, crowded=crowded)
+
+    def absent(self, parent: Snapshot, word: ParentCause) -> None:
+        """None is."""
 
 
 def _rank(workflow: Workflow) -> tuple[int, str]:

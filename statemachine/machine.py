@@ -95,6 +95,9 @@ class WorkflowMachine:
             self._add(HANDLE_FAILURE, START, on_failure)
             self._add(HANDLE_FAILURE, FAILED, on_failure)
         self._add_undos(steps)
+        began = {first, *entries}
+        for body in {step.targets[outcome] for step in steps.values() for outcome in _forked(step)} - began:
+            self._add(f"{BEGIN} {body}", START, body)
         self._events = self._machine.events
 
     def fire(self, model: Model, transition: str) -> None:
@@ -156,6 +159,11 @@ class WorkflowMachine:
         self._targets[source, transition] = target
         if not transition.startswith(_RETRY):
             self._next.setdefault(source, set()).add(target)
+
+
+def _forked(step: Step) -> tuple[str, ...]:
+    """The ways into bodies in which children begin."""
+    return step.runner.bodies() if step.runner.forks else ()
 
 
 def _state(target: str) -> str:

@@ -13,6 +13,7 @@ together; for the others a mapping says which new step is the old one. What move
 - **`limits.max_duration`** stays as it was reckoned, or (`recompute`) is moved by the difference between the versions.
 - **Its place in loops** moves with it: the new step must be in the same loops, of the same kinds. Items stay as they
   were when the loop began.
+- **Children** that run a part of the workflow stay on their version, and so does their parent until they have ended.
 - What is held while a run is paused stays held, and a paused run stays paused.
 - **A failed run** stays failed, in the step that failed: a retry enters that step of the new version.
 - **Exit rules, triggers and limits** are those of the new version at once. Nothing that happened before is looked at
@@ -41,7 +42,7 @@ from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
 from statemachine.steps.loop import body_kind
 from statemachine.steps.parts import resolve
-from statemachine.workflow import Step, Workflow, is_closed
+from statemachine.workflow import Step, Workflow, fork_around, is_closed
 
 TIMER_POLICIES: Final = ("keep", "recompute")
 """What becomes of a migrated run's deadlines: as they were reckoned, or reckoned anew by the new version."""
@@ -74,8 +75,8 @@ class Placement:
     """Where a run that stands in a step goes: `step` of the other version ("" when nothing is known).
 
     `reason` is a stable code when it cannot go: `step_removed` (needs mapping), `target_unknown`, `step_type_differs`,
-    `wait_kind_differs`, `task_open`, `outcomes_differ`, `loops_differ`; and of single runs `history_full`,
-    `variables_too_large` or the code with which the new step's timer could not be reckoned.
+    `wait_kind_differs`, `task_open`, `outcomes_differ`, `loops_differ`, `children_open`; and of single runs
+    `history_full`, `variables_too_large` or the code with which the new step's timer could not be reckoned.
     """
 
     fit: Fit
@@ -91,6 +92,11 @@ def place(route: Route, step_id: str, *, entering: bool = False) -> Placement:
     target = route.target.steps.get(wanted)
     if target is None:
         return _nowhere(route, step_id, wanted)
+    if fork_around(source, route.source.steps) or (source.runner.forks and not entering):
+        message = (
+            f"{source.id!r} belongs to children that run a part of version {route.source.version}: let them end first"
+        )
+        return Placement(Fit.IMPOSSIBLE, wanted, "children_open", message)
     reason, message = _loop_misfit(source, target, route)
     if not reason and not entering:
         reason, message = _misfit(source, target, route)

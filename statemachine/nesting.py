@@ -7,6 +7,8 @@ A way leads into a body only from the step that carries it, and from within (`ch
 the bodies that a run is in are known from the step it is in, and so is what takes an error:
 
 - `break` and `continue` lead back to the innermost loop.
+- A body that children run (a branch of a `parallel` step, a round of a parallel loop) is a world of its own: no error,
+  jump or `finally` reaches beyond it. What happens to a child is an outcome of the step that started it.
 - An error of a step without `on_error` leads to the error_handler of its list, or to the `try` or `fallback` around it,
   whichever is nearer; from there it goes on as an error of that one.
 - A way that leads out of a `try` past its `finally` leads to the `try` first, and from there on.
@@ -25,7 +27,7 @@ from statemachine.step import END
 from statemachine.steps.flow import Complete, Exit
 from statemachine.steps.guards import DONE, FINALLY, ErrorHandler
 from statemachine.steps.loop import Jump, Loop
-from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step, is_closed
+from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step, fork_around, is_closed
 
 if TYPE_CHECKING:
     from statemachine.assembly import Assembly
@@ -116,6 +118,10 @@ def _led_back(step: Step, steps: Mapping[str, Step], entry: Entry, problems: Pro
         message = f"{step.type!r} stands in no loop: only steps of a loop's `body` can end its round"
         problems.add("outside_loop", (*entry.path, "type"), message)
         return step
+    fork = fork_around(step, steps)
+    if fork is not None and loops[-1] in steps[fork[0]].within:
+        message = f"{step.type!r} stands in a branch of {fork[0]!r}: a branch cannot end a round around it"
+        problems.add("outside_loop", (*entry.path, "type"), message)
     for target, place in entry.branches.values():
         if target not in (loops[-1], step.on_error):
             problems.add("conflicting_keys", place, f"{step.type!r} leads back to its loop, {loops[-1]!r}")
@@ -124,9 +130,13 @@ def _led_back(step: Step, steps: Mapping[str, Step], entry: Entry, problems: Pro
 
 def _caught(step: Step, entry: Entry, steps: Mapping[str, Step]) -> Step:
     """The step with what takes its error when it says nothing itself."""
-    guards = [carrier for carrier in step.within if carrier in steps and steps[carrier].runner.guards]
+    fork = fork_around(step, steps)
+    inner = step.within if fork is None else step.within[step.within.index(fork[0]) + 1 :]
+    guards = [carrier for carrier in inner if carrier in steps and steps[carrier].runner.guards]
     guard = guards[-1] if guards else None
     handler = steps.get(entry.handler)
+    if handler is not None and fork is not None and fork[0] not in handler.within:
+        handler = None
     if handler is not None and guard is not None and guard not in handler.within:
         handler = None
     if step.on_error is not None or not step.runner.can_fail:
@@ -149,8 +159,10 @@ def _pass_finally(made: Assembly, finishing: set[str], problems: Problems) -> No
             elif hop != target:
                 via[transition] = hop
                 passing.setdefault(hop, {})[target] = None
-        if isinstance(step.runner, _ENDING):
+        if isinstance(step.runner, _ENDING) or step.runner.forks:
             hop = _hop(step, OUT, made, finishing)
+            if hop is None and step.runner.forks:
+                continue
             if hop is None:
                 _refuse_leaving(step, OUT, made, problems)
             elif hop != OUT:
@@ -194,7 +206,7 @@ def _hop(step: Step, target: str, made: Assembly, finishing: set[str]) -> str | 
         return target
     around = _around(step, target, made)
     for carrier, body in zip(reversed(step.within), reversed(step.bodies), strict=True):
-        if carrier in around:
+        if carrier in around or (carrier in made.steps and made.steps[carrier].runner.forks):
             return target
         if body == FINALLY or is_closed(carrier):
             return None

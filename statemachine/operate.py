@@ -28,12 +28,14 @@ from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, Transit
 from statemachine.lateness import forgive
 from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
+from statemachine.offspring import tell
 from statemachine.reaction import hold_change, look, release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
 from statemachine.step import VARIABLES_CHANGED
 from statemachine.variable_path import BadVariable, variable_path
+from statemachine.workflow import own_outcomes
 
 _MOST_NAMES: Final = 50
 
@@ -46,7 +48,7 @@ def on_operator(run: Run, cause: OperatorCause) -> bool:
 
 def _advance(run: Run, data: Mapping[str, Any]) -> None:
     transition = str(data.get("transition") or "")
-    allowed = tuple(run.workflow_version.machine.outcomes(run.step_id)) if run.status is Status.WAITING else ()
+    allowed = own_outcomes(run.workflow_version, run.step_id) if run.status is Status.WAITING else ()
     if transition not in allowed:
         raise TransitionRefused(transition, status=run.status, step=run.step_id or None, allowed=allowed)
     _require_movable(run, transition)
@@ -72,11 +74,17 @@ def _pause(run: Run, data: Mapping[str, Any]) -> None:
     policy = _policy("timer", data.get("timers") or run.workflow_version.pause_timers, PAUSE_POLICIES)
     events = _policy("event", data.get("events") or run.workflow_version.pause_events, EVENT_POLICIES)
     _require_history(run, "pause")
+    pause_run(run, policy, events)
+
+
+def pause_run(run: Run, policy: str, events: str) -> None:
+    """Hold a live run and its children: their timers do as `policy` says, and `events` as that does."""
     run.status = Status.PAUSED
     run.paused_at = _stood_since(run) if policy == "remaining" else run.now
     run.pause_timers, run.pause_events = policy, events
     metadata = {"timers": policy} if events == "buffer" else {"timers": policy, "events": events}
     run.note("paused", step=run.step_id or None, metadata=metadata)
+    tell(run, "pause", metadata)
 
 
 def _policy(kind: str, wanted: Any, options: tuple[str, ...]) -> str:
@@ -91,6 +99,11 @@ def _resume(run: Run, data: Mapping[str, Any]) -> None:
     if run.status is not Status.PAUSED:
         raise _refusal(run, "resume")
     _require_history(run, "resume")
+    resume_run(run)
+
+
+def resume_run(run: Run) -> None:
+    """Let a paused run go on, and its children."""
     if run.pause_timers == "remaining" and run.paused_at is not None:
         run.deadlines = moved(run.deadlines, _lost_s(run, run.paused_at))
     run.status = Status.RUNNING if CONTINUE in run.deadlines else Status.WAITING
@@ -99,6 +112,7 @@ def _resume(run: Run, data: Mapping[str, Any]) -> None:
     run.note("resumed", step=run.step_id or None)
     if run.pause_timers != "catch_up":
         forgive(run)
+    tell(run, "resume", {})
     if not run.surroundings.held:
         release(run, catch_up=run.pause_timers == "catch_up")
 
@@ -138,6 +152,8 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
     """
     if run.status is not Status.FAILED or not run.step_id:
         raise _refusal(run, "retry")
+    if run.origin is not None and run.origin.awaited:
+        raise _refusal(run, "retry", f"it is a child of {run.parent_id}: retry that one, which starts it anew", ())
     _require_movable(run, "retry")
     _require_history(run, "retry")
     edited = _mapping(data, "input")
@@ -286,7 +302,7 @@ def _require_history(run: Run, operation: str) -> None:
 def _operations(run: Run) -> tuple[str, ...]:
     """What an operator may do with a run in this status."""
     if run.status is Status.FAILED:
-        return ("retry",) if run.step_id else ()
+        return ("retry",) if run.step_id and not (run.origin and run.origin.awaited) else ()
     if run.status is Status.PAUSED:
         return ("resume", "set_variables", "cancel")
     if run.status is Status.PENDING:

@@ -177,6 +177,11 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
         "outside_loop": Code(
             "A `break` or `continue` stands in no loop.", "Move it into the `body` of a loop, or use `goto`."
         ),
+        "across_branches": Code(
+            "A way leads into or out of a branch of a `parallel` step, or a round of a parallel loop, which are runs "
+            "of their own.",
+            "Let the way end the branch, by `next` to the parallel step, or move the step.",
+        ),
         "pure_ring": Code(
             "A ring of steps with neither a wait nor an effect would never end.", "Put a wait into the ring."
         ),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from statemachine.cause import (
+    ChildCause,
     ContactCause,
     ContinueCause,
     EventCause,
@@ -24,6 +25,7 @@ from statemachine.cause import (
     cause_from_data,
     cause_to_data,
 )
+from statemachine.child_end import hear
 from statemachine.course import (
     RUN,
     complete_step,
@@ -89,7 +91,7 @@ def on_event(run: Run, cause: EventCause) -> bool:
 
 
 def _try_exits(run: Run, event: Event) -> bool:
-    if not run.workflow_version.exits or run.failing:
+    if not run.workflow_version.exits or run.failing or run.before.part:
         return False
     run.scope.event = event
     for rule in run.workflow_version.exits:
@@ -330,10 +332,12 @@ def _hold_event(run: Run, cause: EventCause) -> bool:
 
 
 def _could_move(run: Run, event: Event) -> bool:
-    if event.type in run.workflow_version.waiting_for(run.step_id):
+    if event.type in run.workflow_version.waiting_for(run.step_id, part=run.before.part):
         return True
-    return event.type in CONTACT_CHANGES and any(
-        rule.on_mismatch and _exits(run, rule) for rule in run.workflow_version.exits
+    return (
+        not run.before.part
+        and event.type in CONTACT_CHANGES
+        and any(rule.on_mismatch and _exits(run, rule) for rule in run.workflow_version.exits)
     )
 
 
@@ -404,12 +408,16 @@ def release(run: Run, *, catch_up: bool = False) -> None:
         if CONTINUE in run.deadlines:
             run.held = kept[number:]
             return
-        assert isinstance(cause, EventCause | TaskCause | ContactCause)
+        assert isinstance(cause, EventCause | TaskCause | ContactCause | ChildCause)
         if isinstance(cause, ContactCause):
             look(run)
             continue
         if isinstance(cause, TaskCause):
             on_task(run, cause)
+            continue
+        if isinstance(cause, ChildCause):
+            if run.ended_at is None:
+                hear(run, cause)
             continue
         if catch_up and cause.event.accepted_at is not None:
             _catch_up(run, cause.event.accepted_at)
@@ -426,7 +434,7 @@ def _catch_up(run: Run, until: datetime) -> None:
 
 def _mismatched(run: Run) -> bool:
     """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
-    for rule in () if run.failing else run.workflow_version.exits:
+    for rule in () if run.failing or run.before.part else run.workflow_version.exits:
         if rule.on_mismatch and _exits(run, rule):
             exit_run(run, rule.exit_reason, goal=rule.goal)
             return True

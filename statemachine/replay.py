@@ -15,10 +15,10 @@ from statemachine.cause import DEFAULT_TENANT, OperatorCause, Surroundings, caus
 from statemachine.contact import Contact, contact_from_data
 from statemachine.conversation import conversation_from_data
 from statemachine.decide import decide
-from statemachine.decision import Decision, HistoryEntry, TaskOrder
+from statemachine.decision import ChildOrder, Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
 from statemachine.migration import migrate, route_of
-from statemachine.snapshot import Snapshot
+from statemachine.snapshot import Snapshot, snapshot_from_data
 from statemachine.standstill import standstill_from_data
 from statemachine.workflow import Workflow
 
@@ -28,6 +28,7 @@ class Replayed:
     snapshot: Snapshot
     history: tuple[HistoryEntry, ...]
     orders: tuple[TaskOrder, ...]
+    children: tuple[ChildOrder, ...] = ()
 
 
 class ReplayDiverged(Exception):  # noqa: N818 - says what happened, like the others
@@ -43,15 +44,17 @@ def replay(versions: Versions, recorded: Iterable[Mapping[str, Any]]) -> Replaye
     snapshot: Snapshot | None = None
     history: list[HistoryEntry] = []
     orders: list[TaskOrder] = []
+    children: list[ChildOrder] = []
     for record in recorded:
-        before = snapshot or Snapshot(**record["enrollment"])
+        before = snapshot or snapshot_from_data(record["enrollment"])
         decision = _decide_again(versions, before, record)
         snapshot = decision.snapshot
         history.extend(decision.history)
         orders.extend(decision.orders)
+        children.extend(decision.children)
     if snapshot is None:
         raise ReplayDiverged("the history records no cause")
-    return Replayed(snapshot, tuple(history), tuple(orders))
+    return Replayed(snapshot, tuple(history), tuple(orders), tuple(children))
 
 
 def _decide_again(versions: Versions, snapshot: Snapshot, record: Mapping[str, Any]) -> Decision:
@@ -81,6 +84,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         tenant_zone=reads.get("tenant_zone"),
         tenant_id=reads.get("tenant_id", DEFAULT_TENANT),
         held=reads.get("held", False),
+        crowded=reads.get("crowded", False),
         standstill=standstill_from_data(reads.get("standstill")),
         conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
         queue=reads.get("queue"),

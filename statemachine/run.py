@@ -13,13 +13,13 @@ from hashlib import blake2b
 from typing import Any, Final, cast
 
 from statemachine.calendar import first_zone
-from statemachine.cause import DEFAULT_TENANT, Cause, Surroundings, cause_to_data
+from statemachine.cause import DEFAULT_TENANT, Cause, ChildCause, ParentCause, Surroundings, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.conversation import Conversation, conversation_names, conversation_to_data
-from statemachine.decision import Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
+from statemachine.decision import ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
-from statemachine.failure import LastError, error_names
+from statemachine.failure import LastError, error_names, last_error_to_data
 from statemachine.frame import (
     AnyFrame,
     Frame,
@@ -33,6 +33,7 @@ from statemachine.frame import (
     undo_names,
     undoing_around,
 )
+from statemachine.kin import Brood, Origin
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
     MAX_HISTORY,
@@ -56,7 +57,7 @@ TERMINAL_STATES: Final = {
 }
 """The machine's state for each status in which a run has ended."""
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
-_MAX_CONSUMED: Final = 100
+MAX_CONSUMED: Final = 100
 _MAX_REASON: Final = 500
 
 
@@ -65,14 +66,15 @@ class Run:
 
     __slots__ = (
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
-        "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "cause", "consumed",
-        "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts", "edited_input",
-        "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps", "exit_reason",
-        "failed_steps", "frames", "gathered", "goal", "held", "history", "last_error", "lateness_asked", "moments",
-        "now", "orders", "outputs", "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step",
-        "queued", "resting", "retried_steps", "retries", "revoked", "seed", "sequence", "standstill_s", "state",
-        "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "transitions", "undos",
-        "variables", "variants", "version", "visit", "workflow_version",
+        "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "broke", "brood", "cause",
+        "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
+        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
+        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history",
+        "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events",
+        "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps",
+        "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id", "step_starts",
+        "surroundings", "talk", "task", "timers", "told", "transitions", "undos", "variables", "variants", "version",
+        "visit", "workflow_version", "written",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -106,6 +108,9 @@ class Run:
         self.retries: list[TaskRetry] = []
         self.revoked: list[tuple[str, int]] = []
         self.emitted: list[EmittedEvent] = []
+        self.told: list[ParentCause] = []
+        self.children: list[ChildOrder] = []
+        self.broke = False
 
     def _copy(self, snapshot: Snapshot) -> None:
         self.version = snapshot.version
@@ -144,6 +149,9 @@ class Run:
         self.frames = snapshot.frames
         self.undos = snapshot.undos
         self.gathered = snapshot.gathered
+        self.origin: Origin | None = snapshot.origin
+        self.brood: Brood | None = snapshot.brood
+        self.written = snapshot.written
 
     # --- what steps read (step.Context) ---
 
@@ -154,6 +162,29 @@ class Run:
     @property
     def workflow(self) -> str:
         return self._snapshot.workflow
+
+    @property
+    def before(self) -> Snapshot:
+        """The run as this cause found it."""
+        return self._snapshot
+
+    @property
+    def revision(self) -> int:
+        """That of the snapshot this decision makes."""
+        return self._snapshot.revision + 1
+
+    @property
+    def parent_id(self) -> str | None:
+        return self._snapshot.parent_id
+
+    @property
+    def priority(self) -> int:
+        return self._snapshot.priority
+
+    @property
+    def around(self) -> tuple[str, ...]:
+        """The keys of the workflows around this run's, the outermost first, and its own."""
+        return (*(self.origin.around if self.origin else ()), self._snapshot.workflow)
 
     @property
     def trigger(self) -> Mapping[str, Any]:
@@ -396,6 +427,7 @@ class Run:
 
     def set_variable(self, path: tuple[str, ...], value: Any) -> None:
         name_size = sum(4 * len(name) + 6 for name in path)
+        self._write(path[:1])
         self._keep_variables(with_path(self.variables, path, value), value, name_size)
 
     def remove_variable(self, path: tuple[str, ...]) -> None:
@@ -404,15 +436,22 @@ class Run:
     def set_variables(self, values: Mapping[str, Any]) -> None:
         """Set all of them, or none when they would be too large."""
         if values:
+            self._write(values)
             self._keep_variables({**self.variables, **values}, values)
 
     def patch_variables(self, patch: Mapping[str, Any]) -> None:
         """As `set_variables`, but a null removes the variable."""
         if patch:
+            self._write(patch)
             changed = {**self.variables, **patch}
             self._keep_variables(
                 {name: value for name, value in changed.items() if patch.get(name, 0) is not None}, patch
             )
+
+    def _write(self, names: Iterable[str]) -> None:
+        """A child remembers which variables it sets: those are what it leaves to its parent."""
+        if self.origin is not None:
+            self.written = tuple(dict.fromkeys((*self.written, *names)))
 
     def _keep_variables(self, changed: Mapping[str, Any], added: Any, name_size: int = 0) -> None:
         """Measure what was added; the whole only when the sum of the additions nears the limit."""
@@ -470,6 +509,13 @@ class Run:
         if self._scope is not None:
             self._scope.outputs = self.outputs_seen
 
+    def merge_outputs(self, outputs: Mapping[str, Any]) -> None:
+        """What the steps of a branch left."""
+        if outputs:
+            self.replace_outputs({**self.outputs, **outputs})
+            if self._scope is not None:
+                self._scope.outputs = self.outputs
+
     def replace_outputs(self, outputs: Mapping[str, Any]) -> None:
         """The same outputs under other step ids."""
         self.outputs = outputs
@@ -491,7 +537,7 @@ class Run:
 
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""
-        self.consumed = (*self.consumed, name_of(event))[-_MAX_CONSUMED:]
+        self.consumed = (*self.consumed, name_of(event))[-MAX_CONSUMED:]
         self.scope.event = event
 
     def take_doubts(self) -> str:
@@ -532,7 +578,40 @@ class Run:
             changed_variables=self._variables_changed,
             changed_outputs=self._outputs_changed,
             conversation=self.talk if self._conversation_changed else None,
+            told=tuple(self.told),
+            children=tuple(self.children),
+            ended=self._farewell() if self._has_left() else None,
         )
+
+    def _has_left(self) -> bool:
+        """Whether this decision ends a child."""
+        return self.origin is not None and self.ended_at is not None and self._snapshot.ended_at is None
+
+    def _farewell(self) -> ChildCause | None:
+        """What the parent of a child that has ended must hear, if it waits for it."""
+        origin = self.origin
+        assert origin is not None
+        if not origin.awaited:
+            return None
+        own = (origin.step, origin.name)
+        error = self.last_error if self.status is Status.FAILED else None
+        return ChildCause(
+            self._snapshot.id,
+            origin.step,
+            origin.visit,
+            origin.name,
+            self.status.value,
+            result={name: self.variables[name] for name in self.written if name in self.variables},
+            outputs={name: output for name, output in self.outputs.items() if self._stands_in(name, own)},
+            reason=self.exit_reason,
+            error=last_error_to_data(error) if error else None,
+            broke=self.broke,
+            consumed=self.consumed,
+        )
+
+    def _stands_in(self, step_id: str, body: tuple[str, str]) -> bool:
+        step = self.workflow_version.steps.get(step_id)
+        return step is not None and body in zip(step.within, step.bodies, strict=True)
 
     def _next_snapshot(self) -> Snapshot:
         before = self._snapshot
@@ -550,7 +629,7 @@ class Run:
             timers=self.timers,
             priority=before.priority,
             parent_id=before.parent_id,
-            open_children=before.open_children,
+            open_children=len(self.brood.open) if self.brood is not None else 0,
             trigger=before.trigger,
             variables=self.variables,
             outputs=self.outputs,
@@ -584,6 +663,9 @@ class Run:
             gathered=self.gathered,
             place_at=self.place_at,
             queued=self.queued,
+            origin=self.origin,
+            brood=self.brood,
+            written=self.written,
         )
 
     def _fill_record(self) -> None:
@@ -618,6 +700,8 @@ class Run:
             reads["held"] = True
         if surroundings.queue is not None:
             reads["queue"] = dict(surroundings.queue)
+        if surroundings.crowded:
+            reads["crowded"] = True
         if surroundings.standstill is not NO_STANDSTILL:
             told = standstill_to_data(surroundings.standstill, with_end=self.lateness_asked)
             if told:

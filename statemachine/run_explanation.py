@@ -16,6 +16,7 @@ from statemachine.course import RUN
 from statemachine.decide import allowed_transitions
 from statemachine.event_explanation import exit_trace
 from statemachine.gathering import BURST_TIMERS, QUIET
+from statemachine.kin import Brood
 from statemachine.listening import SILENT, WAIT
 from statemachine.machine import ERROR, EXITED, FAILED
 from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE
@@ -24,6 +25,8 @@ from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
 from statemachine.workflow import Step, Workflow
+
+_MOST_NAMES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     parts: list[str] = []
     if snapshot.task is not None:
         parts.append(_task_wait(snapshot, queue))
+    if snapshot.brood is not None:
+        parts.append(_children_wait(snapshot.brood))
     step = workflow.steps.get(snapshot.step or "")
     if step is not None:
         parts += _wait_parts(step, snapshot)
@@ -190,6 +195,14 @@ def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
     return f"the result of its task{where} (attempt {snapshot.task.attempt})"
 
 
+def _children_wait(brood: Brood) -> str:
+    """`2 of 3 children: email, sms`; of a loop, how many rounds are still to come."""
+    named = ", ".join(brood.open[:_MOST_NAMES]) + (", …" if len(brood.open) > _MOST_NAMES else "")
+    coming = max(0, brood.rounds - brood.begun) if not brood.broken else 0
+    more = f"; {coming} more to begin" if coming else ""
+    return f"{len(brood.open)} of {len(brood.open) + brood.ended} children: {named}{more}"
+
+
 def _since(snapshot: Snapshot) -> datetime | None:
     if snapshot.status is Status.PAUSED:
         return snapshot.paused_at
@@ -200,7 +213,9 @@ def _since(snapshot: Snapshot) -> datetime | None:
 
 def _held(kept: Mapping[str, object]) -> str:
     event = kept.get("event")
-    return f"event {event['type']}" if isinstance(event, Mapping) else "task result"
+    if isinstance(event, Mapping):
+        return f"event {event['type']}"
+    return f"end of the child {kept['name']!r}" if kept.get("kind") == "child" else "task result"
 
 
 # --- what would move it ---

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from statemachine.failure import LastError, last_error_from_data, last_error_to_data
 from statemachine.frame import AnyFrame, Undo, frame_to_data, frames_from_data, undo_from_data, undo_to_data
+from statemachine.kin import Brood, Origin, brood_from_data, brood_to_data, origin_from_data, origin_to_data
 from statemachine.record import record
 
 
@@ -62,6 +63,8 @@ class Snapshot:
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
     `place_at` is when it took its place in a workflow with limits,
     `queued` by which rule it waits to begin (while it is pending).
+    `origin` is what started it when it is a child, and `written` names the variables that a child has set; `brood` are
+    the children for which it waits, `open_children` of them still under way.
     """
 
     id: str
@@ -112,6 +115,10 @@ class Snapshot:
     queued: str = ""
     undos: tuple[Undo, ...] = ()
 
+    origin: Origin | None = None
+    brood: Brood | None = None
+    written: tuple[str, ...] = ()
+
     @property
     def conversation_id(self) -> str | None:
         """The conversation of the event that enrolled."""
@@ -120,6 +127,11 @@ class Snapshot:
     @property
     def live(self) -> bool:
         return self.status not in TERMINAL
+
+    @property
+    def part(self) -> bool:
+        """Whether it is a part of its parent's workflow, and not one of its own: exit rules are its parent's."""
+        return self.origin is not None and bool(self.origin.outcome)
 
     @property
     def due_at(self) -> datetime | None:
@@ -170,7 +182,11 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
         fields["frames"] = frames_from_data(fields["frames"])
     if "undos" in fields:
         fields["undos"] = tuple(undo_from_data(one) for one in fields["undos"])
-    for name in ("held", "consumed"):
+    if "origin" in fields:
+        fields["origin"] = origin_from_data(fields["origin"])
+    if "brood" in fields:
+        fields["brood"] = brood_from_data(fields["brood"])
+    for name in ("held", "consumed", "written"):
         if name in fields:
             fields[name] = tuple(fields[name])
     return Snapshot(**fields)
@@ -184,7 +200,9 @@ def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
 
 
 def identity_of(snapshot: Snapshot) -> dict[str, Any]:
-    """The fields, JSON-ready, from which `Snapshot(**fields)` is the enrollment as its first cause found it."""
+    """The fields, JSON-ready, of which `snapshot_from_data` makes the enrollment as its first cause found it."""
+    if snapshot.origin is not None:
+        return snapshot_to_data(snapshot)
     identity: dict[str, Any] = {"id": snapshot.id, "workflow": snapshot.workflow, "version": snapshot.version}
     for name in ("contact_id", "entry_key", "priority", "parent_id", "trigger"):
         value = getattr(snapshot, name)
@@ -212,6 +230,10 @@ def _plain(name: str, value: Any) -> Any:
         return [frame_to_data(frame) for frame in value]
     if name == "undos":
         return [undo_to_data(undo) for undo in value]
+    if isinstance(value, Origin):
+        return origin_to_data(value)
+    if isinstance(value, Brood):
+        return brood_to_data(value)
     if isinstance(value, tuple):
         return list(value)
     return value

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from statemachine.decision import TaskOrder
     from statemachine.expression import Expression
     from statemachine.frame import AnyFrame, Undo
+    from statemachine.kin import Brood
     from statemachine.scope import Scope
     from statemachine.template import Value
 
@@ -79,7 +80,39 @@ class End:
     reason: str | None = None
 
 
-Result = Outcome | Rest | End | Leaving
+@record
+class Child:
+    """A child to start. It runs the body into which `outcome` leads, or else a whole `workflow` with `input`.
+
+    `version` None means the active one. `frame` is the child's round of a loop.
+    """
+
+    name: str
+    outcome: str = ""
+    frame: AnyFrame | None = None
+    workflow: str = ""
+    version: int | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+    awaited: bool = True
+
+
+@record
+class Await:
+    """Start these children, and stay in this step until they have ended. `brood` is what there is of the others."""
+
+    children: tuple[Child, ...]
+    brood: Brood
+
+
+@record
+class Launch:
+    """Start these children, for which nobody waits, and take the transition of this name."""
+
+    children: tuple[Child, ...]
+    outcome: Outcome
+
+
+Result = Outcome | Rest | End | Leaving | Await | Launch
 
 
 @record
@@ -266,6 +299,9 @@ class StepType(ABC):
     guards: ClassVar[bool] = False
     """Whether the step takes the errors of its bodies."""
 
+    forks: bool = False
+    """Whether children run its bodies: no run takes the outcomes that lead into them."""
+
     needs_body: ClassVar[str] = ""
     """The body that it cannot be without."""
 
@@ -385,6 +421,17 @@ class WaitingStep(PureStep):
     def least_rest(self) -> timedelta | None:
         """How long it rests at least when no event ends it; None when it depends, or nothing but an event ends it."""
         return None
+
+
+class FamilyStep(PureStep):
+    """A pure step that may start children and rest until they have ended."""
+
+    @abstractmethod
+    def gather(self, context: Context, brood: Brood) -> Result:
+        """A child has ended, as `brood` says: whether to go on, to rest, or to start others.
+
+        Raises StepFailed when the step has failed with it.
+        """
 
 
 class EffectStep(StepType):

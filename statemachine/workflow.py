@@ -187,6 +187,22 @@ class Step:
         return reduce(Reads.__or__, (one.reads for one in conditions if one is not None), self.runner.reads)
 
 
+def fork_around(step: Step, steps: Mapping[str, Step]) -> tuple[str, str] | None:
+    """The innermost body around a step that children run, as (step, outcome)."""
+    for place in zip(reversed(step.within), reversed(step.bodies), strict=True):
+        if place[0] in steps and steps[place[0]].runner.forks:
+            return place
+    return None
+
+
+def own_outcomes(workflow: Workflow, step_id: str) -> tuple[str, ...]:
+    """The outcomes by which a run itself can leave a step, in the order of the definition."""
+    outcomes = workflow.machine.outcomes(step_id)
+    runner = workflow.steps[step_id].runner if step_id in workflow.steps else None
+    forked = runner.bodies() if runner is not None and runner.forks else ()
+    return tuple(outcome for outcome in outcomes if outcome not in forked)
+
+
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """`steps` is in the author's order; `machine` has a state per step and a transition per outcome.
@@ -232,8 +248,14 @@ class Workflow:
         """The step where a run begins that this trigger started; None is a run by API."""
         return self.entries.get(trigger_id, self.first) if trigger_id else self.first
 
-    def waiting_for(self, step_id: str | None) -> frozenset[str]:
-        """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules."""
+    def waiting_for(self, step_id: str | None, *, part: bool = False) -> frozenset[str]:
+        """The canonical event types that can move an enrollment resting in this step: its cases and the exit rules.
+
+        `part`: it is a child that runs a part of the workflow, to which exit rules do not apply.
+        """
+        if part:
+            step = self.steps.get(step_id) if step_id else None
+            return frozenset(case.event for case in step.cases) if step is not None else frozenset()
         known = self._waiting_for.get(step_id)
         return known if known is not None else self._waiting_for.setdefault(step_id, self._kinds(step_id))
 

@@ -26,7 +26,7 @@ from statemachine.decision import HistoryEntry
 from statemachine.intake import DROPPED
 from statemachine.places import holds_place
 from statemachine.replay import replay
-from statemachine.snapshot import Snapshot, Status, snapshot_to_data
+from statemachine.snapshot import Snapshot, Status, identity_of, snapshot_to_data
 from statemachine.step import CONTACT_CHANGED
 from statemachine.workflow import Workflow
 from tests.funnel import assert_funnels_hold
@@ -49,6 +49,20 @@ def assert_sound(
     assert_no_early_or_double_timer(transaction)
     assert_funnels_hold(transaction)
     assert_places_kept(transaction)
+    assert_families(transaction)
+
+
+def assert_families(transaction: Transaction) -> None:
+    """Every parent waits for just those children that live, and says how many they are."""
+    snapshots = _snapshots(transaction)
+    living: dict[str, set[str]] = defaultdict(set)
+    for child in snapshots:
+        if child.live and child.origin is not None and child.origin.awaited:
+            living[child.parent_id or ""].add(child.origin.name)
+    for parent in snapshots:
+        waited = set(parent.brood.open) if parent.brood is not None else set()
+        assert living[parent.id] == waited, f"{parent.id} waits for {waited}, and {living[parent.id]} live"
+        assert parent.open_children == len(waited)
 
 
 def assert_live(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime) -> None:
@@ -88,6 +102,8 @@ def assert_replays(transaction: Transaction) -> int:
     for row in transaction.rows("select enrollment_id, step, visit, input from tasks order by enrollment_id, visit"):
         orders[row[0]].append((row[1], row[2], load(row[3])))
     snapshots = _snapshots(transaction)
+    born: dict[str, Any] = {}
+    begun = {name: load(rows[0][9]) for name, rows in history.items()}
     for stored in snapshots:
         rows = history[stored.id]
         replayed = replay(
@@ -96,6 +112,11 @@ def assert_replays(transaction: Transaction) -> int:
         assert _comparable(replayed.snapshot) == _comparable(stored), f"{stored.id} does not replay to what is stored"
         assert [_entry_data(entry) for entry in replayed.history] == [_row_data(row) for row in rows]
         assert [(one.step, one.visit, _json(one.input)) for one in replayed.orders] == orders[stored.id]
+        born.update((one.snapshot.id, _json(identity_of(one.snapshot))) for one in replayed.children)
+    for stored in snapshots:
+        if stored.origin is not None:
+            identity = begun[stored.id]["enrollment"]
+            assert {**born[stored.id], "version": identity["version"]} == identity, f"{stored.id} began otherwise"
     return len(snapshots)
 
 

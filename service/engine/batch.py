@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from service.engine.answers import answer_from_data, answer_to_data, method_of, verdict_to_data
@@ -33,6 +34,7 @@ from service.engine.commands import (
     TriggerEvent,
 )
 from service.engine.desk import Desk
+from service.engine.household import BrokenFamily, Household, Stray, tell_strays
 from service.engine.ids import new_id
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, Stock
@@ -99,6 +101,7 @@ class Batch:
         self._room = room
         self._commands = commands
         self._stock: Stock
+        self._strays: list[Stray] = []
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> list[Result]:
@@ -106,6 +109,7 @@ class Batch:
         stock = self._stock = Stock(self._room, transaction, self._commands)
         self.ledger = Ledger(stock.times, stock.directory, self._room.replica_id, self._room.local_queues)
         results = [self._attempt(command, key) for command, key in zip(self._commands, stock.keys, strict=True)]
+        tell_strays(transaction, self._strays, self._decide_alone, stock.versions, stock.seat)
         self.ledger.save(transaction)
         return results
 
@@ -125,6 +129,8 @@ class Batch:
             return answer
         except (WorkflowError, HeldElsewhere) as refusal:
             return refusal
+        except BrokenFamily:
+            raise
         except Exception as error:
             log.exception("a %s could not be decided", type(command).__name__)
             return error
@@ -187,7 +193,8 @@ class Batch:
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
         talks = self._stock.talks.around(tenant, event.conversation_id, desk.runs.values())
         candidates = directory.candidates(tenant, event.type)
-        roster = desk.roster(directory, candidates, (*events, event), talks, self._stock.usages_of(tenant))
+        usages, versions = self._stock.usages_of(tenant), partial(self._stock.versions.find, tenant)
+        roster = desk.roster(directory, candidates, (*events, event), talks, usages, versions)
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
         self._keep_reception(desk, event, reception)
         desk.events = [*events, event]
@@ -213,11 +220,12 @@ class Batch:
         )
         desk = self._desk(command.tenant, command.contact_id)
         talks = self._stock.talks.around(command.tenant, command.conversation_id, desk.runs.values())
-        usages = self._stock.usages_of(command.tenant)
-        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages)
+        usages, versions = self._stock.usages_of(command.tenant), partial(self._stock.versions.find, command.tenant)
+        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages, versions)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
         verdict = reception.verdicts[-1]
-        snapshot = next((d.snapshot for d in reception.decisions if d.snapshot.id == verdict.enrollment_id), None)
+        last = reversed(reception.decisions)
+        snapshot = next((d.snapshot for d in last if d.snapshot.id == verdict.enrollment_id), None)
         answer = EnrollAnswer(verdict, snapshot if verdict.kind == ENROLLED else None)
         if command.dry_run:
             return answer
@@ -247,6 +255,8 @@ class Batch:
 
     def _workflow_of(self, desk: Desk, snapshot: Snapshot) -> Workflow:
         known = desk.runs.get(snapshot.id)
+        if known is None and snapshot.part:
+            known = desk.runs.get(snapshot.parent_id or "")
         workflow = known[0] if known else self._room.catalog.known(desk.tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
         return workflow
@@ -262,20 +272,19 @@ class Batch:
         cause = OperatorCause(command.operation, command.request_id, command.data)
         try:
             decide_it = self._migrate if command.operation == "migrate" else self._decide
-            decision = decide_it(desk, workflow, snapshot, cause)
+            decide_it(desk, workflow, snapshot, cause)
         except TransitionRefused as refusal:
             refusal.metadata = {**refusal.metadata, "enrollment_id": command.enrollment_id}
             raise
-        answer = OperateAnswer(decision.snapshot if decision is not None else snapshot)
+        answer = OperateAnswer(desk.runs[snapshot.id][1])
         self._remember(command, answer)
         return answer
 
     def _continue(self, command: ContinueRun) -> OperateAnswer:
         desk, workflow, snapshot = self._run_named(command.tenant, command.enrollment_id)
-        decision = None
         if snapshot.continues == command.number and CONTINUE in snapshot.deadlines:
-            decision = self._decide(desk, workflow, snapshot, ContinueCause(command.number))
-        return OperateAnswer(decision.snapshot if decision is not None else snapshot)
+            self._decide(desk, workflow, snapshot, ContinueCause(command.number))
+        return OperateAnswer(desk.runs[snapshot.id][1])
 
     def _start_pending(self, command: StartPending) -> OperateAnswer:
         desk, workflow, snapshot = self._run_named(command.tenant, command.enrollment_id)
@@ -294,7 +303,8 @@ class Batch:
         )
         assert decision is not None
         self._keep_decision(desk, workflow, decision, cause)
-        return OperateAnswer(decision.snapshot)
+        self._follow(desk, snapshot, decision)
+        return OperateAnswer(desk.runs[snapshot.id][1])
 
     def _room_in(self, tenant: str, workflow: Workflow) -> tuple[Limits, Usage]:
         """The limits of the active version, so that they can be raised for those who wait; and how full it is."""
@@ -338,6 +348,7 @@ class Batch:
         status = finished_status(failure)
         self.ledger.finish_task(command.tenant, task, status, command.output, failure_data(failure))
         self._keep_decision(desk, workflow, decision, cause)
+        self._follow(desk, snapshot, decision)
         return True
 
     def _change_contact(self, command: ChangeContact) -> ContactAnswer:
@@ -408,7 +419,9 @@ class Batch:
 
         def tell(workflow: Workflow, snapshot: Snapshot, cause: ContactCause) -> None:
             try:
-                self._decide(desk, workflow, snapshot, cause)
+                self._decide(desk, *desk.runs[snapshot.id], cause)
+            except BrokenFamily:
+                raise
             except Exception:
                 log.exception("a wait could not look again", extra={"enrollment": snapshot.id})
 
@@ -422,10 +435,24 @@ class Batch:
         return desk, *desk.runs[enrollment_id]
 
     def _decide(self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: Cause) -> Decision | None:
-        decision = decide(workflow, snapshot, cause, self._surroundings(desk, workflow, snapshot))
+        decision = self._decide_alone(desk, workflow, snapshot, cause)
+        if decision is not None:
+            self._follow(desk, snapshot, decision)
+        return decision
+
+    def _decide_alone(
+        self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: Cause, *, crowded: bool = False
+    ) -> Decision | None:
+        """Decide and keep, that of the family aside."""
+        surroundings = self._surroundings(desk, workflow, snapshot)
+        decision = decide(workflow, snapshot, cause, replace(surroundings, crowded=True) if crowded else surroundings)
         if decision is not None:
             self._keep_decision(desk, workflow, decision, cause)
         return decision
+
+    def _follow(self, desk: Desk, before: Snapshot, decision: Decision) -> None:
+        if decision.of_family:
+            Household(desk, self._decide_alone, self._stock.versions, self._strays).follow(before, decision)
 
     def _migrate(self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: OperatorCause) -> Decision:
         """Whoever asks has had the target version compiled."""
@@ -434,6 +461,7 @@ class Batch:
         route = route_of(workflow, target, cause.data)
         decision = migrate(route, snapshot, cause, self._surroundings(desk, target, snapshot))
         self._keep_decision(desk, target, decision, cause)
+        self._follow(desk, snapshot, decision)
         return decision
 
     def _surroundings(self, desk: Desk, workflow: Workflow, snapshot: Snapshot) -> Surroundings:

@@ -6,7 +6,7 @@ the ledger does that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from statemachine.workflow import Workflow
 @dataclass(slots=True)
 class Desk:
     """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet.
-    `told` is the contact as the runs that watch it know it."""
+    `told` is the contact as the runs that watch it know it. `whole`: all live runs of the contact are here."""
 
     tenant: str
     contact: Contact | None
@@ -38,6 +38,7 @@ class Desk:
     events: list[Event] = field(default_factory=list)
     written: bool = False
     told: Contact | None = None
+    whole: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -55,6 +56,7 @@ class Desk:
         events: tuple[Event, ...],
         conversations: Mapping[str, Conversation],
         usages: Usages,
+        versions: Callable[[str, int], Workflow | None],
     ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
@@ -71,11 +73,14 @@ class Desk:
             conversations=conversations,
             globals=directory.globals_of(self.tenant),
             usages=usages,
+            versions=versions,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:
         """Remember what a decision made of a run."""
         fresh = snapshot.id not in self.runs
         self.runs[snapshot.id] = (workflow, snapshot)
+        if snapshot.origin is not None:
+            return
         name = (snapshot.workflow, snapshot.entry_key)
         self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from service.engine.desk import Desk
+from service.engine.household import BrokenFamily, Household, Stray, Versions, kin_of, tell_strays, tops
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, reads_of, want_events
 from service.engine.talks import Talks, own_conversation
@@ -20,7 +22,8 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due, load_watching
 from service.storage.events import look_back
-from statemachine.cause import ContactCause, TimerCause
+from service.storage.families import load_families
+from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
 from statemachine.contact import Contact, contact_from_data
 from statemachine.decide import decide
 from statemachine.decision import Decision
@@ -65,6 +68,10 @@ class Firing:
         self._events: dict[ContactKey, list[Event]] = {}
         self._talks = Talks()
         self._changed: dict[ContactKey, Contact] = {}
+        self._desks: dict[tuple[str, str], Desk] = {}
+        self._homes: dict[tuple[str, str, bool], Desk] = {}
+        self._versions: Versions
+        self._strays: list[Stray] = []
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> Fired:
@@ -75,6 +82,7 @@ class Firing:
         fired = sum(self._fire(stored) for stored, _, _ in claimed)
         if self._changed:
             self._tell_watchers(transaction)
+        tell_strays(transaction, self._strays, self._decide_alone, self._versions, self._seat)
         self.ledger.save(transaction)
         return Fired(len(claimed), fired, _lag_s(claimed, self.ledger.times.workflow))
 
@@ -116,6 +124,7 @@ class Firing:
             if workflow.reads.events:
                 now = self.ledger.times.workflow
                 want_events(wanted, key, reads_of(workflow, snapshot), snapshot.started_at or now, now)
+        self._load_families(transaction, [stored for stored, _, _ in claimed], wanted, talks)
         if wanted:
             rows = [
                 {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
@@ -127,9 +136,49 @@ class Firing:
                     known.append(event)
         self._talks.load(transaction, talks)
 
+    def _load_families(
+        self,
+        transaction: Transaction,
+        claimed: Sequence[StoredEnrollment],
+        wanted: dict[tuple[str, str, str], datetime],
+        talks: set[tuple[str, str]],
+    ) -> None:
+        """Seat the runs of a family at one desk."""
+        self._versions = Versions(self._room.catalog, self.ledger.directory, transaction)
+        kin = kin_of(claimed)
+        if not kin:
+            return
+        rows = load_families(transaction, kin)
+        now = self.ledger.times.workflow
+        for row, top in zip(rows, tops(rows).values(), strict=True):
+            if (row.tenant, row.snapshot.id) in self._desks:
+                continue
+            contact_id = row.snapshot.contact_id
+            home = self._homes.setdefault((row.tenant, contact_id or top, contact_id is None), Desk(row.tenant, None))
+            self._seat(home, row)
+            if contact_id is not None:
+                workflow = home.runs[row.snapshot.id][0]
+                reads = reads_of(workflow, row.snapshot)
+                want_events(wanted, (row.tenant, contact_id), reads, row.snapshot.started_at or now, now)
+                if workflow.reads.conversation and (own := own_conversation(row.tenant, workflow, row.snapshot)):
+                    talks.add(own)
+
+    def _seat(self, desk: Desk, stored: StoredEnrollment) -> None:
+        """Seat a run at a desk, as this batch has left it."""
+        snapshot = stored.snapshot
+        if (stored.tenant, snapshot.id) in self._desks:
+            return
+        desk.add_run(self._versions.of(stored.tenant, snapshot.workflow, snapshot.version), stored)
+        latest = self.ledger.latest(stored.tenant, snapshot.id)
+        if latest is not None:
+            desk.runs[snapshot.id] = latest
+        self._desks[stored.tenant, snapshot.id] = desk
+
     def _fire(self, stored: StoredEnrollment) -> bool:
         try:
             return self._decide(stored)
+        except BrokenFamily:
+            raise
         except Exception as error:
             log.error(
                 "a timer could not be fired",
@@ -147,19 +196,20 @@ class Firing:
 
     def _decide(self, stored: StoredEnrollment) -> bool:
         snapshot = stored.snapshot
+        desk = self._desks.get((stored.tenant, snapshot.id))
+        if desk is not None and not desk.runs[snapshot.id][1].live:
+            return False
         if snapshot.workflow in self.ledger.directory.paused_in(stored.tenant):
             self.ledger.park(stored)
             return False
+        if desk is not None:
+            return self._decide_at(desk, stored)
         workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
         key = (stored.tenant, snapshot.contact_id or "")
         contact, _ = self._contacts.get(key, (None, 0))
         cause = TimerCause(snapshot.visit, snapshot.timers)
-        events = self._events.get(key, ())
-        now = self.ledger.times.workflow
-        talk = self._talks.get(stored.tenant, snapshot.conversation_id)
-        surroundings = self.ledger.directory.surroundings(stored.tenant, workflow, now, contact, events, talk)
-        decision = decide(workflow, snapshot, cause, surroundings)
+        decision = decide(workflow, snapshot, cause, self._surroundings(stored.tenant, workflow, snapshot))
         if decision is None:
             self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
             return False
@@ -169,6 +219,10 @@ class Firing:
                 self._changed.setdefault(key, contact)
             self._keep_contact(key, decision.contact)
         self._keep_conversation(stored.tenant, decision)
+        if decision.of_family:
+            desk = Desk(stored.tenant, None)
+            self._seat(desk, stored)
+            self._household(desk).follow(snapshot, decision)
         return True
 
     def _keep_contact(self, key: ContactKey, contact: Contact) -> None:
@@ -206,6 +260,8 @@ class Firing:
         def tell(workflow: Workflow, snapshot: Snapshot, cause: ContactCause) -> None:
             try:
                 self._look_again(key, workflow, snapshot, cause, watchers[snapshot.id])
+            except BrokenFamily:
+                raise
             except Exception:
                 log.exception("a wait could not look again", extra={"enrollment": snapshot.id})
 
@@ -220,15 +276,64 @@ class Firing:
     def _look_again(
         self, key: ContactKey, workflow: Workflow, snapshot: Snapshot, cause: ContactCause, stored: StoredEnrollment
     ) -> None:
-        now, contact, events = self.ledger.times.workflow, self._contacts[key][0], self._events.get(key, ())
-        talk = self._talks.get(key[0], snapshot.conversation_id)
-        surroundings = self.ledger.directory.surroundings(key[0], workflow, now, contact, events, talk)
-        decision = decide(workflow, snapshot, cause, surroundings)
-        if decision is not None:
+        desk = self._desks.get((key[0], snapshot.id))
+        if desk is not None:
+            workflow, snapshot = desk.runs[snapshot.id]
+            decision = self._decide_alone(desk, workflow, snapshot, cause)
+        else:
+            decision = decide(workflow, snapshot, cause, self._surroundings(key[0], workflow, snapshot))
+        if decision is None:
+            return
+        if desk is None:
             self.ledger.record(key[0], workflow, decision, cause, stored)
             if decision.contact is not None:
                 self._keep_contact(key, decision.contact)
             self._keep_conversation(key[0], decision)
+        if decision.of_family:
+            home = desk if desk is not None else Desk(key[0], None)
+            self._seat(home, stored)
+            self._household(home).follow(snapshot, decision)
+
+    # --- families ---
+
+    def _decide_at(self, desk: Desk, stored: StoredEnrollment) -> bool:
+        """As `_decide`, for a run of a family: it is decided as the others of this batch have left it."""
+        workflow, snapshot = desk.runs[stored.snapshot.id]
+        decision = self._decide_alone(desk, workflow, snapshot, TimerCause(snapshot.visit, snapshot.timers))
+        if decision is None:
+            if snapshot is stored.snapshot:
+                self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
+            return False
+        self._household(desk).follow(snapshot, decision)
+        return True
+
+    def _household(self, desk: Desk) -> Household:
+        return Household(desk, self._decide_alone, self._versions, self._strays)
+
+    def _decide_alone(
+        self, desk: Desk, workflow: Workflow, snapshot: Snapshot, cause: Cause, *, crowded: bool = False
+    ) -> Decision | None:
+        """Decide and keep, that of the family aside."""
+        surroundings = self._surroundings(desk.tenant, workflow, snapshot)
+        decision = decide(workflow, snapshot, cause, replace(surroundings, crowded=True) if crowded else surroundings)
+        if decision is None:
+            return None
+        self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(snapshot.id))
+        desk.see(workflow, decision.snapshot)
+        if decision.contact is not None:
+            key = (desk.tenant, decision.contact.id)
+            if self.ledger.directory.watched(desk.tenant):
+                self._changed.setdefault(key, self._contacts[key][0])
+            self._keep_contact(key, decision.contact)
+        self._keep_conversation(desk.tenant, decision)
+        return decision
+
+    def _surroundings(self, tenant: str, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
+        key = (tenant, snapshot.contact_id or "")
+        contact, events = self._contacts.get(key, (None, 0))[0], self._events.get(key, ())
+        talk = self._talks.get(tenant, snapshot.conversation_id)
+        now = self.ledger.times.workflow
+        return self.ledger.directory.surroundings(tenant, workflow, now, contact, events, talk)
 
 
 def _lag_s(claimed: Sequence[tuple[StoredEnrollment, str | None, int]], now: datetime) -> float:

@@ -410,6 +410,7 @@ class Ledger:
             "waiting_for": (run.workflow.awaited(snapshot.step) or None) if snapshot.live else None,
             "revision": snapshot.revision,
             "task_id": run.task_id,
+            "open_children": snapshot.open_children,
             "state": state_of(snapshot),
             "exit_reason": snapshot.exit_reason,
             "transition_at": snapshot.transition_at,

@@ -27,6 +27,7 @@ from service.engine.commands import (
     TriggerEvent,
 )
 from service.engine.desk import Desk
+from service.engine.household import Versions, kin_of, tops
 from service.engine.local import LocalQueue
 from service.engine.talks import Talks, own_conversation
 from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
@@ -35,6 +36,7 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, load_watching
 from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
+from service.storage.families import load_families
 from service.storage.places import lock_places, read_usage
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
@@ -65,6 +67,7 @@ class Stock:
 
     times: Times
     directory: Directory
+    versions: Versions
 
     def __init__(self, room: Room, transaction: Transaction, commands: Sequence[Command]) -> None:
         self._room = room
@@ -98,7 +101,9 @@ class Stock:
         self.held = held_elsewhere(transaction, keys - found.keys())
         self._open_desks(keys - self.held, found)
         self._load_versions(transaction)
+        self.versions = Versions(self._room.catalog, self.directory, transaction)
         self._seat_runs(transaction, [*stored_runs, *self._late_watchers(transaction)])
+        self._seat_families(transaction, stored_runs)
         self._load_past(transaction)
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
@@ -112,6 +117,7 @@ class Stock:
             if stored is not None:
                 desk.revision = stored.contact.revision
                 desk.created_at, desk.updated_at = stored.created_at, stored.updated_at
+            desk.whole = (tenant, contact_id) in self._gathered
             self.desks[tenant, contact_id] = desk
 
     def _resolve(self, transaction: Transaction) -> None:
@@ -185,6 +191,7 @@ class Stock:
                 task = self.tasks.get((command.tenant, command.task_id))
                 if task is not None:
                     ids[command.tenant, task.enrollment_id] = None
+        self._gathered = contacts
         return ask_runs(
             transaction,
             [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
@@ -216,6 +223,27 @@ class Stock:
             desk = self.desk_of_run(stored.tenant, snapshot.id)
             if desk is not None and snapshot.id not in desk.runs:
                 desk.add_run(workflow, stored)
+
+    def _seat_families(self, transaction: Transaction, stored_runs: Sequence[StoredEnrollment]) -> None:
+        """Of runs that were asked for by their ids, those above and below too."""
+        kin = [row for row in kin_of(stored_runs) if not self._is_whole(row["tenant_id"], row["id"])]
+        if not kin:
+            return
+        rows = load_families(transaction, kin)
+        for (tenant, run_id), top in tops(rows).items():
+            if self.run_contacts.get((tenant, run_id)) is None:
+                self.alone[tenant, run_id] = self.alone.setdefault((tenant, top), Desk(tenant, None))
+        self._seat_runs(transaction, rows)
+
+    def _is_whole(self, tenant: str, run_id: str) -> bool:
+        desk = self.desk_of_run(tenant, run_id)
+        return desk is not None and desk.whole
+
+    def seat(self, desk: Desk, stored: StoredEnrollment) -> None:
+        """A run that turned out to be needed."""
+        snapshot = stored.snapshot
+        workflow = self.versions.of(stored.tenant, snapshot.workflow, snapshot.version)
+        desk.add_run(workflow, stored)
 
     def desk_of_run(self, tenant: str, enrollment_id: str) -> Desk | None:
         """The desk of the run's contact, or the run's own when it has none."""

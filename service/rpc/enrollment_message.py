@@ -56,6 +56,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "resumed": Status.WAITING,
     "rescheduled": Status.WAITING,
     "debounced": Status.WAITING,
+    "child_ended": Status.WAITING,
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
     "dropped": Status.PAUSED,

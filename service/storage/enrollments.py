@@ -15,6 +15,7 @@ from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
 from statemachine.failure import last_error_from_data, last_error_to_data
 from statemachine.frame import frame_to_data, frames_from_data, undo_from_data, undo_to_data
+from statemachine.kin import brood_from_data, brood_to_data, origin_from_data, origin_to_data
 from statemachine.record import record
 from statemachine.snapshot import (
     Snapshot,
@@ -54,6 +55,7 @@ def snapshot_of(row: Row) -> Snapshot:
     state = load(row[15])
     get = state.get
     task, error, frames = get("task"), get("last_error"), get("frames")
+    origin, brood = get("origin"), get("brood")
     return Snapshot(
         row[1],
         row[2],
@@ -102,6 +104,9 @@ def snapshot_of(row: Row) -> Snapshot:
         _instant(get("place_at")),
         get("queued", ""),
         tuple(undo_from_data(one) for one in get("undos", ())),
+        origin_from_data(origin) if origin else None,
+        brood_from_data(brood) if brood else None,
+        tuple(get("written", ())),
     )
 
 
@@ -169,6 +174,11 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["frames"] = [frame_to_data(frame) for frame in snapshot.frames]
     if snapshot.undos:
         state["undos"] = [undo_to_data(undo) for undo in snapshot.undos]
+    if snapshot.origin is not None:
+        state["origin"] = origin_to_data(snapshot.origin)
+        state["written"] = snapshot.written
+    if snapshot.brood is not None:
+        state["brood"] = brood_to_data(snapshot.brood)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -181,24 +191,25 @@ def _instants(texts: dict[str, str] | None) -> dict[str, datetime]:
 
 INSERT: Final = """
 insert into enrollments (tenant_id, id, workflow, version, contact_id, entry_key, status, step, due_at, waiting_for,
-    priority, revision, parent_id, task_id, trigger, variables, outputs, state, exit_reason, started_at, transition_at,
-    ended_at)
+    priority, revision, parent_id, open_children, task_id, trigger, variables, outputs, state, exit_reason, started_at,
+    transition_at, ended_at)
 select tenant_id, id, workflow, version, contact_id, entry_key, status, step, due_at, waiting_for, priority, revision,
-    parent_id, task_id, trigger, variables, outputs, state, exit_reason, started_at, transition_at, ended_at
+    parent_id, open_children, task_id, trigger, variables, outputs, state, exit_reason, started_at, transition_at,
+    ended_at
 from {rows:rows; tenant_id text, id text, workflow text, version int, contact_id text, entry_key text, status text,
-    step text, due_at timestamptz, waiting_for json, priority int, revision bigint, parent_id text, task_id text,
-    trigger json, variables json, outputs json, state json, exit_reason text, started_at timestamptz,
+    step text, due_at timestamptz, waiting_for json, priority int, revision bigint, parent_id text, open_children int,
+    task_id text, trigger json, variables json, outputs json, state json, exit_reason text, started_at timestamptz,
     transition_at timestamptz, ended_at timestamptz} where true"""
 
 UPDATE: Final = """
 update enrollments as e set version = r.version, status = r.status, step = r.step, due_at = r.due_at,
-    waiting_for = r.waiting_for, revision = r.revision, task_id = r.task_id,
+    waiting_for = r.waiting_for, revision = r.revision, task_id = r.task_id, open_children = r.open_children,
     variables = coalesce(r.variables, e.variables), outputs = coalesce(r.outputs, e.outputs), state = r.state,
     exit_reason = r.exit_reason, transition_at = r.transition_at, ended_at = r.ended_at, failures = 0,
     quarantined_at = null
 from {rows:rows; tenant_id text, id text, expected bigint, version int, status text, step text, due_at timestamptz,
-    waiting_for json, revision bigint, task_id text, variables json, outputs json, state json, exit_reason text,
-    transition_at timestamptz, ended_at timestamptz}
+    waiting_for json, revision bigint, task_id text, open_children int, variables json, outputs json, state json,
+    exit_reason text, transition_at timestamptz, ended_at timestamptz}
 where e.tenant_id = r.tenant_id and e.id = r.id and e.revision = r.expected"""
 
 POSTPONE: Final = """
@@ -265,7 +276,8 @@ select e.tenant_id, e.contact_id, e.workflow, e.entry_key, count(*), max(e.start
 from {rows:wanted; tenant_id text, contact_id text, workflow text}
 {look up: enrollments as e where
     (e.tenant_id, e.contact_id, e.workflow, e.entry_key) >= (r.tenant_id, r.contact_id, r.workflow, '')
-    and e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.workflow = r.workflow}
+    and e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.workflow = r.workflow
+    and e.parent_id is null}
 group by e.tenant_id, e.contact_id, e.workflow, e.entry_key"""
 """The comparison of all four says nothing new; it leads the planner to the index that has them in this order, and not
 to that of workflows with all their runs."""

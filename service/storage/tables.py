@@ -171,6 +171,7 @@ enrollments: Final = Table(
     Index("ix_enrollments_due_alone", "due_at", **_where("due_at is not null and contact_id is null")),
     Index("ix_enrollments_live", "tenant_id", "contact_id", **_where(LIVE_SQL)),
     Index("ix_enrollments_entry", "tenant_id", "contact_id", "workflow", "entry_key"),
+    Index("ix_enrollments_children", "tenant_id", "parent_id", **_where("parent_id is not null")),
     Index("ix_enrollments_workflow", "tenant_id", "workflow", "id"),
     postgresql_with={"fillfactor": 80},
 )

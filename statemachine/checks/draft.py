@@ -52,7 +52,7 @@ class Draft:
 
     @cached_property
     def ways_on(self) -> Ways:
-        """The same without the ways from a loop's body back to the loop, and into undos: both are counted."""
+        """The same without the ways from a body back to its loop or parallel step, and into undos: both are counted."""
         undoing = {step.id for step in self.steps.values() if step.runner.undoes}
         onward = [
             edge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from statemachine.checks.branches import check_ways_out
 from statemachine.checks.cases import check_branches, check_conditions, check_events
 from statemachine.checks.draft import Check, Draft
 from statemachine.checks.flow import check_ends, check_reach, check_rings
@@ -18,6 +19,7 @@ from statemachine.problem import Problems
 
 _ALWAYS: Final[tuple[Check, ...]] = (
     check_ways_in,
+    check_ways_out,
     check_rings,
     check_early,
     check_loop_names,

@@ -39,13 +39,17 @@ def _entered(edge: Edge, draft: Draft) -> str:
 def _body(carrier: str, draft: Draft) -> str:
     if is_closed(carrier):
         return "`on_failure`" if carrier == ON_FAILURE else f"what undoes {carrier.removeprefix('$undo ')!r}"
-    if carrier in draft.steps and draft.steps[carrier].runner.guards:
+    runner = draft.steps[carrier].runner if carrier in draft.steps else None
+    if runner is not None and (runner.guards or not isinstance(runner, Loop)):
         return f"a body of {carrier!r}"
     return f"the body of the loop {carrier!r}"
 
 
 def _code(carrier: str, draft: Draft) -> str:
-    guards = is_closed(carrier) or (carrier in draft.steps and draft.steps[carrier].runner.guards)
+    runner = draft.steps[carrier].runner if carrier in draft.steps else None
+    if runner is not None and runner.forks:
+        return "across_branches"
+    guards = is_closed(carrier) or (runner is not None and runner.guards)
     return "into_body" if guards else "into_loop"
 
 

@@ -19,9 +19,10 @@ from statemachine.compiler import Read
 from statemachine.machine import ERROR, SKIP
 from statemachine.path import Path, format_path
 from statemachine.problem import Problems
-from statemachine.step import END, WaitingStep
+from statemachine.step import END, FamilyStep, WaitingStep
 from statemachine.steps.branch import Branch
-from statemachine.workflow import Step
+from statemachine.steps.parallel import DONE, Parallel
+from statemachine.workflow import Step, fork_around
 
 VARIABLE_ROOTS: Final = frozenset({"variables", "vars", "workflow"})
 ERROR_ROOTS: Final = frozenset({"error", "last_error"})
@@ -70,6 +71,11 @@ class _Flow:
         self._bits = {fact: 1 << number for number, fact in enumerate(facts)}
         self._begin = _bits(_at_entry(draft), self._bits)
         self._changes = {edge: _change(edge, draft.steps, self._bits) for edge in draft.edges}
+        self._outputs = _bits((fact for fact in self._bits if fact.kind == "steps"), self._bits)
+        self._branches: dict[tuple[str, str], int] = {}
+        for step in draft.steps.values():
+            if _joins_all(step):
+                self._join(step)
         self._known = self._solve()
         self._whens: dict[str, frozenset[Fact]] = {}
         self._journeys: dict[Fact, Mapping[_State, _State | None]] = {}
@@ -110,12 +116,34 @@ class _Flow:
             for edge in self._draft.leaving.get(source, ()):
                 change = self._changes[edge]
                 arriving = (known[source] & ~change.lost) | change.made
+                if self._ends_branch(edge, arriving):
+                    waiting += [owner for owner in self._draft.steps[source].within if owner in known]
                 before = known.get(edge.target)
                 after = arriving if before is None else before & arriving
                 if edge.target != END and after != before:
                     known[edge.target] = after
                     waiting.append(edge.target)
         return known
+
+    def _ends_branch(self, edge: Edge, arriving: int) -> bool:
+        """Note the outputs that a branch surely leaves; whether that is news to what comes after all branches."""
+        fork = fork_around(self._draft.steps[edge.source], self._draft.steps)
+        if fork is None or edge.target not in (fork[0], END) or not _joins_all(self._draft.steps[fork[0]]):
+            return False
+        before = self._branches.get(fork, self._outputs)
+        self._branches[fork] = arriving & before & self._outputs
+        self._join(self._draft.steps[fork[0]])
+        return self._branches[fork] != before
+
+    def _join(self, owner: Step) -> None:
+        """What all branches leave together is there when the step is done; of one not seen yet, anything."""
+        made = 0
+        for name in owner.runner.bodies():
+            made |= self._branches.get((owner.id, name), self._outputs)
+        for way in self._draft.leaving[owner.id]:
+            if way.outcome == DONE:
+                change = _change(way, self._draft.steps, self._bits)
+                self._changes[way] = _Change(change.made | made, change.lost)
 
     def _journey(self, bit: int) -> Mapping[_State, _State | None]:
         """Where each state that can be reached was reached from, breadth first."""
@@ -131,6 +159,10 @@ class _Flow:
                     came_from[following] = state
                     waiting.append(following)
         return came_from
+
+
+def _joins_all(step: Step) -> bool:
+    return isinstance(step.runner, Parallel) and step.runner.surely_all
 
 
 def fact_of(path: Path) -> Fact | None:
@@ -181,7 +213,7 @@ def _at_entry(draft: Draft) -> list[Fact]:
 
 def _change(edge: Edge, steps: Mapping[str, Step], bits: Mapping[Fact, int]) -> _Change:
     step, outcome = steps[edge.source], edge.outcome
-    rests = step.runner.effect or isinstance(step.runner, WaitingStep)
+    rests = step.runner.effect or isinstance(step.runner, WaitingStep | FamilyStep)
     gathers = isinstance(step.runner, WaitingStep) and step.runner.burst() is not None
     by_event = rests and bool(step.cases) and not gathers and step.runner.gives_output(outcome)
     lost = _bits([_EVENT], bits) if rests and not by_event and outcome != SKIP else 0

@@ -54,7 +54,13 @@ _COUNT: Final[Schema] = {"type": ["number", "string"]}
 SHAPES: Final[Schema] = {
     "branches": {
         "type": ["object", "null"],
-        "additionalProperties": {"type": ["string", "integer"], "description": "The id of a step, or `end`."},
+        "additionalProperties": {
+            "anyOf": [
+                {"type": ["string", "integer"], "description": "The id of a step, or `end`."},
+                {"type": "array", "items": ref("step"), "description": "Of a parallel step: the steps of a branch."},
+                {"type": "object", "description": "Of a parallel step: the only step of a branch."},
+            ]
+        },
     },
     "body": {
         "anyOf": [
@@ -157,6 +163,12 @@ SHAPES: Final[Schema] = {
         "type": "string",
         "description": "A known event type, an alias of one, or any name of your own.",
         "anyOf": [{"enum": [*KNOWN_EVENTS, *EVENT_ALIASES, "sms_received", "reply"]}, {"type": "string"}],
+    },
+    "join": {"anyOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]},
+    "parallel_branches": {
+        "type": ["object", "null"],
+        "additionalProperties": ref("body"),
+        "description": "Name of a branch → its steps.",
     },
     "items": {
         "description": "A list, or a text that is the path of one.",

@@ -113,8 +113,7 @@ class _Stage:
 
     def _answer(self, record: Record, work: OpenWork) -> Answer:
         results = self._script.results.get((record.workflow.key, work.order.step), _EVERY_VISIT)
-        visit = sum(order.step == work.order.step for order in record.orders)
-        return results[min(visit, len(results)) - 1].answer(work.attempt)
+        return results[min(work.visit, len(results)) - 1].answer(work.attempt)
 
     def _attempt(self, run_id: str) -> None:
         record = self.world.records[run_id]

@@ -22,6 +22,7 @@ from statemachine.cause import (
     EventCause,
     Operation,
     OperatorCause,
+    ParentCause,
     StartCause,
     Surroundings,
     TaskCause,
@@ -33,8 +34,9 @@ from statemachine.consent import set_consent
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
-from statemachine.decision import PATH_KINDS, Decision, EmittedEvent, HistoryEntry, TaskOrder
+from statemachine.decision import PATH_KINDS, ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event, event_from_data
+from statemachine.family import follow
 from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
@@ -56,12 +58,16 @@ _CREATED: Final = EmittedEvent("contact_created", {})
 
 @dataclass(slots=True)
 class OpenWork:
-    """A task that may be attempted from `available_at` on; `answered` until a failure makes it ready again."""
+    """A task that may be attempted from `available_at` on; `answered` until a failure makes it ready again.
+
+    `visit` counts the tasks of its step so far, those of all branches and rounds of the run.
+    """
 
     order: TaskOrder
     available_at: datetime
     attempt: int = 1
     answered: bool = False
+    visit: int = 1
 
 
 @dataclass(slots=True)
@@ -72,6 +78,7 @@ class Record:
     snapshot: Snapshot
     history: list[HistoryEntry] = field(default_factory=list)
     orders: list[TaskOrder] = field(default_factory=list)
+    children: list[ChildOrder] = field(default_factory=list)
     states: list[tuple[datetime, Snapshot]] = field(default_factory=list)
     work: OpenWork | None = None
 
@@ -118,12 +125,15 @@ class World:
         self._max_transitions = max_transitions
         self._max_bytes = max_bytes
         self._numbers: dict[str, int] = {}
+        self._visits: dict[tuple[str, str], int] = {}
         self._follow_ups: deque[Event | tuple[str, int]] = deque()
 
     def adopt(self, workflow: Workflow, snapshot: Snapshot, events: Iterable[Event], work: OpenWork | None) -> None:
         """An enrollment that lives already, with its open task and the earlier events of its contact."""
         orders = [work.order] if work else []
-        self.records[snapshot.id] = Record(workflow, snapshot, [], orders, [(self.now, snapshot)], work)
+        if work is not None:
+            self._visits[self.root_of(snapshot.id), work.order.step] = work.visit
+        self.records[snapshot.id] = Record(workflow, snapshot, [], orders, [], [(self.now, snapshot)], work)
         if snapshot.contact_id is not None:
             self.events[snapshot.contact_id] = list(events)
 
@@ -299,26 +309,39 @@ class World:
         return self.workflows.get(workflow.key, workflow).limits
 
     def runs_of(self, workflow: str, contact_id: str | None = None) -> list[Record]:
-        """The enrollments of a workflow, and of one contact when it is named, in order of entry."""
+        """The enrollments of a workflow, and of one contact when it is named, in order of entry; not their branches."""
+        return [record for record in self.all_of(workflow, contact_id) if not record.snapshot.part]
+
+    def all_of(self, workflow: str, contact_id: str | None = None) -> list[Record]:
+        """The same with the children that run parts of the workflow."""
         return [
             record
             for record in self.records.values()
             if record.workflow.key == workflow and contact_id in (None, record.snapshot.contact_id)
         ]
 
+    def root_of(self, run_id: str) -> str:
+        """The run of which it is a part: itself, unless it runs a branch or a round of another."""
+        while run_id in self.records and self.records[run_id].snapshot.part:
+            run_id = self.records[run_id].snapshot.parent_id or ""
+        return run_id
+
     def surroundings(self, run_id: str) -> Surroundings:
         """What a decision about the run may read now."""
         record = self.records[run_id]
-        contact_id, reads = record.snapshot.contact_id, record.workflow.reads
+        return self._surroundings(record.workflow, record.snapshot)
+
+    def _surroundings(self, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
+        contact_id, reads = snapshot.contact_id, workflow.reads
         return Surroundings(
             self.now,
             self.contacts.get(contact_id) if contact_id else None,
             tuple(event for event in self._log_of(contact_id) if event.type in reads.events),
             tenant_zone=self.zone,
-            held=record.workflow.key in self.paused,
-            standstill=self.standstills.get(record.workflow.key, NO_STANDSTILL),
-            conversation=self.conversations.get(record.snapshot.conversation_id or "") if reads.conversation else None,
-            globals=named_globals(self.globals, record.workflow),
+            held=workflow.key in self.paused,
+            standstill=self.standstills.get(workflow.key, NO_STANDSTILL),
+            conversation=self.conversations.get(snapshot.conversation_id or "") if reads.conversation else None,
+            globals=named_globals(self.globals, workflow),
         )
 
     def mint(self, kind: str) -> str:
@@ -361,7 +384,13 @@ class World:
             conversations=self.conversations,
             globals=self.globals,
             usages={flow.key: self.usage(flow.key) for flow in candidates if flow.limits.counted},
+            versions=self._version,
         )
+
+    def _version(self, key: str, version: int) -> Workflow | None:
+        """What a child is to run. A world has one version of each workflow."""
+        found = self.workflows.get(key)
+        return found if found is not None and version in (0, found.version) else None
 
     def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:
         return {
@@ -372,19 +401,59 @@ class World:
 
     def _decide(self, run_id: str, cause: Cause, queue: Mapping[str, Any] | None = None) -> Decision | None:
         record = self.records[run_id]
-        around = self.surroundings(run_id)
-        decision = decide(record.workflow, record.snapshot, cause, replace(around, queue=queue) if queue else around)
+        before = record.snapshot
+        seen = self.contacts.get(before.contact_id or "")
+        decision = self.decide(record.workflow, before, cause, queue=queue)
         if decision is not None:
-            self._keep(record.workflow, decision)
-            seen = self.contacts.get(record.snapshot.contact_id or "")
+            follow(self, before, decision)
+            changed = self.contacts.get(before.contact_id or "")
+            if changed is not seen and before.contact_id and not isinstance(cause, ContactCause):
+                self._tell_watchers(before.contact_id, seen)
+        return decision
+
+    # --- a household (`family.py`) ---
+
+    def member(self, run_id: str) -> tuple[Workflow, Snapshot] | None:
+        record = self.records.get(run_id)
+        return (record.workflow, record.snapshot) if record else None
+
+    def children_of(self, run_id: str) -> list[tuple[Workflow, Snapshot]]:
+        return [
+            (record.workflow, record.snapshot)
+            for record in self.records.values()
+            if record.snapshot.parent_id == run_id and record.snapshot.live
+        ]
+
+    def version_of(self, order: ChildOrder) -> Workflow | None:
+        parent, child = self.records[order.snapshot.parent_id or ""], order.snapshot
+        same = (parent.workflow.key, parent.workflow.version) == (child.workflow, child.version)
+        return parent.workflow if same else self._version(child.workflow, child.version)
+
+    def absent(self, parent: Snapshot, word: ParentCause) -> None:
+        """None is."""
+
+    def decide(
+        self,
+        workflow: Workflow,
+        snapshot: Snapshot,
+        cause: Cause,
+        *,
+        crowded: bool = False,
+        queue: Mapping[str, Any] | None = None,
+    ) -> Decision | None:
+        """Decide one cause and keep what comes of it, that of its family aside."""
+        around = self._surroundings(workflow, snapshot)
+        if crowded or queue:
+            around = replace(around, crowded=crowded, queue=queue)
+        decision = decide(workflow, snapshot, cause, around)
+        if decision is not None:
+            self._keep(workflow, decision)
             if decision.contact is not None:
                 self._keep_contact(decision.contact)
             if decision.conversation is not None:
                 self._keep_conversation(decision.conversation)
-            self._emit(record.snapshot.contact_id, decision.events, chain_after(decision.snapshot, cause))
+            self._emit(snapshot.contact_id, decision.events, chain_after(decision.snapshot, cause))
             self._go_on((decision,))
-            if decision.contact is not None and not isinstance(cause, ContactCause):
-                self._tell_watchers(decision.contact.id, seen)
         return decision
 
     def _let_look(self, _: Workflow, snapshot: Snapshot, cause: ContactCause) -> None:
@@ -417,8 +486,10 @@ class World:
             self._keep_conversation(conversation)
 
     def _workflow_of(self, snapshot: Snapshot) -> Workflow:
-        known = self.records.get(snapshot.id)
-        return known.workflow if known else self.workflows[snapshot.workflow]
+        known = self.records.get(snapshot.id) or self.records.get(snapshot.parent_id or "")
+        return (
+            known.workflow if known and known.workflow.key == snapshot.workflow else self.workflows[snapshot.workflow]
+        )
 
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         """What an engine would store of a decision, its contact and its events aside."""
@@ -429,11 +500,13 @@ class World:
             record = self.records[snapshot.id] = Record(workflow, snapshot)
         self.transitions += max(1, snapshot.transitions - (0 if fresh else record.snapshot.transitions))
         name = (snapshot.contact_id, snapshot.workflow, snapshot.entry_key)
-        self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
+        if snapshot.origin is None:
+            self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
         record.snapshot = snapshot
         record.states.append((self.now, snapshot))
         record.history += decision.history
         record.orders += decision.orders
+        record.children += decision.children
         self._keep_work(record, decision)
         for entry in decision.history:
             moment = Moment(self.now, "history", snapshot.contact_id, snapshot.id, snapshot.workflow, entry=entry)
@@ -441,10 +514,12 @@ class World:
 
     def _keep_work(self, record: Record, decision: Decision) -> None:
         for order in decision.orders:
-            record.work = OpenWork(order, self.now)
+            name = (self.root_of(record.snapshot.id), order.step)
+            self._visits[name] = self._visits.get(name, 0) + 1
+            record.work = OpenWork(order, self.now, visit=self._visits[name])
         for retry in decision.retries:
             assert record.work is not None
-            record.work = OpenWork(record.work.order, retry.available_at, retry.attempt)
+            record.work = OpenWork(record.work.order, retry.available_at, retry.attempt, visit=record.work.visit)
         if record.snapshot.task is None:
             record.work = None
 

@@ -16,6 +16,7 @@ from statemachine.steps.guards import ErrorHandler, Fallback, Try
 from statemachine.steps.http import HttpRequest, Webhook
 from statemachine.steps.loop import Break, Continue, Loop
 from statemachine.steps.message import NotifySlack, NotifyTeams, SendEmail, SendNotification, SendReply, SendSms
+from statemachine.steps.parallel import Parallel
 from statemachine.steps.split import Split
 from statemachine.steps.task import Task
 from statemachine.steps.undo import Compensate
@@ -33,6 +34,7 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     Fallback,
     ErrorHandler,
     Compensate,
+    Parallel,
     SetVariable,
     Transform,
     Goto,
@@ -59,7 +61,6 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
 )
 
 _LATER: Final[Mapping[str, Iterable[str]]] = {
-    "parallel branches are not built yet": ("parallel",),
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
     "work for people is not built yet": ("approval", "human_handoff", "assign_agent"),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),

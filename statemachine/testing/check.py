@@ -34,10 +34,10 @@ class Found:
 
     @property
     def messages(self) -> list[Attempt]:
-        """What was sent for it, in order."""
-        run = self.record.snapshot.id if self.record else None
-        sent = self.simulated.attempts
-        return [one for one in sent if one.run == run and one.delivered and one.order.queue == MESSAGES]
+        """What was sent for it, in order, by its branches and rounds too."""
+        run, root_of = self.record.snapshot.id if self.record else None, self.simulated.world.root_of
+        sent = [one for one in self.simulated.attempts if one.delivered and one.order.queue == MESSAGES]
+        return [one for one in sent if run in (one.run, root_of(one.run))]
 
 
 Check = Callable[[str, Any, Found], Iterator[tuple[Any, Any, str]]]

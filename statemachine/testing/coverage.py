@@ -52,7 +52,10 @@ def coverage(workflow: Workflow, worlds: Iterable[World]) -> Coverage:
     entered: set[str] = set()
     taken: set[Branch] = set()
     for world in worlds:
-        for record in world.runs_of(workflow.key):
+        for record in world.all_of(workflow.key):
+            origin = record.snapshot.origin
+            if origin is not None and origin.outcome:
+                taken.add((origin.step, origin.outcome))
             for entry in record.history:
                 if not entry.step:
                     continue

@@ -72,7 +72,7 @@ def test_a_definition_shown_runs_without_a_failure(block: Block) -> None:
     workflow = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text).workflow
     assert workflow is not None
     enroll = Act(timedelta(0), "enroll", _ANN.id, workflow.key, data=_DATA, conversation_id="k1")
-    [run] = simulate(Script((workflow,), (enroll,), (_ANN,), lasts=timedelta(days=90))).world.records.values()
+    run, *_ = simulate(Script((workflow,), (enroll,), (_ANN,), lasts=timedelta(days=90))).world.records.values()
     assert run.snapshot.status in (Status.COMPLETED, Status.EXITED, Status.WAITING)
     assert [(entry.step, entry.error) for entry in run.history if entry.error or entry.level != "info"] == []
 

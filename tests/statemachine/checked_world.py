@@ -15,7 +15,7 @@ from typing import Any
 from statemachine.cause import Cause, OperatorCause, Surroundings, TaskFailure, cause_from_data, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.decide import decide
-from statemachine.decision import Decision, HistoryEntry, TaskOrder
+from statemachine.decision import ChildOrder, Decision, HistoryEntry, TaskOrder
 from statemachine.definition import load_workflow
 from statemachine.event import Event
 from statemachine.intake import Reception, Roster, receive
@@ -269,9 +269,23 @@ class Simulation:
             again = replay(lambda number, key=key: self.versions[key, number], recorded)  # type: ignore[misc]
             assert canonical(snapshot_to_data(again.snapshot)) == canonical(snapshot_to_data(record.snapshot))
             assert canonical(again.orders) == canonical(record.orders)
+            assert canonical(_born(again.children)) == canonical(_born(record.children))
             assert canonical(again.history) == canonical(record.history)
             assert [entry.sequence for entry in record.history] == list(range(len(record.history)))
             assert_alive(record)
+        self._audit_families()
+
+    def _audit_families(self) -> None:
+        """A parent waits for just those children that live, and a child that somebody waits for has a live parent."""
+        open_children: dict[str, set[str]] = {}
+        for record in self.records.values():
+            child = record.snapshot
+            if child.live and child.origin is not None and child.origin.awaited:
+                open_children.setdefault(child.parent_id or "", set()).add(child.origin.name)
+        for name, record in self.records.items():
+            brood = record.snapshot.brood
+            assert open_children.get(name, set()) == set(brood.open if brood else ())
+            assert record.snapshot.open_children == len(brood.open if brood else ())
 
     def _answer(self, run_id: str | None, attempt: int | None, answer: Answer) -> bool:
         name = run_id or self.last
@@ -283,10 +297,14 @@ class Simulation:
 
 
 def assert_alive(record: Record) -> None:
-    """Promise P5: a live run has a timer, an open task, or a wait for an event; an ended one has none of them."""
+    """Promise P5: a live run has a timer, an open task, children or a wait for an event; an ended one has none."""
     snapshot = record.snapshot
     if not snapshot.live:
-        assert (dict(snapshot.deadlines), snapshot.task, snapshot.held) == ({}, None, ())
+        assert (dict(snapshot.deadlines), snapshot.task, snapshot.held, snapshot.brood) == ({}, None, (), None)
         return
     waits = snapshot.step is not None and bool(record.workflow.awaited(snapshot.step))
-    assert snapshot.deadlines or snapshot.task is not None or waits
+    assert snapshot.deadlines or snapshot.task is not None or waits or snapshot.open_children
+
+
+def _born(orders: Sequence[ChildOrder]) -> list[Any]:
+    return [[snapshot_to_data(order.snapshot), cause_to_data(order.cause)] for order in orders]

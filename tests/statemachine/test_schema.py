@@ -47,7 +47,7 @@ IN_THE_TEXT = {
 BEYOND_A_SCHEMA = {
     "conflicting_keys", "duplicate_id", "unknown_step", "unknown_outcome", "pure_ring", "read_only_path",
     "reserved_field", "too_complex", "bad_expression", "bad_template", "bad_regex", "bad_timezone", "bad_edge",
-    "unlabelled_edge", "into_loop", "into_body", "leaves_body", "outside_loop",
+    "unlabelled_edge", "into_loop", "into_body", "leaves_body", "outside_loop", "across_branches",
 }  # fmt: skip
 """What takes another place of the document, another language, or a table of zones to see."""
 BEYOND_IT_IN_THESE_FILES = {

@@ -11,9 +11,11 @@ import pytest
 
 from statemachine.cause import (
     Cause,
+    ChildCause,
     ContinueCause,
     EventCause,
     OperatorCause,
+    ParentCause,
     TaskCause,
     TaskFailure,
     TimerCause,
@@ -23,6 +25,7 @@ from statemachine.cause import (
 from statemachine.event import Event
 from statemachine.failure import LastError
 from statemachine.frame import Frame, Undo
+from statemachine.kin import Brood, Origin
 from statemachine.snapshot import OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -33,6 +36,8 @@ FULL = Snapshot(
     ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
     {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
     "drop", {"outcome": "more", "events": [{"n": 1}]}, AT, "max_concurrent", (Undo("a", 1, {"x": 1}, 2, True),),
+    Origin("p", 3, "a", "a", False, ("outer",)),
+    Brood(("x",), {"y": 1}, {"z": {"code": "boom"}}, 9, (1, 2), 3, 5, True), ("v",),
 )  # fmt: skip
 
 
@@ -66,6 +71,8 @@ CAUSES: list[tuple[Cause, str]] = [
     (EventCause(EVENT, "wait"), "event:shop/1#wait"),
     (EventCause(Event("2", "x"), "restart"), "event:/2#restart"),
     (TimerCause(4, 7), "timer:4/7"),
+    (ParentCause("pause", 3, 7, {"timers": "keep"}), "parent:pause/7"),
+    (ChildCause("c7", "p", 3, "a", "failed", {"v": 1}, {"s": 2}, "why", {"code": "x"}, True, ("a/1",)), "child:c7"),
     (TaskCause("t9", "s", 2, 3, "sold", {"a": 1}, {"v": 2}), "task:t9/3"),
     (TaskCause("t9", "s", 2, 1, failure=TaskFailure("busy", "later", True, 2.5)), "task:t9/1"),
     (OperatorCause("advance", "r1", {"transition": "done", "data": {"x": 1}}), "op:advance/r1"),

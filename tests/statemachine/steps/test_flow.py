@@ -42,7 +42,7 @@ def test_no_name_is_both_built_and_not() -> None:
     assert not STEP_TYPES.keys() & NOT_YET.keys()
 
 
-@pytest.mark.parametrize("name", ["parallel", "ai_generate", "custom_code", "shopify.get_order"])
+@pytest.mark.parametrize("name", ["ai_generate", "custom_code", "shopify.get_order"])
 def test_a_name_of_a_later_version_says_why(name: str) -> None:
     assert not_yet(name)
 

@@ -1,0 +1,32 @@
+"""Families of enrollments: those above a run, and the live ones below it, in one query whatever the depth."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.storage.database import Transaction
+from service.storage.enrollments import SNAPSHOT_COLUMNS, StoredEnrollment, stored_of
+from service.storage.tables import LIVE_SQL
+
+_FAMILIES: Final = f"""
+with recursive above (tenant_id, id, parent_id) as (
+    select e.tenant_id, e.id, e.parent_id from {{rows:ids; tenant_id text, id text}}
+    {{look up: enrollments as e where e.tenant_id = r.tenant_id and e.id = r.id}}
+    union
+    select p.tenant_id, p.id, p.parent_id from above
+    {{look up: enrollments as p where p.tenant_id = above.tenant_id and p.id = above.parent_id}}
+), below (tenant_id, id) as (
+    select b.tenant_id, b.id from {{rows:ids; tenant_id text, id text}}
+    {{look up: enrollments as b where b.tenant_id = r.tenant_id and b.id = r.id}}
+    union
+    select c.tenant_id, c.id from below
+    {{look up: enrollments as c where c.tenant_id = below.tenant_id and c.parent_id = below.id and c.{LIVE_SQL}}}
+)
+select {SNAPSHOT_COLUMNS} from (
+    select tenant_id, id from above union select tenant_id, id from below
+) as f join enrollments as e on e.tenant_id = f.tenant_id and e.id = f.id"""
+
+
+def load_families(transaction: Transaction, ids: list[dict[str, str]]) -> list[StoredEnrollment]:
+    """These enrollments, all above them, and the live ones below them; not their siblings."""
+    return [stored_of(row) for row in transaction.rows(_FAMILIES, ids=ids)]
