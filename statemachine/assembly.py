@@ -24,9 +24,12 @@ from statemachine.layout import Around, Entry, Layout
 from statemachine.limits import MAX_STEPS
 from statemachine.nesting import nest
 from statemachine.problem import Path, Problems
+from statemachine.sending.reading import merged, read_sending
+from statemachine.sending.rules import Sending
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from statemachine.steps.guards import STEPS, ErrorHandler
+from statemachine.steps.message import MessageStep
 from statemachine.steps.parallel import Parallel
 from statemachine.workflow import ON_FAILURE, UNDONE, RetryPolicy, Step, is_closed, undo_body
 
@@ -62,10 +65,11 @@ def assemble(
     problems: Problems,
     *,
     on_failure: Any = None,
+    sending: Mapping[str, Any] | None = None,
     lenient: bool = False,
     drawn: bool = False,
 ) -> Assembly:
-    """Build all steps; whatever is wrong with any of them is reported.
+    """Build all steps; whatever is wrong with any of them is reported. `sending` are the rules of all messages.
 
     `drawn` steps come from a canvas: an outcome without an edge ends the path, whatever `next` says. Those of
     `on_failure` and of undos are a list all the same.
@@ -88,7 +92,7 @@ def assemble(
     made.first = _first(entries)
     made.entries = entries
     for entry in entries:
-        _Builder(made, retry, problems, lenient=lenient, drawn=not entry.listed).build(entry)
+        _Builder(made, retry, sending or {}, problems, lenient=lenient, drawn=not entry.listed).build(entry)
     nest(made, problems)
     missing = any(target not in (END, UNDONE) and target not in made.steps for target in _all_targets(made))
     made.whole = made.whole and len(made.steps) == len(entries) and not missing
@@ -132,10 +136,18 @@ def _claim_ids(entries: Sequence[Entry], made: Assembly, problems: Problems) -> 
 
 class _Builder:
     def __init__(
-        self, made: Assembly, retry: RetryPolicy, problems: Problems, *, lenient: bool, drawn: bool
-    ) -> None:  # fmt: skip
+        self,
+        made: Assembly,
+        retry: RetryPolicy,
+        sending: Mapping[str, Any],
+        problems: Problems,
+        *,
+        lenient: bool,
+        drawn: bool,
+    ) -> None:
         self._made = made
         self._retry = retry
+        self._sending = sending
         self._problems = problems
         self._lenient = lenient
         self._drawn = drawn
@@ -197,6 +209,7 @@ class _Builder:
             within=entry.within,
             bodies=entry.bodies,
             undo=entry.undo,
+            sending=self._rules(entry, part, runner),
         )
         if entry.id not in self._made.steps:
             self._made.steps[entry.id] = step
@@ -378,6 +391,17 @@ class _Builder:
                 message = f"`{key}` is for {_CARRIERS[key]}, which {part.type!r} is not"
                 self._problems.add("not_applicable", (*entry.path, key), message)
 
+    def _rules(self, entry: Entry, part: StepPart, runner: StepType) -> Sending | None:
+        """The rules of a message; other steps have none."""
+        if isinstance(runner, MessageStep):
+            own = read_sending(part.sending, (*entry.path, "sending"), self._problems)
+            return merged(self._sending, own, urgent=part.urgent)
+        for key, given in (("sending", part.sending is not None), ("urgent", part.urgent)):
+            if given:
+                message = f"`{key}` is for messages to the contact, which {part.type!r} is not"
+                self._problems.add("not_applicable", (*entry.path, key), message)
+        return None
+
     def _respelled(self, raw: Any, path: Path) -> Any:
         return respell_all(raw, path, self._problems)
 
@@ -431,7 +455,7 @@ def _spellings(outcomes: Sequence[str]) -> Callable[[str], str]:
 def _canonical(entry: Entry, part: StepPart, step: Step, config: Any) -> dict[str, Any]:
     """The step as the language would spell it: canonical names, every target written out."""
     document: dict[str, Any] = {"id": step.id, "type": step.type}
-    for key in ("name", "when", "retry", "crash_policy"):
+    for key in ("name", "when", "retry", "crash_policy", "sending", "urgent"):
         value = entry.raw.get(key)
         if value is not None:
             document[key] = respell_all(value, (), Problems())

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from statemachine.contact import Contact
@@ -214,6 +214,8 @@ class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
 
     `conversation` is the run's and `globals` are those global variables that its version may read.
+    `counted` is how far back the caps of the tenant's workflows look, None without any. `holidays` are those that were
+    found when the cause was decided first (date → name), None to look them up.
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
     `standstill` what its pauses mean to deadlines. `queue` says by which `rule`, and on what grounds, the run has
     to wait before it begins.
@@ -232,6 +234,8 @@ class Surroundings:
     conversation: Conversation | None = None
     queue: Mapping[str, Any] | None = None
     crowded: bool = False
+    counted: timedelta | None = None
+    holidays: Mapping[str, str] | None = None
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:

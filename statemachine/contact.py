@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Final
 
 from statemachine.record import record
@@ -33,7 +33,8 @@ def reserved_field(name: str) -> bool:
 class Contact:
     """`attributes` hold the standard fields that are set; everything else the owner of the contact named is custom.
 
-    `consent` leads a channel to what the contact said of it, as `statemachine.consent` has it.
+    `consent` leads a channel to what the contact said of it, as `statemachine.sending.consent` has it, `sends` to when
+    messages were ordered for it, as `statemachine.sending.caps` has it.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Contact:
     score: float | int = 0
     revision: int = 0
     consent: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    sends: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
     def get(self, name: str) -> Any:
         """A field by its bare name: standard first, then custom; None when it is not set."""
@@ -93,11 +95,29 @@ class Contact:
         lists: tuple[str, ...],
         score: float,
     ) -> Contact:
-        return Contact(self.id, attributes, fields, tags, lists, score, self.revision, self.consent)
+        return Contact(self.id, attributes, fields, tags, lists, score, self.revision, self.consent, self.sends)
+
+    def differs_from(self, other: Contact) -> bool:
+        """Whether anything but its messages is different; of two that one was made of the other."""
+        return (
+            self.attributes is not other.attributes
+            or self.custom_fields is not other.custom_fields
+            or self.tags is not other.tags
+            or self.lists is not other.lists
+            or self.score is not other.score
+            or self.consent is not other.consent
+        )
 
     def _full_name(self) -> str | None:
         parts = [self.attributes.get("first_name"), self.attributes.get("last_name")]
         return " ".join(str(part) for part in parts if part) or None
+
+
+def following(changed: Contact, before: Contact) -> Contact:
+    """The contact that comes after another: one revision later, unless only messages to it were counted."""
+    if before.revision and not changed.differs_from(before):
+        return replace(changed, revision=before.revision)
+    return replace(changed, revision=before.revision + 1)
 
 
 def contact_to_data(contact: Contact) -> dict[str, Any]:
@@ -111,6 +131,8 @@ def contact_to_data(contact: Contact) -> dict[str, Any]:
     }
     if contact.consent:
         data["consent"] = contact.consent
+    if contact.sends:
+        data["sends"] = contact.sends
     return data
 
 
@@ -124,4 +146,5 @@ def contact_from_data(contact_id: str, data: Mapping[str, Any], revision: int = 
         data.get("score", 0),
         revision,
         data.get("consent", _NONE),
+        data.get("sends", _NONE),
     )

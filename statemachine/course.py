@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
-from statemachine import gate
 from statemachine.errors import ErrorPassedOn, StepFailed
 from statemachine.failure import LastError
 from statemachine.frame import Frame, Guard, Leaving, Thrown, Undo, undo_to_data, undoing_around
@@ -30,7 +29,10 @@ from statemachine.machine import (
     undone_transition,
 )
 from statemachine.offspring import dismiss, order, rest_for
+from statemachine.retry import AMBIGUOUS
 from statemachine.run import Run
+from statemachine.sending import gate
+from statemachine.sending.caps import with_send, without_send
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import END, Await, EffectStep, End, Launch, Outcome, PureStep, Rest
@@ -326,13 +328,30 @@ def fire(run: Run, transition: str) -> None:
 def _send(run: Run, step: Step, runner: MessageStep) -> None:
     """Order a message, unless the gate says otherwise."""
     channel = runner.channel(run)
-    ruling = gate.ask(run, channel)
+    ruling = gate.ask(run, step.sending, channel)
     if ruling.verdict == gate.SKIPPED:
         return _skip_message(run, step, channel, ruling)
-    return _order(run, step, runner)
+    if ruling.verdict == gate.HELD:
+        return _hold_message(run, step, channel, ruling)
+    _order(run, step, runner, {} if step.sending is None else {"verdict": gate.SENT, "channel": channel})
+    return _count_message(run, step, channel)
 
 
-def _order(run: Run, step: Step, runner: EffectStep) -> None:
+def ask_again(run: Run) -> None:
+    """The time has come until which the gate held the message of the step in which the run rests."""
+    step = run.step
+    run.resting = False
+    run.deadlines.pop(WAIT, None)
+    run.step_starts[step.id] = run.now
+    try:
+        _send(run, step, cast(MessageStep, step.runner))
+    except StepFailed as failure:
+        step_failed(run, step, failure.code, failure.message)
+    if run.ended_at is None and not run.resting:
+        proceed(run)
+
+
+def _order(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any] | None = None) -> None:
     order = runner.order(run)
     task_input = {**order.input, **(run.edited_input or {})}
     run.edited_input = None
@@ -349,7 +368,8 @@ def _order(run: Run, step: Step, runner: EffectStep) -> None:
     if step.undo:
         run.drop_undo(Undo(step.id, run.visit))
         run.begin_undoable(Undo(step.id, run.visit, task_input))
-    run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=_reason(run))
+    note = {**said, **_reason(run)} if said else _reason(run)
+    run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=note)
     run.resting = True
     run.status = Status.WAITING
 
@@ -361,7 +381,44 @@ def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> No
     run.note("step_skipped", step=step.id, step_type=step.type, outcome=outcome, metadata=metadata)
     run.deadlines.pop(WAIT, None)
     cast(EffectStep, step.runner).finish(run)
-    fire(run, outcome)
+    _go(run, outcome)
+
+
+def _hold_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> None:
+    """The message may not go out yet: rest in the step until the gate is to be asked again."""
+    assert ruling.until is not None
+    run.deadlines[WAIT] = ruling.until
+    metadata = {
+        "verdict": ruling.verdict,
+        "rule": ruling.rule,
+        "channel": channel,
+        "reason": ruling.reason,
+        "until": ruling.until.isoformat(),
+    }
+    run.note("waiting", step=step.id, step_type=step.type, metadata=metadata)
+    run.resting = True
+    run.status = Status.WAITING
+
+
+def _count_message(run: Run, step: Step, channel: str) -> None:
+    """Remember the message on its contact, when any cap counts it."""
+    run.sent = True
+    own, counted = run.workflow_version.counts, run.surroundings.counted
+    reach = max(own, counted) if own is not None and counted is not None else own or counted
+    if reach is not None and run.person is not None:
+        run.contact_read = True
+        run.change_contact(replace(run.person, sends=with_send(run.person.sends, channel, run.now, reach)))
+
+
+def _give_back(run: Run, step: Step, code: str) -> None:
+    """The message did not go out: its slot is free again. When nobody knows, it counts."""
+    began = run.step_starts.get(step.id)
+    if run.person is None or not run.person.sends or began is None or code in AMBIGUOUS:
+        return
+    run.contact_read = True
+    sends = without_send(run.person.sends, cast(MessageStep, step.runner).channel(run), began)
+    if sends != run.person.sends:
+        run.change_contact(replace(run.person, sends=sends))
 
 
 # --- waits ---
@@ -399,6 +456,8 @@ def settle_failure(run: Run, code: str, message: str, *, transient: bool = False
 def step_failed(run: Run, step: Step, code: str, message: str, *, transient: bool = False) -> None:
     """The step has failed for good: take its `error` transition, or fail the run."""
     attempt = run.task.attempt if run.task else 0
+    if attempt and isinstance(step.runner, MessageStep):
+        _give_back(run, step, code)
     error = run.keep_error(code, message, transient=transient)
     run.task = None
     if step.undo:

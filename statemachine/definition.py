@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import reduce
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from statemachine.opening import beginning, opening_steps
 from statemachine.outline import Outline, outline_of
 from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.reads import reads_of
+from statemachine.sending.reading import read_sending
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
@@ -164,12 +166,14 @@ class _Loader:
             self._problems.add("no_steps", ("steps",), "the workflow has no steps")
             return Assembly()
         drawn = self.canvas is not None
+        sending = read_sending(document.sending, ("sending",), self._problems)
         return assemble(
             document.steps,
             ("steps",),
             retry,
             self._problems,
             on_failure=document.on_failure,
+            sending=sending,
             lenient=self._lenient,
             drawn=drawn,
         )
@@ -220,6 +224,7 @@ class _Loader:
             reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
             item_names=item_names(steps.values()),
             on_failure=made.on_failure,
+            counts=_counts(steps),
         )
 
     def _variables(self, raw: Any) -> Any:
@@ -270,6 +275,7 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
         "version": document.version,
         "timezone": document.timezone,
         "retry": respell_all(document.retry, (), Problems()),
+        "sending": respell_all(document.sending, (), Problems()),
     }
     plain = {key: value for key, value in given.items() if value is not None}
     if not document.is_active:
@@ -277,6 +283,11 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
     if document.on_missing != "keep":
         plain["on_missing"] = document.on_missing
     return plain
+
+
+def _counts(steps: Mapping[str, Step]) -> timedelta | None:
+    reaches = (step.sending.reach for step in steps.values() if step.sending is not None)
+    return max((reach for reach in reaches if reach is not None), default=None)
 
 
 def _all_reads(

@@ -209,7 +209,6 @@ class RetryPart(Part):
 class StepPart(Part):
     """One step of the workflow."""
 
-    later: ClassVar[tuple[str, ...]] = ("urgent", "sending")
     also: ClassVar[Mapping[str, str]] = {"output_variable": "output"}
     id: Name = about("The step's unique name. `end` is reserved.", "send_welcome", default=REQUIRED)
     type: Annotated[str, Shape("step_type")] = about("What the step does.", "send_sms", "wait", default=REQUIRED)
@@ -234,6 +233,10 @@ class StepPart(Part):
         "The steps that undo this one, when a `compensate` step asks. `undo.input` and `undo.output` are its own.",
         [{"id": "refund", "type": "task", "config": {"queue": "refunds", "input": {"id": "{{undo.output.id}}"}}}],
     )
+    sending: Annotated[Any, Shape("sending")] = about(
+        "For messages: rules that go before those of the workflow, key by key.", {"on_blocked": "skip"}
+    )
+    urgent: bool = about("For messages: `true` passes all rules of messaging but consent.", True, default=False)
     condition: AnyCondition = about("For conditions: the same as `config.condition`.", "contact.score > 50")
     true_steps: Annotated[Any, Shape("body")] = about(
         "For conditions: where `true` leads, as ids of steps or as steps written in place.", ["call"]
@@ -258,7 +261,6 @@ class StepPart(Part):
 class DocumentPart(Part):
     """A workflow of Statewright."""
 
-    later: ClassVar[tuple[str, ...]] = ("sending",)
     also: ClassVar[Mapping[str, str]] = {"id": "key"}
     key: Name | None = about("The workflow's stable name. Default: made of `name`.", "new-lead-welcome")
     name: str | None = about("What people call the workflow.", "New lead welcome")
@@ -281,6 +283,9 @@ class DocumentPart(Part):
     )
     retry: Annotated[Any, Shape("retry")] = about(
         "How failed attempts are repeated, for all steps.", {"max_attempts": 6, "backoff": "30s"}
+    )
+    sending: Annotated[Any, Shape("sending")] = about(
+        "When, and how often, messages go out.", {"quiet_hours": {"from": "21:00", "to": "08:00"}}
     )
     on_missing: Literal["keep", "empty", "fail"] = about(
         "What a template does where a path leads nowhere: leave it as written, show nothing, or fail the step.",

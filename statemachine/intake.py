@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from statemachine.admission import Entry, Past, entry_block, entry_queue
@@ -25,7 +25,6 @@ from statemachine.cause import (
     named_globals,
 )
 from statemachine.condition_tree import ALL_OF, Trace
-from statemachine.consent import UNSUBSCRIBED, unsubscribe
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation, conversation_names
 from statemachine.decide import decide
@@ -38,6 +37,7 @@ from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.places import NO_USAGE, Usage, Usages, count_move, holds_place
 from statemachine.record import record
 from statemachine.scope import Scope
+from statemachine.sending.consent import UNSUBSCRIBED, unsubscribe
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
@@ -81,6 +81,7 @@ class Roster:
     `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `conversations`
     are, by id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to
     run: a workflow's version by its number, or the active one.
+    `counted` is how far back the caps of the tenant look.
     """
 
     contact: Contact | None
@@ -97,6 +98,7 @@ class Roster:
     globals: Mapping[str, Any] = field(default_factory=dict)
     usages: Usages = field(default_factory=dict)
     versions: Callable[[str, int], Workflow | None] = _no_version
+    counted: timedelta | None = None
 
 
 @record
@@ -430,6 +432,7 @@ class Receiving:
             tenant_id=self.roster.tenant_id,
             conversation=self._conversation(snapshot.conversation_id) if workflow.reads.conversation else None,
             globals=named_globals(self.roster.globals, workflow),
+            counted=self.roster.counted,
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:

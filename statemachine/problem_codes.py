@@ -112,6 +112,10 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "There is no such day of the week.", "Use `mon` … `sun`, `weekdays`, `weekend` or `daily`."
         ),
         "bad_timezone": Code("There is no such time zone.", "Use an IANA name such as `Europe/Berlin`."),
+        "unknown_calendar": Code(
+            "A calendar of holidays is named that is not known.",
+            "Write the code of a country (`de`, `us`) or of a part of it (`de-by`, `us-ca`).",
+        ),
         "bad_template": Code(
             "The template is not well-formed.", "Close what is open, and use filters and tags that exist."
         ),

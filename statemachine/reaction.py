@@ -28,6 +28,7 @@ from statemachine.cause import (
 from statemachine.child_end import hear
 from statemachine.course import (
     RUN,
+    ask_again,
     complete_step,
     end_by_step,
     exit_run,
@@ -55,6 +56,7 @@ from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import EffectStep, End, Outcome
+from statemachine.steps.message import MessageStep
 from statemachine.watching import MAX_ROUNDS, look_again
 from statemachine.workflow import ExitRule
 
@@ -243,6 +245,8 @@ def _fire_timer(run: Run) -> None:
     elif name in BURST_TIMERS:
         burst = end_of_burst(run)
         wake(run, burst.name, burst.output)
+    elif isinstance(run.step.runner, MessageStep):
+        ask_again(run)
     else:
         _settle(run, ring(run, name))
 

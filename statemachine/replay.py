@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from statemachine.cause import DEFAULT_TENANT, OperatorCause, Surroundings, cause_from_data
@@ -85,6 +85,8 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         tenant_id=reads.get("tenant_id", DEFAULT_TENANT),
         held=reads.get("held", False),
         crowded=reads.get("crowded", False),
+        counted=timedelta(seconds=reads["counted_s"]) if "counted_s" in reads else None,
+        holidays=reads.get("holidays"),
         standstill=standstill_from_data(reads.get("standstill")),
         conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
         queue=reads.get("queue"),

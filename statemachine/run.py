@@ -69,10 +69,10 @@ class Run:
         "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "broke", "brood", "cause",
         "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
         "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
-        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history",
+        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays",
         "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events",
         "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps",
-        "retries", "revoked", "seed", "sequence", "standstill_s", "state", "status", "step_id", "step_starts",
+        "retries", "revoked", "seed", "sent", "sequence", "standstill_s", "state", "status", "step_id", "step_starts",
         "surroundings", "talk", "task", "timers", "told", "transitions", "undos", "variables", "variants", "version",
         "visit", "workflow_version", "written",
     )  # fmt: skip
@@ -98,6 +98,8 @@ class Run:
         self.step_id = snapshot.step or ""
         self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
         self.continuing = False
+        self.holidays: dict[str, str] | None = None
+        self.sent = False
         self.edited_input: Mapping[str, Any] | None = None
         self.lateness_asked = False
         self.contact_read = self.events_read = self.conversation_read = False
@@ -702,6 +704,10 @@ class Run:
             reads["queue"] = dict(surroundings.queue)
         if surroundings.crowded:
             reads["crowded"] = True
+        if self.holidays is not None:
+            reads["holidays"] = self.holidays
+        if self.sent and surroundings.counted is not None:
+            reads["counted_s"] = surroundings.counted.total_seconds()
         if surroundings.standstill is not NO_STANDSTILL:
             told = standstill_to_data(surroundings.standstill, with_end=self.lateness_asked)
             if told:
@@ -744,6 +750,7 @@ def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
             "lists": "lists" in names and list(contact.lists),
             "score": "score" in names and contact.score,
             "consent": "consent" in names and contact.consent,
+            "sends": "sends" in names and contact.sends,
         }
     data = {part: value for part, value in data.items() if value}
     if contact.revision and ("*" in names or "revision" in names):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from statemachine.calendar import find_zone
 from statemachine.cause import Surroundings, TimerCause
 from statemachine.condition_tree import Trace
 from statemachine.course import RUN
@@ -21,9 +22,11 @@ from statemachine.listening import SILENT, WAIT
 from statemachine.machine import ERROR, EXITED, FAILED
 from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE
 from statemachine.run import Run
+from statemachine.sending import gate
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
+from statemachine.steps.message import MessageStep
 from statemachine.workflow import Step, Workflow
 
 _MOST_NAMES: Final = 10
@@ -87,7 +90,7 @@ def explain_run(
 ) -> RunAccount:
     """`queue` is where its open task waits, if it has one; `quarantined_at` since when its timer is given up."""
     snapshot = made_up(snapshot, surroundings.standstill)
-    waiting_for = _waits(workflow, snapshot, queue)
+    waiting_for = _waits(workflow, snapshot, surroundings, queue)
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
     reason += _EVENTS_MEANWHILE.get(_event_policy(snapshot, surroundings), "")
     if quarantined_at is not None and snapshot.live:
@@ -137,7 +140,7 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
     return f"It rests in {step} and waits for {waiting_for}."
 
 
-def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
+def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, queue: str | None) -> str:
     if not snapshot.live:
         return ""
     if snapshot.status is Status.PENDING:
@@ -148,7 +151,9 @@ def _waits(workflow: Workflow, snapshot: Snapshot, queue: str | None) -> str:
     if snapshot.brood is not None:
         parts.append(_children_wait(snapshot.brood))
     step = workflow.steps.get(snapshot.step or "")
-    if step is not None:
+    if step is not None and WAIT in snapshot.deadlines and isinstance(step.runner, MessageStep):
+        parts.append(_message_wait(workflow, snapshot, surroundings))
+    elif step is not None:
         parts += _wait_parts(step, snapshot)
     if CONTINUE in snapshot.deadlines:
         parts.append("its turn to go on")
@@ -184,6 +189,17 @@ def _changes_of(step: Step) -> str:
 
 
 _CHANGES: Final = {CONTACT_CHANGED: "the contact changes", VARIABLES_CHANGED: "variables are set"}
+
+
+def _message_wait(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings) -> str:
+    """What the gate would say now, of the message that it held."""
+    run = Run(workflow, snapshot, TimerCause(snapshot.visit, snapshot.timers), surroundings)
+    assert isinstance(run.step.runner, MessageStep)
+    ruling = gate.ask(run, run.step.sending, run.step.runner.channel(run))
+    zone = run.zone()
+    until = snapshot.deadlines[WAIT].astimezone(find_zone(zone))
+    why = ruling.reason or "messages that were held are let go one after the other"
+    return f"its message to go out: it is held until {until:%Y-%m-%d %H:%M:%S} {zone}: {why}"
 
 
 def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
@@ -261,6 +277,8 @@ def _timers(run: Run, snapshot: Snapshot) -> Iterator[Move]:
             yield Move("timer", name, "max_duration_exceeded", FAILED, at)
         elif name == CONTINUE:
             yield Move("timer", name, at=at)
+        elif isinstance(run.step.runner, MessageStep):
+            yield Move("timer", "message", at=at)
         else:
             outcome = _timer_outcome(run, name)
             yield Move("timer", name, outcome, _target(run, outcome), at)

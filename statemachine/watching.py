@@ -36,14 +36,21 @@ def tell_watchers(
     `contact` and `runs` answer with the state of the moment; `tell` decides the cause and keeps what comes of it.
     `revision` is that of the change.
     """
-    if contact() is seen:
+    if not _changed(seen, contact()):
         return
     for number in range(MAX_ROUNDS + 1):
         seen = contact()
         for workflow, snapshot in watching(runs()):
             tell(workflow, snapshot, ContactCause(revision, number))
-        if contact() is seen:
+        if not _changed(seen, contact()):
             return
+
+
+def _changed(seen: Contact | None, contact: Contact | None) -> bool:
+    """Whether a contact is another than was seen; that messages to it were counted does not matter to anybody."""
+    if seen is None or contact is None:
+        return contact is not seen
+    return contact is not seen and contact.differs_from(seen)
 
 
 def watching(runs: Iterable[tuple[Workflow, Snapshot]]) -> list[tuple[Workflow, Snapshot]]:

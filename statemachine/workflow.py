@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from statemachine.condition import Condition
     from statemachine.machine import WorkflowMachine
     from statemachine.problem import Problem
+    from statemachine.sending.rules import Sending
     from statemachine.template import Value
 
 
@@ -109,6 +110,7 @@ class RetryPolicy:
 
 OUT: Final = "$out"
 """Out of the workflow, by a step that ends the run: a target of `Step.ways_out`."""
+_LOCAL: Final = Reads(frozenset({"timezone"}))
 
 UNDONE: Final = "$undone"
 """Where the steps of a `compensate` lead at their end: back to the step that undoes."""
@@ -140,7 +142,8 @@ class Step:
     `within` are the steps in whose bodies it stands, the outermost first, and `bodies` says in which body of each.
     `caught_by` takes its error when there is no `on_error`: a guard around it, or an error_handler. `via` leads the
     transitions that leave a `try` past its `finally` to that `try`; `ways_out` leads, from there or from a step that
-    ends the run, a place outside to the next step on the way there.
+    ends the run, a place outside to the next step on the way there. `sending` are the rules of its message, None
+    without any.
     """
 
     id: str
@@ -161,6 +164,7 @@ class Step:
     undo: str = ""
     via: Mapping[str, str] = field(default_factory=dict)
     ways_out: Mapping[str, str] = field(default_factory=dict)
+    sending: Sending | None = None
 
     @property
     def cases(self) -> tuple[EventCase, ...]:
@@ -184,7 +188,8 @@ class Step:
     @property
     def reads(self) -> Reads:
         conditions = (self.when, *(case.when for case in (*self.cases, *self.resets)))
-        return reduce(Reads.__or__, (one.reads for one in conditions if one is not None), self.runner.reads)
+        own = self.runner.reads | _LOCAL if self.sending is not None and self.sending.local else self.runner.reads
+        return reduce(Reads.__or__, (one.reads for one in conditions if one is not None), own)
 
 
 def fork_around(step: Step, steps: Mapping[str, Step]) -> tuple[str, str] | None:
@@ -213,7 +218,8 @@ class Workflow:
     pause that names none.
     `channels` are those by which its steps may write to the contact.
     `on_failure` is the first step to do when the run has failed, "" for none.
-    `item_names` leads a loop to what its author calls the item of a round.
+    `item_names` leads a loop to what its author calls the item of a round. `counts` is how far back the caps of its
+    messages look, None without any.
     """
 
     key: str
@@ -239,6 +245,7 @@ class Workflow:
     reads: Reads = field(default_factory=Reads)
     item_names: Mapping[str, str] = field(default_factory=dict)
     on_failure: str = ""
+    counts: timedelta | None = None
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -62,8 +62,7 @@ from statemachine.cause import (
     TaskFailure,
     cause_from_data,
 )
-from statemachine.consent import set_consent
-from statemachine.contact import Contact
+from statemachine.contact import Contact, following
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import Decision, EmittedEvent
@@ -80,6 +79,7 @@ from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
 from statemachine.places import NO_USAGE, Usage, count_move
+from statemachine.sending.consent import set_consent
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.watching import tell_watchers
@@ -485,8 +485,7 @@ class Batch:
 
     def _keep_contact(self, desk: Desk, contact: Contact) -> None:
         assert desk.contact is not None
-        contact = replace(contact, revision=desk.contact.revision + 1)
-        desk.contact = contact
+        desk.contact = contact = following(contact, desk.contact)
         desk.written = True
         self.ledger.keep_contact(desk.tenant, contact, desk.revision)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.storage.database import Transaction
@@ -42,7 +42,7 @@ class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
     tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
-    begin."""
+    begin; `counted` leads tenants to how far back the caps of their active versions look."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class Directory:
     zone: str | None = None
     globals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pending: bool = False
+    counted: Mapping[str, timedelta] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -83,6 +84,7 @@ class Directory:
             tenant_zone=self.zone,
             conversation=conversation if workflow.reads.conversation else None,
             globals=named_globals(self.globals_of(tenant), workflow),
+            counted=self.counted.get(tenant),
         )
 
     def globals_of(self, tenant: str) -> Mapping[str, Any]:
@@ -154,9 +156,12 @@ class Catalog:
         workflows = {(row.tenant, row.key): row for row in all_workflows(transaction)}
         by_trigger: dict[tuple[str, str], list[Workflow]] = {}
         watching: list[tuple[str, str]] = []
+        counted: dict[str, timedelta] = {}
         for row in workflows.values():
             if row.active_version is not None:
                 workflow = self.version(transaction, row.tenant, row.key, row.active_version)
+                if workflow.counts is not None:
+                    counted[row.tenant] = max(workflow.counts, counted.get(row.tenant, workflow.counts))
                 if workflow.watches_contact:
                     watching.append((row.tenant, CONTACT_CHANGED))
                 for kind in dict.fromkeys(trigger.type for trigger in workflow.triggers):
@@ -170,6 +175,7 @@ class Catalog:
             _grouped([*((tenant, kind) for tenant, kinds in all_listens(transaction) for kind in kinds), *watching]),
             self._zone,
             all_variables(transaction),
+            counted=counted,
         )
 
 

@@ -138,7 +138,7 @@ class FinishAnswer:
 class ChangeContact:
     """Create or patch a contact, add or remove tags, and note what it said of messages.
 
-    `consent` leads channels to statuses (see `statemachine.consent`), said at `consent_at` (None: now) to
+    `consent` leads channels to statuses (see `statemachine.sending.consent`), said at `consent_at` (None: now) to
     `consent_source`. `emit` False raises no events.
     """
 

@@ -67,6 +67,7 @@ class Desk:
             paused=directory.paused_in(self.tenant),
             standstills=directory.standstills_in(self.tenant),
             tenant_id=self.tenant,
+            counted=directory.counted.get(self.tenant),
             tenant_zone=directory.zone,
             past=self.past,
             events=events,

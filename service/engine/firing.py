@@ -24,7 +24,7 @@ from service.storage.enrollments import StoredEnrollment, claim_due, load_watchi
 from service.storage.events import look_back
 from service.storage.families import load_families
 from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
-from statemachine.contact import Contact, contact_from_data
+from statemachine.contact import Contact, contact_from_data, following
 from statemachine.decide import decide
 from statemachine.decision import Decision
 from statemachine.event import Event
@@ -79,7 +79,7 @@ class Firing:
         claimed = self._claim(transaction)
         self._on_claimed(len(claimed))
         self._load(transaction, claimed)
-        fired = sum(self._fire(stored) for stored, _, _ in claimed)
+        fired = sum(self._fire(stored) for stored in self._in_turn([stored for stored, _, _ in claimed]))
         if self._changed:
             self._tell_watchers(transaction)
         tell_strays(transaction, self._strays, self._decide_alone, self._versions, self._seat)
@@ -174,6 +174,19 @@ class Firing:
             desk.runs[snapshot.id] = latest
         self._desks[stored.tenant, snapshot.id] = desk
 
+    def _in_turn(self, due: list[StoredEnrollment]) -> list[StoredEnrollment]:
+        """Of the runs of one contact that are due at one instant, the one with the highest priority goes first."""
+        if len(self._contacts) == len(due):
+            return due
+        return sorted(due, key=self._turn)
+
+    def _turn(self, stored: StoredEnrollment) -> tuple[datetime, int, int]:
+        snapshot = stored.snapshot
+        workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
+        assert workflow is not None
+        assert stored.due_at is not None
+        return stored.due_at, -snapshot.priority, -workflow.entry.priority
+
     def _fire(self, stored: StoredEnrollment) -> bool:
         try:
             return self._decide(stored)
@@ -215,7 +228,11 @@ class Firing:
             return False
         self.ledger.record(stored.tenant, workflow, decision, cause, stored)
         if decision.contact is not None:
-            if contact is not None and self.ledger.directory.watched(stored.tenant):
+            if (
+                contact is not None
+                and self.ledger.directory.watched(stored.tenant)
+                and decision.contact.differs_from(contact)
+            ):
                 self._changed.setdefault(key, contact)
             self._keep_contact(key, decision.contact)
         self._keep_conversation(stored.tenant, decision)
@@ -227,7 +244,7 @@ class Firing:
 
     def _keep_contact(self, key: ContactKey, contact: Contact) -> None:
         revision = self._contacts[key][1]
-        changed = replace(contact, revision=contact.revision + 1)
+        changed = following(contact, self._contacts[key][0])
         self._contacts[key] = (changed, revision)
         self.ledger.keep_contact(key[0], changed, revision)
 

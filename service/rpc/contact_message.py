@@ -12,10 +12,10 @@ from statewright.v1 import Contact as ContactMessage
 from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
 from service.rpc.payload import read_struct, write_struct
-from statemachine.consent import DENIED, EVERY, GRANTED, MAX_CHANNELS, UNKNOWN, is_channel
 from statemachine.contact import STANDARD_FIELDS, Contact
 from statemachine.errors import LimitExceeded
 from statemachine.limits import MAX_VARIABLES_BYTES
+from statemachine.sending.consent import DENIED, EVERY, GRANTED, MAX_CHANNELS, UNKNOWN, is_channel
 
 _STATUSES: Final = {
     GRANTED: ConsentStatus.CONSENT_STATUS_GRANTED,

@@ -18,7 +18,8 @@ from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
 
 STEP_KEYS: Final = (
-    "when", "retry", "timeout", "on_error", "output", "output_variable", "crash_policy", "compensate", *StepPart.later,
+    "when", "retry", "timeout", "on_error", "output", "output_variable", "crash_policy", "compensate",
+    "sending", "urgent", *StepPart.later,
 )  # fmt: skip
 """Keys of a step that may stand on its node, or in the node's `data` beside the config."""
 _WAYS: Final = ("next", "branches", "true_steps", "false_steps")

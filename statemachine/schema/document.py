@@ -23,6 +23,7 @@ from statemachine.schema.shapes import SHAPES, one_or_list, ref
 from statemachine.schema.spelling import Schema, given
 from statemachine.schema.steps import step_schemas
 from statemachine.schema.tests import test_schemas
+from statemachine.sending.reading import CapPart, QuietHoursPart, SendingPart
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
@@ -33,6 +34,9 @@ _PARTS: Final[Mapping[str, type[Part]]] = {
     "pause": PausePart,
     "exit_rule": ExitPart,
     "retry": RetryPart,
+    "sending": SendingPart,
+    "quiet_hours": QuietHoursPart,
+    "cap": CapPart,
 }
 
 
@@ -44,6 +48,7 @@ def definition_schema() -> Schema:
     lists = {
         "triggers": one_or_list(ref("trigger")),
         "exits": one_or_list(ref("exit_rule")),
+        "caps": one_or_list(ref("cap")),
         "steps": {"type": "array", "items": ref("step"), "minItems": 1, "maxItems": MAX_STEPS},
     }
     defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas(), **test_schemas()}

@@ -9,6 +9,7 @@ from statemachine.document import NAME_PATTERN, VARIABLE_PATTERN
 from statemachine.duration import MAX_DURATION, UNITS
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
 from statemachine.schema.spelling import Schema, any_case, closed, words
+from statemachine.sending.holiday import NAME as CALENDAR
 from statemachine.steps.http import METHODS
 
 _TEMPLATE: Final = r"\{[{%]"
@@ -99,6 +100,11 @@ SHAPES: Final[Schema] = {
         "properties": {"nodes": ref("nodes"), "edges": ref("edges")},
         "required": ["nodes"],
     },
+    "cap_span": {
+        "description": "A span such as 1d, or a part of the contact's calendar.",
+        "anyOf": [ref("duration"), words(("day", "week", "month"), "Write day, week or month, or a span like 1d.")],
+    },
+    "clock": _text(r"^\s*(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*$|^\s*24:00\s*$", "Write a time of day like 09:00."),
     "duration": {
         "description": "A span of time: 90 (seconds), 90s, 1d 12h, 2 days, PT36H. At most five years.",
         "anyOf": [
@@ -164,6 +170,10 @@ SHAPES: Final[Schema] = {
         "description": "A known event type, an alias of one, or any name of your own.",
         "anyOf": [{"enum": [*KNOWN_EVENTS, *EVENT_ALIASES, "sms_received", "reply"]}, {"type": "string"}],
     },
+    "holiday": _text(
+        rf"^(?:{CALENDAR}|\d{{4}}-\d{{2}}-\d{{2}})$", "Write a country (de, us), a part of one (de-by), or a date."
+    ),
+    "holidays": one_or_list(ref("holiday")),
     "join": {"anyOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]},
     "parallel_branches": {
         "type": ["object", "null"],

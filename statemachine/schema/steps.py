@@ -15,9 +15,12 @@ from statemachine.step import END, StepType
 from statemachine.steps import STEP_TYPES
 from statemachine.steps.branch import Branch
 from statemachine.steps.guards import CATCH, FINALLY, STEPS, Try
+from statemachine.steps.message import MessageStep
 from statemachine.steps.split import Split
 
 _EFFECT_KEYS: Final = ("retry", "timeout", "crash_policy")
+_NO_MESSAGE_WHY: Final[Schema] = {"description": "Only for messages to the contact."}
+_NO_MESSAGE: Final[Schema] = {"type": "null"} | _NO_MESSAGE_WHY
 _BODIES: Final = ("true_steps", "false_steps")
 _BESIDE: Final[Schema] = {**dict.fromkeys(_BODIES, ref("body")), "output_variable": ref("variable")}
 """Keys of a step that its config may hold too."""
@@ -81,6 +84,8 @@ def _by_type(step_type: type[StepType]) -> Schema:
         then["required"] = ["config"]
     if not step_type.effect:
         then = _without_effect_keys(then)
+    if not issubclass(step_type, MessageStep):
+        then["properties"] |= {"sending": _NO_MESSAGE, "urgent": {"const": False} | _NO_MESSAGE_WHY}
     if step_type is Branch:
         then["anyOf"] = _ways_out()
     if not step_type.undoable:

@@ -116,6 +116,7 @@ def _world(standing: Standing, given: Assumptions) -> World:
         **limits,
     )
     world.standstills[key] = around.standstill
+    world.counted = around.counted
     if around.held:
         world.paused.add(key)
     task = standing.snapshot.task

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.cause import TaskFailure
-from statemachine.consent import EVERY, is_channel
 from statemachine.contact import Contact
 from statemachine.document import Count, Duration, Label, Part, kind_of, read_part
 from statemachine.errors import InvalidInput
@@ -17,6 +16,7 @@ from statemachine.machine import ERROR
 from statemachine.names import one_slip
 from statemachine.patch import apply_patch
 from statemachine.problem import Path, Problems
+from statemachine.sending.consent import EVERY, is_channel
 from statemachine.simulation.script import USUAL, Act, Result
 from statemachine.simulation.trace import Answer
 from statemachine.workflow import Step

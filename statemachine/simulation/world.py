@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from statemachine.admission import Past
@@ -30,7 +30,6 @@ from statemachine.cause import (
     chain_after,
     named_globals,
 )
-from statemachine.consent import set_consent
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
@@ -41,6 +40,7 @@ from statemachine.intake import Reception, Roster, enter, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
+from statemachine.sending.consent import set_consent
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL, Standstill
@@ -118,6 +118,9 @@ class World:
         self.records: dict[str, Record] = {}
         self.paused: set[str] = set()
         self.standstills: dict[str, Standstill] = {}
+        self.counted: timedelta | None = max(
+            (flow.counts for flow in self.workflows.values() if flow.counts), default=None
+        )
         self.past: dict[tuple[str | None, str, str], Past] = {}
         self.trace: list[Moment] = []
         self.transitions = 0
@@ -265,11 +268,13 @@ class World:
     def next_timer(self) -> tuple[datetime, str] | None:
         """The earliest timer, or pending run that may begin, and the run; runs of paused workflows are held."""
         dues = [
-            (record.snapshot.due_at, name)
+            (record.snapshot.due_at, -record.snapshot.priority, -record.workflow.entry.priority, name)
             for name, record in self.records.items()
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
         ]
-        return min([*dues, *self._turns()], default=None)
+        waiting = [(due, 0, 0, name) for due, name in self._turns()]
+        first = min([*dues, *waiting], default=None)
+        return (first[0], first[-1]) if first is not None else None
 
     def _turns(self) -> Iterator[tuple[datetime, str]]:
         """When the first pending run of each workflow may begin, if that is known."""
@@ -342,6 +347,7 @@ class World:
             standstill=self.standstills.get(workflow.key, NO_STANDSTILL),
             conversation=self.conversations.get(snapshot.conversation_id or "") if reads.conversation else None,
             globals=named_globals(self.globals, workflow),
+            counted=self.counted,
         )
 
     def mint(self, kind: str) -> str:
@@ -385,6 +391,7 @@ class World:
             globals=self.globals,
             usages={flow.key: self.usage(flow.key) for flow in candidates if flow.limits.counted},
             versions=self._version,
+            counted=self.counted,
         )
 
     def _version(self, key: str, version: int) -> Workflow | None:

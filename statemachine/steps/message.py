@@ -135,7 +135,7 @@ class MessageStep(_ContentStep):
 
     def __init__(self, config: Any, build: Build) -> None:
         super().__init__(config, build)
-        self.reads |= Reads(frozenset({"consent"}))
+        self.reads |= Reads(frozenset({"consent", "sends"}))
         named = any(branch.lower() == SKIPPED for branch in build.branches())
         self._outcomes = ("done", SKIPPED) if named else ("done",)
 

@@ -28,6 +28,7 @@ from statemachine.problem import CODES
 from statemachine.schema import definition_schema
 from statemachine.schema.conditions import condition_forms
 from statemachine.scope import ROOTS
+from statemachine.sending.reading import SendingPart
 from statemachine.source import read_source
 from statemachine.step import StepType
 from statemachine.steps import NOT_YET, STEP_TYPES
@@ -50,6 +51,7 @@ PARTS: Mapping[str, type[Part]] = {
     "Pause": PausePart,
     "Steps": StepPart,
     "Retry": RetryPart,
+    "Sending": SendingPart,
 }
 
 

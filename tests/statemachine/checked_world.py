@@ -46,6 +46,8 @@ def canonical(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     return dict(value) if isinstance(value, Mapping) else asdict(value)
 
 

@@ -48,10 +48,12 @@ BEYOND_A_SCHEMA = {
     "conflicting_keys", "duplicate_id", "unknown_step", "unknown_outcome", "pure_ring", "read_only_path",
     "reserved_field", "too_complex", "bad_expression", "bad_template", "bad_regex", "bad_timezone", "bad_edge",
     "unlabelled_edge", "into_loop", "into_body", "leaves_body", "outside_loop", "across_branches",
+    "unknown_calendar",
 }  # fmt: skip
 """What takes another place of the document, another language, or a table of zones to see."""
 BEYOND_IT_IN_THESE_FILES = {
     "bad_duration.six_years.yaml", "not_supported_yet.schedule.yaml", "not_supported_yet.parallel_edges.json",
+    "bad_time.quiet_hours.yaml",
     "not_supported_yet.knowledge_base.json", "not_supported_yet.integration.json", "unknown_type.label.json",
     "not_applicable.over_limit.yaml",
     "bad_value.max_hold.yaml",

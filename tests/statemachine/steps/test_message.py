@@ -148,7 +148,7 @@ def test_a_notification_goes_to_its_channel(step_type: str, config: dict[str, An
 )
 def test_a_message_declares_what_it_reads(step_type: str, config: dict[str, Any], reads: set[str]) -> None:
     found = build(step_type, **config).reads.contact
-    assert found == reads | {"consent"}
+    assert found == reads | {"consent", "sends"}
 
 
 @pytest.mark.parametrize(

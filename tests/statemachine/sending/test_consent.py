@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from statemachine.consent import is_channel, set_consent, status_of
 from statemachine.contact import Contact, contact_from_data, contact_to_data
 from statemachine.replay import replay
+from statemachine.sending.consent import is_channel, set_consent, status_of
 from tests.statemachine.checked_world import Simulation, compiled
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
