@@ -325,12 +325,12 @@ def fire(run: Run, transition: str) -> None:
     run.transitions += 1
 
 
-def _send(run: Run, step: Step, runner: MessageStep) -> None:
-    """Order a message, unless the gate says otherwise."""
+def _send(run: Run, step: Step, runner: MessageStep, *, held: bool = False) -> None:
+    """Order a message, unless the gate says otherwise. `held`: the run has rested in the step for its sake."""
     channel = runner.channel(run)
     ruling = gate.ask(run, step.sending, channel)
     if ruling.verdict == gate.SKIPPED:
-        return _skip_message(run, step, channel, ruling)
+        return _skip_message(run, step, channel, ruling, held=held)
     if ruling.verdict == gate.HELD:
         return _hold_message(run, step, channel, ruling)
     _order(run, step, runner, {} if step.sending is None else {"verdict": gate.SENT, "channel": channel})
@@ -344,7 +344,7 @@ def ask_again(run: Run) -> None:
     run.deadlines.pop(WAIT, None)
     run.step_starts[step.id] = run.now
     try:
-        _send(run, step, cast(MessageStep, step.runner))
+        _send(run, step, cast(MessageStep, step.runner), held=True)
     except StepFailed as failure:
         step_failed(run, step, failure.code, failure.message)
     if run.ended_at is None and not run.resting:
@@ -374,14 +374,15 @@ def _order(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any] | N
     run.status = Status.WAITING
 
 
-def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> None:
+def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling, *, held: bool) -> None:
     """The message must not go out: go on as if the step were done, or where the definition says."""
     metadata = {"verdict": ruling.verdict, "rule": ruling.rule, "channel": channel, "reason": ruling.reason}
     outcome = SKIPPED if SKIPPED in step.targets else "done"
-    run.note("step_skipped", step=step.id, step_type=step.type, outcome=outcome, metadata=metadata)
-    run.deadlines.pop(WAIT, None)
     cast(EffectStep, step.runner).finish(run)
-    _go(run, outcome)
+    if held:
+        return leave_step(run, step, outcome, None, metadata=metadata)
+    run.note("step_skipped", step=step.id, step_type=step.type, outcome=outcome, metadata=metadata)
+    return _go(run, outcome)
 
 
 def _hold_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> None:

@@ -311,13 +311,18 @@ def _of_history(moment: SimulatedMoment) -> tuple[str, str] | None:
     known = {
         "step_completed": f"→ {entry.outcome}",
         "step_skipped": f"skipped: {metadata['reason']}" if metadata.get("reason") else "skipped",
-        "waiting": f"waits until {_clock(metadata['until'])}" if "until" in metadata else "waits",
+        "waiting": _waiting(metadata),
         "retrying": f"is tried again at {_clock(metadata.get('next_attempt_at'))}",
         "step_failed": f"failed: {entry.error.code}: {entry.error.message}",
     }
     if entry.kind in known:
         return f"  {entry.step}", known[entry.kind]
     return f"  {entry.kind}", str(metadata.get("reason", "") or (entry.error.message if entry.error.code else ""))
+
+
+def _waiting(metadata: Any) -> str:
+    until = f" until {_clock(metadata['until'])}" if "until" in metadata else ""
+    return f"is held{until}: {metadata['reason']}" if metadata.get("verdict") == "held" else f"waits{until}"
 
 
 def _clock(text: Any) -> str:
