@@ -29,7 +29,7 @@ test: $(READY) ## every test; of the storm a light form
 storm: $(READY) ## kills and crashes under load, at full length
 	STATEWRIGHT_STORM=full $(BIN)/pytest tests/storm -q $(ARGS)
 
-fuzz: $(READY) ## strange definitions, expressions and templates for a minute; ARGS="--seconds 600"
+fuzz: $(READY) ## strange definitions, expressions and templates, and chaos, for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, protos

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 FOUND = Path(__file__).parent / "found"
-NAMES = ("bytes", "definition", "expression", "template")
-_HANG_S = 60
+NAMES = ("bytes", "definition", "expression", "template", "chaos")
+_HANG_S = 180
 
 
 def main() -> int:
@@ -41,7 +41,18 @@ def _work(name: str, number: int, seconds: float, inputs: int) -> int:
     from tests.fuzz.targets import TARGETS
 
     faulthandler.enable()
+    if name == "chaos":
+        return _play(number, seconds, inputs)
     report = run(TARGETS[name], number, seconds=seconds, inputs=inputs, folder=FOUND)
+    print(report.line(), flush=True)
+    return int(bool(report.finding))
+
+
+def _play(number: int, seconds: float, plays: int) -> int:
+    """The engine itself, on random workflows, causes and crashes."""
+    from tests.chaos.campaign import run
+
+    report = run(number, seconds=seconds, plays=plays, folder=FOUND)
     print(report.line(), flush=True)
     return int(bool(report.finding))
 
