@@ -33,6 +33,7 @@ from service.engine.clock import open_clock
 from service.engine.engine import Engine
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
+from service.engine.staffing import give_out_all
 from service.event_loop import run_loop
 from service.garbage import Garbage
 from service.housekeeping import Housekeeping
@@ -193,7 +194,13 @@ async def _build(settings: Settings, releases: AsyncExitStack) -> Server:
     rpc = build_server(rooms, str(settings.listen), reflection_on=settings.reflection, reuse_port=settings.workers > 1)
     http = HttpServer(_http_app(engine, metrics), listener) if listener else None
     housekeeping = Housekeeping(engine, settings.dedup_window)
-    metronome = build_metronome(engine, task_queue, audit=housekeeping.round, collect=Garbage().collect)
+    metronome = build_metronome(
+        engine,
+        task_queue,
+        audit=housekeeping.round,
+        collect=Garbage().collect,
+        assign=lambda: give_out_all(engine),
+    )
     return Server(
         settings=settings,
         database=database,

@@ -95,6 +95,7 @@ class StoredGauges:
         self.lag = gauge("due_timer_lag_seconds", "How long the oldest due timer has been due.")
         self._tasks = gauge("open_tasks", "Tasks ordered and not finished.", ("queue",))
         self._pending = gauge("pending_enrollments", "Enrollments that wait to begin.", ("rule",))
+        self._people = gauge("open_human_tasks", "Tasks that wait for a person's decision.", ("queue", "held"))
         self._reachable = gauge("database_up", "Whether the database answered last.")
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -127,3 +128,7 @@ class StoredGauges:
         self._tasks.clear()
         for queue, open_tasks in gauges.open_tasks.items():
             self._tasks.labels(queue).set(open_tasks)
+        self._people.clear()
+        for queue, (held, unheld) in gauges.human_tasks.items():
+            self._people.labels(queue, "yes").set(held)
+            self._people.labels(queue, "no").set(unheld)

@@ -378,8 +378,9 @@ class _Builder:
 
     def _refuse_foreign_keys(self, entry: Entry, part: StepPart, runner: StepType) -> None:
         for key, value in (("timeout", part.timeout), ("crash_policy", part.crash_policy), ("retry", part.retry)):
-            if value is not None and not runner.effect:
-                hint = "did you mean `config.timeout`?" if key == "timeout" and part.type in ("wait", "delay") else ""
+            if value is not None and (runner.human or not runner.effect):
+                timed = runner.human or part.type in ("wait", "delay")
+                hint = "did you mean `config.timeout`?" if key == "timeout" and timed else ""
                 message = f"`{key}` is for steps that reach outside, which {part.type!r} does not"
                 self._problems.add("not_applicable", (*entry.path, key), message, hint)
         if part.compensate is not None and not runner.undoable:

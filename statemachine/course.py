@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
+from statemachine.asking import PEOPLE_TIMERS, ask, close_human
 from statemachine.errors import ErrorPassedOn, StepFailed
 from statemachine.failure import LastError
 from statemachine.frame import Frame, Guard, Leaving, Thrown, Undo, undo_to_data, undoing_around
@@ -43,6 +44,7 @@ from statemachine.workflow import ON_FAILURE, OUT, UNDONE, Step
 RUN: Final = "run"
 WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
 """The deadlines that belong to the wait in which a run rests."""
+_STEP_TIMERS: Final = (*WAIT_TIMERS, *PEOPLE_TIMERS)
 
 
 # --- starting and going on ---
@@ -315,7 +317,7 @@ def _leave_guard(run: Run, step: Step, leaving: Leaving) -> None:
 
 def end_timers(run: Run) -> None:
     """The timers of the wait go, and what it has gathered."""
-    for name in WAIT_TIMERS:
+    for name in _STEP_TIMERS:
         run.deadlines.pop(name, None)
     run.gathered = {}
 
@@ -368,6 +370,8 @@ def _order(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any] | N
     if step.undo:
         run.drop_undo(Undo(step.id, run.visit))
         run.begin_undoable(Undo(step.id, run.visit, task_input))
+    if order.human is not None:
+        said = {**(said or {}), **ask(run, order.human)}
     note = {**said, **_reason(run)} if said else _reason(run)
     run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=note)
     run.resting = True
@@ -612,8 +616,10 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     )
 
 
-def revoke(run: Run) -> None:
+def revoke(run: Run, ending: str = "cancelled") -> None:
     """The open task must not run any more."""
     if run.task is not None:
+        if run.step.runner.human:
+            close_human(run, ending)
         run.revoked.append((run.task.step, run.task.visit))
         run.task = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
 from statemachine.cause import ChildCause, ParentCause
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.people import NOBODY, Wanted
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 
@@ -19,9 +20,9 @@ class HistoryEntry:
     """One line of an enrollment's history.
 
     `kind`: queued, started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued,
-    held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, completed, failed, exited, cancelled.
-    `position` counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to decide again:
-    cause, now, seed and the values read).
+    held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, reminded, escalated, completed, failed,
+    exited, cancelled. `position` counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to
+    decide again: cause, now, seed and the values read).
     """
 
     sequence: int
@@ -48,10 +49,43 @@ PATH_KINDS: Final = ("step_started", "waiting", "step_completed", "step_failed",
 
 
 @record
+class HumanWork:
+    """What makes a task one for people: who may have it, and after how long it is reminded of, given to others and
+    given up."""
+
+    title: str
+    message: str = ""
+    wanted: Wanted = NOBODY
+    timeout: timedelta | None = None
+    reminder: timedelta | None = None
+    escalation: timedelta | None = None
+
+
+@record
+class HumanChange:
+    """Something that happened to the human task of (step, visit).
+
+    `kind`: reminded; escalated, to `wanted` in `queue` ("": where it is); closed, with `ending` decided, timeout or
+    cancelled. `decision`, `by` (None: an operator) and `output` tell what was decided.
+    """
+
+    kind: Literal["reminded", "escalated", "closed"]
+    step: str
+    visit: int
+    ending: str = ""
+    decision: str | None = None
+    by: str | None = None
+    output: Any = None
+    wanted: Wanted = NOBODY
+    queue: str = ""
+
+
+@record
 class TaskOrder:
     """An outside effect to carry out after the commit. The engine adds the id and the idempotency key.
 
-    `timeout_s` bounds one attempt; `outcomes` are what a worker may answer besides `error`.
+    `timeout_s` bounds one attempt; `outcomes` are what a worker may answer besides `error`. With `human` it is for
+    people, and no worker is given it.
     """
 
     step: str
@@ -64,6 +98,7 @@ class TaskOrder:
     at_most_once: bool = False
     outcomes: tuple[str, ...] = ("done",)
     priority: int = 0
+    human: HumanWork | None = None
 
 
 @record
@@ -99,7 +134,8 @@ class Decision:
     """The next snapshot and everything that must become durable with it.
 
     `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
-    must not run any more. `continues` asks for a `continue` cause at once.
+    must not run any more. `human` is what happened to human tasks, in order. `continues` asks for a
+    `continue` cause at once.
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
     to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
@@ -112,6 +148,7 @@ class Decision:
     revoked: tuple[tuple[str, int], ...] = ()
     contact: Contact | None = None
     events: tuple[EmittedEvent, ...] = ()
+    human: tuple[HumanChange, ...] = ()
     continues: bool = False
     changed_variables: bool = False
     changed_outputs: bool = False

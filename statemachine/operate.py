@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from statemachine.asking import close_human
 from statemachine.cause import ContactCause, OperatorCause
 from statemachine.course import (
     WAIT_TIMERS,
@@ -25,6 +26,7 @@ from statemachine.course import (
     take_place,
 )
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
+from statemachine.handoff import decided_by_operator, is_decision
 from statemachine.lateness import forgive
 from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
@@ -53,8 +55,13 @@ def _advance(run: Run, data: Mapping[str, Any]) -> None:
         raise TransitionRefused(transition, status=run.status, step=run.step_id or None, allowed=allowed)
     _require_movable(run, transition)
     output = _mapping(data, "data") or None
+    if is_decision(run, transition):
+        output = decided_by_operator(run, transition, output or {})
     _require_room(run, output)
-    revoke(run)
+    if is_decision(run, transition):
+        close_human(run, "decided", transition, output)
+    else:
+        revoke(run)
     if transition == ERROR:
         return settle_failure(run, "advanced", "an operator took the error transition")
     leave_step(run, run.step, transition, output, metadata={"operator": "advance"})

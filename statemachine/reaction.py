@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from statemachine.asking import close_human
 from statemachine.cause import (
     ChildCause,
     ContactCause,
@@ -46,6 +47,7 @@ from statemachine.decision import TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_from_data
 from statemachine.gathering import BURST_TIMERS
+from statemachine.handoff import human_timer
 from statemachine.lateness import ring
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.listening import end_of_burst, take_event
@@ -245,6 +247,8 @@ def _fire_timer(run: Run) -> None:
     elif name in BURST_TIMERS:
         burst = end_of_burst(run)
         wake(run, burst.name, burst.output)
+    elif run.step.runner.human:
+        human_timer(run, name)
     elif isinstance(run.step.runner, MessageStep):
         ask_again(run)
     else:
@@ -284,6 +288,8 @@ def _task_completed(run: Run, cause: TaskCause) -> None:
     if cause.outcome not in allowed:
         message = f"the worker answered {cause.outcome!r}; allowed: {', '.join(allowed)}"
         return settle_failure(run, "unknown_outcome", message)
+    if step.runner.human:
+        close_human(run, "decided", cause.outcome, cause.output)
     try:
         run.patch_variables(cause.variables)
         run.keep_output(step, cause.output)
@@ -393,6 +399,8 @@ def _hold_result(run: Run, cause: TaskCause) -> bool:
         return False
     run.held = (*run.held, cause_to_data(cause))
     run.note("held", step=run.step_id, attempt=cause.attempt)
+    if run.step.runner.human:
+        close_human(run, "decided", cause.outcome, cause.output)
     return True
 
 

@@ -16,7 +16,7 @@ from statemachine.calendar import first_zone
 from statemachine.cause import DEFAULT_TENANT, Cause, ChildCause, ParentCause, Surroundings, cause_to_data
 from statemachine.contact import Contact, contact_to_data
 from statemachine.conversation import Conversation, conversation_names, conversation_to_data
-from statemachine.decision import ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder, TaskRetry
+from statemachine.decision import ChildOrder, Decision, EmittedEvent, HistoryEntry, HumanChange, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.failure import LastError, error_names, last_error_to_data
@@ -68,13 +68,13 @@ class Run:
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
         "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "broke", "brood", "cause",
         "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
-        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
-        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays",
-        "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events",
-        "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps",
-        "retries", "revoked", "seed", "sent", "sequence", "standstill_s", "state", "status", "step_id", "step_starts",
-        "surroundings", "talk", "task", "timers", "told", "transitions", "undos", "variables", "variants", "version",
-        "visit", "workflow_version", "written",
+        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps",
+        "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays", "human",
+        "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events", "pause_timers",
+        "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps", "retries", "revoked",
+        "seed", "sent", "sequence", "standstill_s", "state", "status", "step_id", "step_starts", "surroundings", "talk",
+        "task", "timers", "told", "transitions", "undos", "variables", "variants", "version", "visit",
+        "workflow_version", "written",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -113,6 +113,7 @@ class Run:
         self.told: list[ParentCause] = []
         self.children: list[ChildOrder] = []
         self.broke = False
+        self.human: list[HumanChange] = []
 
     def _copy(self, snapshot: Snapshot) -> None:
         self.version = snapshot.version
@@ -576,6 +577,7 @@ class Run:
             revoked=tuple(self.revoked),
             contact=self.person if self._contact_changed else None,
             events=tuple(self.emitted),
+            human=tuple(self.human),
             continues=self.continuing,
             changed_variables=self._variables_changed,
             changed_outputs=self._outputs_changed,

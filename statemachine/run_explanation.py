@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from statemachine.asking import ESCALATION, REMINDER
 from statemachine.calendar import find_zone
 from statemachine.cause import Surroundings, TimerCause
 from statemachine.condition_tree import Trace
@@ -26,6 +27,7 @@ from statemachine.sending import gate
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
+from statemachine.steps.approval import TIMEOUT, Approval
 from statemachine.steps.message import MessageStep
 from statemachine.workflow import Step, Workflow
 
@@ -38,7 +40,7 @@ class Move:
 
     `kind` is event (a case of its wait), change (its `until_true` is asked again), exit (an exit rule), timer, task,
     transition (Advance) or operation; `name` is the event type, the change, the deadline (wait, quiet, debounce,
-    max_hold, run, continue), the outcome, or the operation. `outcome` is the transition that
+    max_hold, run, continue, reminder, escalation), the outcome, or the operation. `outcome` is the transition that
     would be taken or the exit's reason, `target` a step or a terminal state ("" when it stays where it is). `at` is
     when it would happen by itself; `condition` what it asks besides, evaluated now.
     """
@@ -87,10 +89,12 @@ def explain_run(
     surroundings: Surroundings,
     queue: str | None = None,
     quarantined_at: datetime | None = None,
+    holder: str = "",
 ) -> RunAccount:
-    """`queue` is where its open task waits, if it has one; `quarantined_at` since when its timer is given up."""
+    """`queue` is where its open task waits, if it has one; `quarantined_at` since when its timer is given up; `holder`
+    says, in words, who has its human task."""
     snapshot = made_up(snapshot, surroundings.standstill)
-    waiting_for = _waits(workflow, snapshot, surroundings, queue)
+    waiting_for = _waits(workflow, snapshot, surroundings, queue, holder)
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
     reason += _EVENTS_MEANWHILE.get(_event_policy(snapshot, surroundings), "")
     if quarantined_at is not None and snapshot.live:
@@ -100,7 +104,7 @@ def explain_run(
         reason,
         waiting_for,
         _since(snapshot),
-        None if quarantined_at is not None else snapshot.next_deadline,
+        None if quarantined_at is not None else _until(snapshot),
         tuple(_moves(workflow, snapshot, surroundings)),
         tuple(_held(kept) for kept in snapshot.held),
     )
@@ -140,14 +144,26 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
     return f"It rests in {step} and waits for {waiting_for}."
 
 
-def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, queue: str | None) -> str:
+def _until(snapshot: Snapshot) -> datetime | None:
+    """When it moves by itself at the latest; reminding and relieving people does not move it."""
+    if snapshot.next_deadline is None:
+        return None
+    moving = (at for name, at in snapshot.deadlines.items() if name not in (REMINDER, ESCALATION))
+    return min(moving, default=None)
+
+
+def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, queue: str | None, holder: str) -> str:
     if not snapshot.live:
         return ""
     if snapshot.status is Status.PENDING:
         return "the other runs of its contact" if snapshot.queued == CONFLICT else "a place in its workflow"
     parts: list[str] = []
     if snapshot.task is not None:
-        parts.append(_task_wait(snapshot, queue))
+        runner = workflow.steps[snapshot.task.step].runner
+        if isinstance(runner, Approval):
+            parts.append(_decision_wait(runner, queue, holder))
+        else:
+            parts.append(_task_wait(snapshot, queue))
     if snapshot.brood is not None:
         parts.append(_children_wait(snapshot.brood))
     step = workflow.steps.get(snapshot.step or "")
@@ -176,7 +192,7 @@ def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
     if asked is not None:
         yield f"a condition, asked again when {_changes_of(step)}"
     if WAIT in told:
-        latest = "at the latest " if events or QUIET in told or asked is not None else ""
+        latest = "at the latest " if events or QUIET in told or asked is not None or snapshot.task is not None else ""
         moves = isinstance(step.runner, WaitingStep) and step.runner.recomputes()
         yield f"{latest}{told[WAIT]}{f', which moves when {_changes_of(step)}' if moves else ''}"
 
@@ -200,6 +216,11 @@ def _message_wait(workflow: Workflow, snapshot: Snapshot, surroundings: Surround
     until = snapshot.deadlines[WAIT].astimezone(find_zone(zone))
     why = ruling.reason or "messages that were held are let go one after the other"
     return f"its message to go out: it is held until {until:%Y-%m-%d %H:%M:%S} {zone}: {why}"
+
+
+def _decision_wait(runner: Approval, queue: str | None, holder: str) -> str:
+    where = f" on queue {queue!r}" if queue else ""
+    return f"a decision ({', '.join(runner.decisions)}){where} by {holder or 'a person'}"
 
 
 def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
@@ -275,8 +296,10 @@ def _timers(run: Run, snapshot: Snapshot) -> Iterator[Move]:
     for name, at in sorted(snapshot.deadlines.items(), key=lambda item: item[1]):
         if name == RUN:
             yield Move("timer", name, "max_duration_exceeded", FAILED, at)
-        elif name == CONTINUE:
+        elif name in (CONTINUE, REMINDER, ESCALATION):
             yield Move("timer", name, at=at)
+        elif isinstance(run.step.runner, Approval):
+            yield Move("timer", name, TIMEOUT, _target(run, TIMEOUT), at)
         elif isinstance(run.step.runner, MessageStep):
             yield Move("timer", "message", at=at)
         else:
@@ -295,6 +318,11 @@ def _timer_outcome(run: Run, name: str) -> str:
 
 def _tasks(run: Run, snapshot: Snapshot) -> Iterator[Move]:
     if snapshot.task is not None:
+        runner = run.step.runner
+        if isinstance(runner, Approval):
+            for decision in runner.decisions:
+                yield Move("task", decision, decision, _target(run, decision))
+            return
         outcomes = run.workflow_version.machine.outcomes(run.step_id)
         for outcome in outcomes:
             yield Move("task", outcome, outcome, _target(run, outcome))

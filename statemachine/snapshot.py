@@ -38,12 +38,14 @@ _MOVING: Final = LIVE - {Status.PAUSED}
 
 @record
 class OpenTask:
-    """The task the enrollment waits for. `attempt` counts from 1; `retry_at` is set between two attempts."""
+    """The task the enrollment waits for. `attempt` counts from 1; `retry_at` is set between two attempts. `reminders`
+    counts how often people were reminded of it."""
 
     step: str
     visit: int
     attempt: int = 1
     retry_at: datetime | None = None
+    reminders: int = 0
 
 
 @record
@@ -195,7 +197,11 @@ def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
 def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
     retry_at = data.get("retry_at")
     return OpenTask(
-        data["step"], data["visit"], data["attempt"], datetime.fromisoformat(retry_at) if retry_at else None
+        data["step"],
+        data["visit"],
+        data["attempt"],
+        datetime.fromisoformat(retry_at) if retry_at else None,
+        data.get("reminders", 0),
     )
 
 
@@ -221,7 +227,8 @@ def _plain(name: str, value: Any) -> Any:
         return {key: instant.isoformat() for key, instant in value.items()}
     if isinstance(value, OpenTask):
         retry_at = value.retry_at.isoformat() if value.retry_at else None
-        return {"step": value.step, "visit": value.visit, "attempt": value.attempt, "retry_at": retry_at}
+        data = {"step": value.step, "visit": value.visit, "attempt": value.attempt, "retry_at": retry_at}
+        return {**data, "reminders": value.reminders} if value.reminders else data
     if isinstance(value, LastError):
         return last_error_to_data(value)
     if isinstance(value, Status):

@@ -312,6 +312,9 @@ class StepType(ABC):
     undoable: ClassVar[bool] = True
     """Whether the step changes anything, so that it may say how that is undone."""
 
+    human: ClassVar[bool] = False
+    """Whether its task is for people: no worker is given it, and it has no attempts."""
+
     channels: ClassVar[frozenset[str]] = frozenset()
     """By which channels it may write to the contact; `reply` is that by which its run came."""
 

@@ -169,12 +169,24 @@ def assert_no_orphaned_task(transaction: Transaction) -> None:
     """No task is open whose run has ended, and a run that waits for a task has just that one open."""
     orphans = transaction.rows(
         "select t.id, t.status, e.status from tasks t join enrollments e on e.tenant_id = t.tenant_id "
-        f"and e.id = t.enrollment_id where t.status in ('ready', 'leased') and not (e.{LIVE_SQL})"
+        f"and e.id = t.enrollment_id where t.status in ('ready', 'leased', 'open') and not (e.{LIVE_SQL})"
     )
     assert not orphans, f"open tasks of ended runs: {orphans}"
     open_tasks = Counter(
-        row[0] for row in transaction.rows("select enrollment_id from tasks where status in ('ready', 'leased')")
+        row[0]
+        for row in transaction.rows("select enrollment_id from tasks where status in ('ready', 'leased', 'open')")
     )
+    unlike = transaction.rows(
+        "select h.task_id, t.status from human_tasks h join tasks t on t.tenant_id = h.tenant_id and t.id = h.task_id "
+        "where (t.status = 'open') <> (h.closed_at is null)"
+    )
+    assert not unlike, f"human tasks that are open here and over there: {unlike}"
+    held = transaction.rows(
+        "select h.task_id from human_tasks h where h.closed_at is null and (case when h.agent_id is null then 0 else 1 "
+        "end) <> (select count(*) from assignments s where s.tenant_id = h.tenant_id and s.task_id = h.task_id "
+        "and s.ended_at is null)"
+    )
+    assert not held, f"human tasks whose holder is not the one on record: {held}"
     for snapshot in _snapshots(transaction):
         wanted = 1 if snapshot.live and snapshot.task is not None and not snapshot.held else 0
         assert open_tasks[snapshot.id] == wanted, f"{snapshot.id} has {open_tasks[snapshot.id]} open tasks"

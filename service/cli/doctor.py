@@ -89,6 +89,8 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
         yield Finding("pending", "ok", f"enrollments that wait to begin: {waiting}")
     for queue in info.queues:
         yield _queue(queue, info, now)
+    for people in info.human_queues:
+        yield _people(people)
 
 
 def _clock(info: Any, took: timedelta, now: datetime) -> Finding:
@@ -141,6 +143,19 @@ def _queue(queue: Any, info: Any, now: datetime) -> Finding:
     if queue.name == "messages" and not info.dev:
         advice += ", or serve with --dev to keep messages in the local outbox"
     return Finding(check, "warning", f"{work}, {polled}", advice)
+
+
+def _people(queue: Any) -> Finding:
+    """A queue of human tasks: whether there is anybody who could decide."""
+    from service.cli.output import span
+
+    check = f"people {queue.name}"
+    text = f"{queue.open_tasks} wait for a decision, {queue.unassigned_tasks} of them held by nobody"
+    if not queue.unserved_tasks:
+        return Finding(check, "ok", text)
+    waited = span(queue.oldest_unassigned_age.ToTimedelta())
+    text += f", {queue.unserved_tasks} with nobody available, the oldest since {waited}"
+    return Finding(check, "warning", text, "make an agent of the group available: `statewright agents availability`")
 
 
 def _show(session: Session, findings: list[Finding]) -> None:

@@ -87,7 +87,9 @@ def _show_run(run: Any) -> None:
             ("until", due(run.until_time, workflow_now(run.enrollment))),
             ("keeps", ", ".join(run.held)),
             ("queue", run.queue.name),
-            ("last poll", _last_poll(run) if run.HasField("queue") else ""),
+            ("last poll", _last_poll(run) if run.HasField("queue") and not run.HasField("human") else ""),
+            ("held by", run.human.agent_id),
+            ("held since", instant(run.human.assign_time)),
         ]
     )
     if run.moves:

@@ -13,7 +13,7 @@ from service.cli.session import Family, Session, pass_session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_STATUSES: Final = ("ready", "leased", "completed", "failed", "cancelled", "unknown_outcome")
+_STATUSES: Final = ("ready", "leased", "open", "completed", "failed", "cancelled", "unknown_outcome")
 
 
 def leased(function: F) -> F:
@@ -38,11 +38,14 @@ def tasks() -> None:
 @click.option("--enrollment", default="", metavar="ID")
 @click.option("--contact", default="", metavar="ID")
 @click.option("--type", "type_", default="", help="Of this step type.")
+@click.option("--kind", type=click.Choice(("worker", "human")), help="For workers, or for people.")
+@click.option("--agent", default="", metavar="ID", help="Human tasks that this agent holds, or held last.")
+@click.option("--unassigned", is_flag=True, help="Open human tasks that nobody holds.")
 @paged(default=50)
 @pass_session
 def list_(session: Session, limit: int, page_token: str, every: bool, **given: Any) -> None:
     """List tasks, newest first."""
-    from statewright.v1 import TaskServiceListRequest, TaskStatus
+    from statewright.v1 import TaskKind, TaskServiceListRequest, TaskStatus
 
     from service.cli.paging import answer_page
     from service.cli.shapes import number_of
@@ -54,6 +57,9 @@ def list_(session: Session, limit: int, page_token: str, every: bool, **given: A
         enrollment_id=given["enrollment"],
         contact_id=given["contact"],
         type=given["type_"],
+        kind=number_of(TaskKind.DESCRIPTOR, given["kind"]) if given["kind"] else None,
+        agent_id=given["agent"],
+        unassigned=given["unassigned"],
     )
     answer_page(
         session,
@@ -61,7 +67,7 @@ def list_(session: Session, limit: int, page_token: str, every: bool, **given: A
         request,
         "tasks",
         {"limit": limit, "page_token": page_token, "every": every},
-        ("id", "queue", "type", "status", "attempt", "workflow", "step", "contact", "available", "worker", "error"),
+        ("id", "queue", "type", "status", "attempt", "workflow", "step", "contact", "available", "held by", "error"),
         _row,
         empty="no such tasks",
     )
@@ -83,7 +89,7 @@ def _row(it: Any) -> tuple[Any, ...]:
         it.step,
         it.contact_id,
         instant(it.available_time),
-        it.worker_id,
+        it.human.agent_id if it.HasField("human") else it.worker_id,
         it.last_error.code,
     )
 
@@ -203,6 +209,71 @@ def extend(session: Session, lease: float | None, **given: Any) -> None:
     _answer(session, response.task, cancelled=response.cancelled)
 
 
+# --- people ---
+
+
+@tasks.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--agent", "agent_id", required=True, metavar="ID", help="Who takes it.")
+@click.option("--request-id", default="", help="A repeat with the same id does nothing more.")
+@pass_session
+def claim(session: Session, **given: Any) -> None:
+    """Take a human task that nobody holds."""
+    from statewright.v1 import ClaimRequest
+
+    _answer(session, session.call(session.client.tasks.Claim, ClaimRequest(**given)).task)
+
+
+@tasks.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--agent", "agent_id", required=True, metavar="ID", help="Who holds it.")
+@click.option("--request-id", default="", help="A repeat with the same id does nothing more.")
+@pass_session
+def release(session: Session, **given: Any) -> None:
+    """Give a human task back; the next gets it, or it waits."""
+    from statewright.v1 import ReleaseRequest
+
+    _answer(session, session.call(session.client.tasks.Release, ReleaseRequest(**given)).task)
+
+
+@tasks.command()
+@click.argument("task_id", metavar="ID")
+@click.argument("decision")
+@click.option("--agent", "agent_id", required=True, metavar="ID", help="Who decides.")
+@assignments("--data", "The answers to its form.")
+@click.option("--request-id", default="", help="A repeat with the same id does nothing more.")
+@pass_session
+def decide(session: Session, data: Any, **given: Any) -> None:
+    """Decide a human task, such as `approved`; the enrollment moves on."""
+    from statewright.v1 import DecideRequest
+
+    request = DecideRequest(data=struct_of(data), **given)
+    _answer(session, session.call(session.client.tasks.Decide, request).task)
+
+
+@tasks.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--agent", "agent_id", default="", metavar="ID", help="This agent gets it.")
+@click.option("--group", default="", help="Whose turn it is in this group gets it.")
+@click.option("--queue", default="", help="Whoever claims it in this queue gets it.")
+@click.option("--skill", "skills", multiple=True, help="With --group: only those who have it; repeat it.")
+@click.option("--request-id", default="", help="A repeat with the same id does nothing more.")
+@pass_session
+def reassign(
+    session: Session, task_id: str, agent_id: str, group: str, queue: str, skills: tuple[str, ...], request_id: str
+) -> None:
+    """Give a human task to others, whoever holds it."""
+    from statewright.v1 import ReassignRequest
+
+    to = {name: value for name, value in (("agent_id", agent_id), ("group", group), ("queue", queue)) if value}
+    if len(to) != 1:
+        raise click.UsageError("name exactly one: --agent ID, --group NAME or --queue NAME")
+    request = ReassignRequest(task_id=task_id, skills=skills, request_id=request_id)
+    for name, value in to.items():
+        setattr(request, name, value)
+    _answer(session, session.call(session.client.tasks.Reassign, request).task)
+
+
 def _answer(session: Session, task: Any, **more: bool) -> None:
     from service.cli.enrollments import error_text
     from service.cli.output import instant, print_facts, print_json
@@ -222,7 +293,8 @@ def _answer(session: Session, task: Any, **more: bool) -> None:
             ("enrollment", task.enrollment_id),
             ("step", f"{task.workflow} version {task.version}, {task.step}, visit {task.visit}"),
             ("contact", task.contact_id),
-            ("attempt", f"{task.attempt} of {task.max_attempts}"),
+            *_people_facts(task),
+            ("attempt", "" if task.HasField("human") else f"{task.attempt} of {task.max_attempts}"),
             ("input", shape["input"]),
             ("idempotency key", task.idempotency_key),
             ("worker", task.worker_id),
@@ -231,3 +303,24 @@ def _answer(session: Session, task: Any, **more: bool) -> None:
             ("last error", error_text(task.last_error)),
         ]
     )
+
+
+def _people_facts(task: Any) -> list[tuple[str, Any]]:
+    """What a human task has besides."""
+    from service.cli.output import instant
+
+    human = task.human
+    if not task.HasField("human"):
+        return []
+    meant = human.wanted_agent_id or (f"group {human.wanted_group}" if human.wanted_group else "whoever claims it")
+    skills = f" with {', '.join(human.wanted_skills)}" if human.wanted_skills else ""
+    decided = f"{human.decision} by {human.decided_by or 'an operator'}" if human.decision else ""
+    return [
+        ("title", human.title),
+        ("message", human.message),
+        ("for", f"{meant}{skills}"),
+        ("held by", human.agent_id),
+        ("since", instant(human.assign_time)),
+        ("decisions", ", ".join(human.decisions)),
+        ("decided", decided),
+    ]

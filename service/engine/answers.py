@@ -13,6 +13,7 @@ from service.engine.commands import (
     Command,
     ContactAnswer,
     ConversationAnswer,
+    DecideTask,
     EnrollAnswer,
     EnrollContact,
     FinishAnswer,
@@ -36,6 +37,7 @@ def method_of(command: Command) -> str:
 _METHODS: Final[Mapping[type, str]] = {
     EnrollContact: "enroll",
     FinishTask: "finish_task",
+    DecideTask: "decide_task",
     ChangeContact: "change_contact",
     ChangeConversation: "change_conversation",
 }
@@ -82,7 +84,7 @@ def answer_from_data(command: Command, data: Mapping[str, Any]) -> Answer:
         snapshot = _snapshot(data["snapshot"])
         assert snapshot is not None
         return OperateAnswer(snapshot)
-    if isinstance(command, FinishTask):
+    if isinstance(command, FinishTask | DecideTask):
         return FinishAnswer(data["task_id"], data["applied"])
     if isinstance(command, ChangeConversation):
         return ConversationAnswer(conversation_from_data(data["conversation"]), data["changed"], data["removed"])

@@ -22,6 +22,7 @@ from service.engine.commands import (
     ContactAnswer,
     ContinueRun,
     ConversationAnswer,
+    DecideTask,
     DispatchEvent,
     EnrollAnswer,
     EnrollContact,
@@ -33,6 +34,7 @@ from service.engine.commands import (
     StartPending,
     TriggerEvent,
 )
+from service.engine.deciding import answer_of
 from service.engine.desk import Desk
 from service.engine.household import BrokenFamily, Household, Stray, tell_strays
 from service.engine.ids import new_id
@@ -69,6 +71,7 @@ from statemachine.decision import Decision, EmittedEvent
 from statemachine.errors import (
     EventIdReused,
     NotFound,
+    PreconditionFailed,
     RequestIdReused,
     StaleRevision,
     TransitionRefused,
@@ -330,6 +333,22 @@ class Batch:
         self._remember(command, answer)
         return answer
 
+    def _decide_task(self, command: DecideTask) -> FinishAnswer:
+        task = self._stock.tasks.get((command.tenant, command.task_id))
+        if task is None:
+            raise NotFound("task", command.task_id)
+        human = self._stock.people.admit(task, command)
+        desk, workflow, snapshot = self._run_named(command.tenant, task.enrollment_id)
+        output = answer_of(workflow, snapshot, command, self.ledger.times.workflow)
+        cause = TaskCause(task.id, task.step, task.visit, task.attempt, command.decision, output)
+        self.ledger.handoffs.knows(human)
+        if self._decide(desk, workflow, snapshot, cause) is None:
+            raise PreconditionFailed(f"the enrollment of task {task.id!r} has left the step", task_id=task.id)
+        self._stock.people.close(human, command, self.ledger.times.workflow)
+        answer = FinishAnswer(task.id, True)
+        self._remember(command, answer)
+        return answer
+
     def _apply_result(self, command: FinishTask, task: LeasedTask, failure: TaskFailure | None) -> bool:
         desk, workflow, snapshot = self._run_named(command.tenant, task.enrollment_id)
         cause = TaskCause(
@@ -530,6 +549,7 @@ _DECIDERS: Final[Mapping[type, Callable[[Batch, Any], Answer]]] = {
     ContinueRun: Batch._continue,
     StartPending: Batch._start_pending,
     FinishTask: Batch._finish,
+    DecideTask: Batch._decide_task,
     ChangeContact: Batch._change_contact,
     ChangeConversation: Batch._change_conversation,
 }

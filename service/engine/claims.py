@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from service.engine.people import Key, Office, people_for
-from service.storage.agents import ANYBODY
+from service.storage.agents import ANYBODY, Agent
 from service.storage.database import Transaction
 from service.storage.human_tasks import HumanTask, find_human_task
 from statemachine.errors import NotFound, PreconditionFailed, TaskDecided, TaskHeld
@@ -28,7 +28,7 @@ def claim(transaction: Transaction, now: datetime, tenant: str, task_id: str, ag
         return task
     if task.agent_id is not None:
         raise held(task)
-    require_meant(office, task, agent_id)
+    require_meant(task, office.agents[tenant, agent_id])
     office.hand(task, agent_id, "claimed")
     office.save(transaction)
     return task
@@ -82,9 +82,8 @@ def move(office: Office, task: HumanTask, wanted: Wanted, queue: str, why: str) 
     if task.agent_id is not None:
         office.tell_holder(task, "unassigned", f"it was {why}")
     office.take_back(task, why)
-    task.wanted, task.declined, task.queue = wanted, (), queue or task.queue
-    if not office.give_out(task, why):
-        office.keep(task)
+    office.mean(task, wanted, queue)
+    office.give_out(task, why)
 
 
 def wanted_of(agent: str = "", group: str = "", skills: Iterable[str] = ()) -> Wanted:
@@ -124,18 +123,17 @@ def held(task: HumanTask) -> TaskHeld:
     )
 
 
-def require_meant(office: Office, task: HumanTask, agent_id: str) -> None:
+def require_meant(task: HumanTask, agent: Agent) -> None:
     """Raises PreconditionFailed for somebody outside of the group, or without the skills."""
-    agent = office.agents[task.tenant_id, agent_id]
     wanted = task.wanted
     if wanted.includes(agent.as_colleague(0)):
         return
     who = f"agent {wanted.agent!r}" if wanted.agent else f"group {wanted.group!r}" if wanted.group else "anybody"
     skills = f" with {', '.join(wanted.skills)}" if wanted.skills and not wanted.agent else ""
     raise PreconditionFailed(
-        f"task {task.task_id!r} is for {who}{skills}, which agent {agent_id!r} is not; reassign it first",
+        f"task {task.task_id!r} is for {who}{skills}, which agent {agent.id!r} is not; reassign it first",
         task_id=task.task_id,
-        agent_id=agent_id,
+        agent_id=agent.id,
     )
 
 

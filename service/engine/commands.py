@@ -135,6 +135,19 @@ class FinishAnswer:
 
 
 @record
+class DecideTask:
+    """What a person decides in a human task: one of its decisions, with the answers to its form."""
+
+    tenant: str
+    task_id: str
+    agent_id: str
+    decision: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+    body_hash: str = ""
+
+
+@record
 class ChangeContact:
     """Create or patch a contact, add or remove tags, and note what it said of messages.
 
@@ -198,6 +211,7 @@ Command = (
     | ContinueRun
     | StartPending
     | FinishTask
+    | DecideTask
     | ChangeContact
     | ChangeConversation
 )

@@ -7,15 +7,16 @@ order, whatever the size of the batch. An enrollment that is decided several tim
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from service.engine.catalog import Directory
 from service.engine.clock import Times
+from service.engine.handoffs import Handoffs
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
-from service.storage import contacts, conversations, enrollments, events, history, task_batch
+from service.storage import contacts, conversations, enrollments, events, history, human_tasks, task_batch
 from service.storage import places as place_rows
 from service.storage.connections import Conflict
 from service.storage.conversations import conversation_row
@@ -26,7 +27,7 @@ from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
 from statemachine.conversation import Conversation
-from statemachine.decision import Decision, EmittedEvent, TaskOrder, TaskRetry
+from statemachine.decision import Decision, EmittedEvent, HumanChange, TaskOrder, TaskRetry
 from statemachine.event import Event
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
@@ -69,6 +70,7 @@ class Ledger:
     local_tasks: list[LeasedTask] = field(default_factory=list)
     earliest_due: datetime | None = None
     exits: dict[tuple[str, str], int] = field(default_factory=dict)
+    handoffs: Handoffs = field(default_factory=Handoffs)
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
     _requeued: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Ledger:
     _finished_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _reopened_tasks: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _revoked_tasks: list[dict[str, Any]] = field(default_factory=list)
+    _decided_tasks: list[dict[str, Any]] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
     _handled: list[dict[str, Any]] = field(default_factory=list)
     _keys: list[dict[str, Any]] = field(default_factory=list)
@@ -99,6 +102,8 @@ class Ledger:
             self._revoke(tenant, write)
         for retry in decision.retries:
             self._retry(tenant, write, retry)
+        for change in decision.human:
+            self._change_human(tenant, write, change)
         for order in decision.orders:
             self._order(tenant, write, order)
         if snapshot.task is None:
@@ -218,6 +223,8 @@ class Ledger:
         writes = self._writes()
         if not writes:
             return
+        if self.handoffs.any:
+            writes += self.handoffs.settle(transaction, self.times.workflow)
         counts = transaction.write_all([(sql, rows) for sql, rows, _ in writes])
         for (_, rows, exact), count in zip(writes, counts, strict=True):
             if exact and count != len(rows):
@@ -289,6 +296,7 @@ class Ledger:
             (task_batch.FINISH, sorted(self._finished_tasks.values(), key=_by_id), True),
             (task_batch.REOPEN, sorted(self._reopened_tasks.values(), key=_by_id), True),
             (task_batch.REVOKE, sorted(self._revoked_tasks, key=_by_id), False),
+            (human_tasks.DECIDE, sorted(self._decided_tasks, key=_by_id), False),
             (events.INSERT, self._events, True),
             (events.HANDLED, self._handled, False),
             (events.INSERT_KEYS, sorted(self._keys, key=_by_event), True),
@@ -311,11 +319,29 @@ class Ledger:
     def _order(self, tenant: str, write: _RunWrite, order: TaskOrder) -> None:
         task = self._task_of(tenant, write.snapshot, order)
         write.task_id = task.id
+        if order.human is not None:
+            self._new_tasks[task.id] = task_batch.task_row(replace(task, status="open"))
+            return self.handoffs.open(task, order.human)
         local = self.local_queues.get(order.queue)
         if local is not None and local.free > len(self.local_tasks):
             task = task_batch.leased(task, self.replica_id, self.times.wall + local.lease)
             self.local_tasks.append(task)
         self._new_tasks[task.id] = task_batch.task_row(task)
+        return None
+
+    def _change_human(self, tenant: str, write: _RunWrite, change: HumanChange) -> None:
+        assert write.task_id is not None
+        self.handoffs.change(tenant, write.task_id, change)
+        if change.decision is not None:
+            self._decided_tasks.append(
+                {
+                    "tenant_id": tenant,
+                    "id": write.task_id,
+                    "output": change.output,
+                    "finished_at": self.times.wall,
+                    "agent_id": change.by,
+                }
+            )
 
     def _task_of(self, tenant: str, snapshot: Snapshot, order: TaskOrder) -> LeasedTask:
         return LeasedTask(

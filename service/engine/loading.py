@@ -19,6 +19,7 @@ from service.engine.commands import (
     ChangeConversation,
     Command,
     ContinueRun,
+    DecideTask,
     DispatchEvent,
     EnrollContact,
     FinishTask,
@@ -26,6 +27,7 @@ from service.engine.commands import (
     StartPending,
     TriggerEvent,
 )
+from service.engine.deciding import NOBODY_KNOWN, load_people
 from service.engine.desk import Desk
 from service.engine.household import Versions, kin_of, tops
 from service.engine.local import LocalQueue
@@ -82,6 +84,7 @@ class Stock:
         self.talks = Talks()
         self._talkers: dict[tuple[str, str], str] = {}
         self.usages: dict[str, dict[str, Usage]] = {}
+        self.people = NOBODY_KNOWN
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
@@ -125,7 +128,7 @@ class Stock:
         task_ids = [
             {"tenant_id": command.tenant, "id": command.task_id}
             for command in self.commands
-            if isinstance(command, FinishTask)
+            if isinstance(command, FinishTask | DecideTask)
         ]
         run_ids = [
             {"tenant_id": command.tenant, "id": command.enrollment_id}
@@ -141,6 +144,9 @@ class Stock:
             self._talkers = contacts_of_conversations(transaction, talks)
         if task_ids:
             self.tasks = tasks_by_id(transaction, task_ids)
+        decided = [command for command in self.commands if isinstance(command, DecideTask)]
+        if decided:
+            self.people = load_people(transaction, decided)
         if run_ids:
             self.run_contacts = contacts_of_runs(transaction, run_ids)
 
@@ -148,7 +154,7 @@ class Stock:
         contact_id: str | None
         if isinstance(command, TriggerEvent | DispatchEvent):
             contact_id = command.event.contact_id
-        elif isinstance(command, FinishTask):
+        elif isinstance(command, FinishTask | DecideTask):
             task = self.tasks.get((command.tenant, command.task_id))
             contact_id = task.contact_id if task else None
         elif isinstance(command, Operate | ContinueRun):
@@ -187,7 +193,7 @@ class Stock:
                     ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, Operate | ContinueRun):
                 ids[command.tenant, command.enrollment_id] = None
-            elif isinstance(command, FinishTask):
+            elif isinstance(command, FinishTask | DecideTask):
                 task = self.tasks.get((command.tenant, command.task_id))
                 if task is not None:
                     ids[command.tenant, task.enrollment_id] = None

@@ -41,6 +41,7 @@ class Office:
     _tasks: dict[Key, tuple[HumanTask, int]] = field(default_factory=dict)
     _assigned: dict[str, dict[str, Any]] = field(default_factory=dict)
     _ended: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    _moved: dict[Key, str] = field(default_factory=dict)
     _told: list[dict[str, Any]] = field(default_factory=list)
     _touched: dict[Key, Agent] = field(default_factory=dict)
 
@@ -92,8 +93,11 @@ class Office:
         if reason != "claimed":
             self.tell(agent, "escalated" if reason == "escalated" else "assigned", task)
 
-    def keep(self, task: HumanTask) -> None:
-        """Write a task down that changed in another way."""
+    def mean(self, task: HumanTask, wanted: Wanted, queue: str) -> None:
+        """It is for others from now on, in another queue if one is named."""
+        task.wanted, task.declined = wanted, ()
+        if queue and queue != task.queue:
+            task.queue = self._moved[task.key] = queue
         self._touch(task)
 
     def take_back(self, task: HumanTask, ending: str) -> None:
@@ -162,11 +166,16 @@ class Office:
             {"tenant_id": agent.tenant_id, "id": agent.id, "turn": agent.turn, "notices": agent.notices}
             for _, agent in sorted(self._touched.items())
         ]
+        moved: list[Mapping[str, Any]] = [
+            {"tenant_id": tenant, "id": task_id, "queue": queue}
+            for (tenant, task_id), queue in sorted(self._moved.items())
+        ]
         sections: Sections = [
             (human_tasks.INSERT, sorted(new, key=_by_task), True),
             (human_tasks.UPDATE, sorted(old, key=_by_task), True),
-            (human_tasks.ASSIGN, list(self._assigned.values()), True),
+            (human_tasks.MOVE, moved, False),
             (human_tasks.END, sorted(self._ended.values(), key=_by_task), False),
+            (human_tasks.ASSIGN, list(self._assigned.values()), True),
             (agents.COUNT, touched, True),
             (agents.NOTIFY, list(self._told), True),
         ]

@@ -194,8 +194,9 @@ def _unserved(
     """A warning for every queue whose tasks would wait, because no worker asked for them lately."""
     queues: dict[str, str] = {}
     for step in loaded.workflow.steps.values() if loaded.workflow else ():
-        if isinstance(step.runner, EffectStep) and step.runner.effect and step.runner.queue not in served:
-            queues.setdefault(step.runner.queue, step.id)
+        runner = step.runner
+        if isinstance(runner, EffectStep) and runner.effect and not runner.human and runner.queue not in served:
+            queues.setdefault(runner.queue, step.id)
     if not queues:
         return
     wall = clock.read(transaction).wall

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from service.engine.clock import Clock
+from service.engine.engine import Engine
 from service.engine.people import Key, Office, meant_for, people_for
 from service.storage.agents import (
     ANYBODY,
@@ -102,19 +105,42 @@ def delete(transaction: Transaction, now: datetime, tenant: str, agent_id: str) 
     return agent, len(held), given
 
 
+async def give_out_all(engine: Engine) -> int:
+    """One look at what waits for somebody with room: a limit makes room without anybody saying so. Answers how many
+    human tasks were given out."""
+    given = 0
+    for tenant in await engine.read(anybody_for_waiting):
+        given += await engine.write(partial(_give_out, engine.clock, tenant))
+    if given:
+        engine.feed.notify()
+    return given
+
+
+def _give_out(clock: Clock, tenant: str, transaction: Transaction) -> int:
+    return give_out_waiting(transaction, clock.read(transaction).workflow, tenant)
+
+
 def anybody_for_waiting(transaction: Transaction) -> list[str]:
     """The tenants of whose waiting human tasks some could be given out now. Reads only."""
     return [tenant for tenant in tenants_with_unassigned(transaction) if _any_match(transaction, tenant)]
 
 
 def give_out_waiting(transaction: Transaction, now: datetime, tenant: str) -> int:
-    """Give out the human tasks that waited for somebody with room: limits make room without anybody saying so."""
+    """Give out the human tasks of a tenant that waited for somebody with room; answers how many."""
     tasks = _waiting(transaction, tenant)
     office = Office(now)
     office.lock(transaction, {key for task in tasks for key in people_for(task)})
     given = sum(office.give_out(task) for task in tasks)
     office.save(transaction)
     return given
+
+
+def unserved(transaction: Transaction, tenant: str, queue: str) -> int:
+    """How many human tasks of a queue that nobody holds are meant for nobody who is available."""
+    tasks = [task for task in unassigned(transaction, tenant, after="", limit=_PAGE) if task.queue == queue]
+    available = list_agents(transaction, tenant, AgentFilter(availability=Availability.AVAILABLE), limit=_PAGE)
+    people = [agent.as_colleague(0) for agent in available]
+    return sum(not any(task.wanted.includes(person) for person in people) for task in tasks)
 
 
 def _give_what_waits(transaction: Transaction, office: Office, agent: Agent) -> int:

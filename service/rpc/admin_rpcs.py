@@ -5,10 +5,12 @@ from __future__ import annotations
 from statewright.v1 import DatabaseKind, GetServerInfoRequest, GetServerInfoResponse, QueueInfo, ServerInfo
 
 from service.engine.commands import DEFAULT_TENANT
+from service.engine.staffing import unserved
 from service.rpc.moment import write_instant, write_span
 from service.rpc.rooms import Rooms
 from service.storage.audit import audit_liveness
 from service.storage.database import Transaction
+from service.storage.human_tasks import waiting_by_queue
 from service.storage.places import count_pending
 from service.storage.server_queries import (
     QueueStatus,
@@ -58,6 +60,13 @@ class AdminRpcs:
             queue.waiting_workers = self._rooms.waiting_workers[status.name]
             if status.oldest_at is not None:
                 write_span(times.workflow - status.oldest_at, queue.oldest_ready_age)
+        for waiting in waiting_by_queue(transaction):
+            if waiting.tenant_id == DEFAULT_TENANT:
+                people = info.human_queues.add(name=waiting.queue, open_tasks=waiting.open)
+                people.unassigned_tasks = waiting.unassigned
+                if waiting.oldest_at is not None:
+                    write_span(times.workflow - waiting.oldest_at, people.oldest_unassigned_age)
+                    people.unserved_tasks = unserved(transaction, DEFAULT_TENANT, waiting.queue)
         return response
 
 

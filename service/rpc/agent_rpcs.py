@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
-from google.protobuf.message import Message
 from statewright.v1 import (
     AgentServiceDeleteRequest,
     AgentServiceDeleteResponse,
@@ -37,7 +36,7 @@ from service.rpc.agent_message import (
 )
 from service.rpc.fields import Violations, check_names, chosen, required_id
 from service.rpc.pages import fill_page, make_token, page_size, read_token
-from service.rpc.repeats import once, request_key
+from service.rpc.repeats import write_once
 from service.rpc.rooms import Rooms
 from service.storage.agents import Agent, AgentFilter, find_agent, list_agents, list_notifications
 from service.storage.database import Transaction
@@ -47,7 +46,6 @@ from statemachine.errors import InvalidInput, Unavailable
 _LOOK_EVERY_S: Final = 1.0
 _MOST: Final = 500
 _NUMBERS: Final = 2**62
-M = TypeVar("M", bound=Message)
 
 
 class AgentRpcs:
@@ -65,7 +63,7 @@ class AgentRpcs:
             write_agent(done.agent, done.open, response.agent)
             return response
 
-        return await self._write("put_agent", request, work, AgentServicePutResponse)
+        return await write_once(self._engine, "put_agent", request, work, AgentServicePutResponse)
 
     async def get(self, request: AgentServiceGetRequest) -> AgentServiceGetResponse:
         agent_id = required_id("agent_id", request.agent_id)
@@ -113,7 +111,7 @@ class AgentRpcs:
             write_agent(agent, returned, response.agent)
             return response
 
-        return await self._write("delete_agent", request, work, AgentServiceDeleteResponse)
+        return await write_once(self._engine, "delete_agent", request, work, AgentServiceDeleteResponse)
 
     async def set_availability(self, request: SetAvailabilityRequest) -> SetAvailabilityResponse:
         agent_id = required_id("agent_id", request.agent_id)
@@ -125,7 +123,7 @@ class AgentRpcs:
             write_agent(agent, holds, response.agent)
             return response
 
-        return await self._write("set_availability", request, work, SetAvailabilityResponse)
+        return await write_once(self._engine, "set_availability", request, work, SetAvailabilityResponse)
 
     async def list_assignments(self, request: ListAssignmentsRequest) -> ListAssignmentsResponse:
         names = {name: getattr(request, name) for name in ("agent_id", "contact_id", "task_id")}
@@ -192,21 +190,6 @@ class AgentRpcs:
 
     async def _find(self, agent_id: str) -> Agent:
         return await self._engine.read(lambda transaction: find_agent(transaction, DEFAULT_TENANT, agent_id))
-
-    async def _write(
-        self, method: str, request: Message, work: Callable[[Transaction, datetime], M], kind: type[M]
-    ) -> M:
-        """Once for each request_id. Watchers are told."""
-        request_key(request.request_id)  # type: ignore[attr-defined]
-        clock = self._engine.clock
-
-        def writing(transaction: Transaction) -> M:
-            now = clock.read(transaction).workflow
-            return once(transaction, clock, method, request, lambda: work(transaction, now), kind)
-
-        response = await self._engine.write(writing)
-        self._engine.feed.notify()
-        return response
 
 
 def _told(transaction: Transaction, agent_id: str, after: int) -> list[AgentServiceWatchResponse]:

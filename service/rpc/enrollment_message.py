@@ -57,6 +57,8 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "rescheduled": Status.WAITING,
     "debounced": Status.WAITING,
     "child_ended": Status.WAITING,
+    "reminded": Status.WAITING,
+    "escalated": Status.WAITING,
     "paused": Status.PAUSED,
     "held": Status.PAUSED,
     "dropped": Status.PAUSED,

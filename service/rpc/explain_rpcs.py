@@ -13,8 +13,10 @@ from service.rpc.fields import check_names, required_id
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import MAX_ANSWER_BYTES
+from service.rpc.task_message import write_human
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
+from service.storage.human_tasks import HumanTask, open_task_of
 from service.storage.places import queue_position
 from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
@@ -100,8 +102,15 @@ class ExplainRpcs:
         response = ExplainResponse()
         run = response.run
         write_enrollment(record, run.enrollment, now=now, full=False)
-        write_run_account(explain_run(workflow, snapshot, surroundings, record.queue, record.quarantined_at), run)
-        self._write_queue(transaction, record, run)
+        human = open_task_of(transaction, DEFAULT_TENANT, enrollment_id) if record.task_status == "open" else None
+        queue = human.queue if human else record.queue
+        account = explain_run(workflow, snapshot, surroundings, queue, record.quarantined_at, _holder(human))
+        write_run_account(account, run)
+        if human is not None:
+            run.queue.name = human.queue
+            write_human(human, run.human)
+        else:
+            self._write_queue(transaction, record, run)
         if snapshot.status is Status.PENDING and snapshot.queued != CONFLICT:
             before = queue_position(transaction, DEFAULT_TENANT, snapshot.workflow, snapshot.id)
             run.reason += f" {before} wait before it." if before else " It is the next one."
@@ -116,8 +125,20 @@ class ExplainRpcs:
         write_instant(polled_at, run.queue.last_poll_time)
         if record.task_status == "leased":
             run.reason += " A worker holds the task."
-        elif record.snapshot.task.retry_at is None:
+        elif record.task_status == "ready" and record.snapshot.task.retry_at is None:
             run.reason += " No worker has taken the task yet." if polled_at else " No worker has ever asked for it."
+
+
+def _holder(human: HumanTask | None) -> str:
+    """Who has a human task, in words."""
+    if human is None:
+        return ""
+    if human.agent_id is not None and human.assigned_at is not None:
+        return f"agent {human.agent_id!r}, who has it since {human.assigned_at.isoformat(timespec='seconds')}"
+    wanted = human.wanted
+    meant = f"group {wanted.group!r}" if wanted.group else "whoever claims it"
+    meant = f"agent {wanted.agent!r}" if wanted.agent else meant
+    return f"{meant}; nobody has it yet"
 
 
 def _sendable(response: ExplainResponse) -> ExplainResponse:

@@ -19,7 +19,7 @@ from service.rpc.simulated_message import as_stored, write_happenings
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
 from service.storage.tasks import tasks_by_id
-from statemachine.decision import TaskOrder
+from statemachine.decision import HumanWork, TaskOrder
 from statemachine.simulation.forecast import Forecast, Standing, forecast
 
 
@@ -69,6 +69,7 @@ def _open_order(transaction: Transaction, record: EnrollmentRecord) -> TaskOrder
         at_most_once=task.at_most_once,
         outcomes=task.outcomes,
         priority=task.priority,
+        human=HumanWork("") if task.status == "open" else None,
     )
 
 

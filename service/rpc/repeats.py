@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 
 from service.engine.clock import Clock
 from service.engine.commands import DEFAULT_TENANT
+from service.engine.engine import Engine
 from service.engine.ids import new_id
 from service.rpc.fields import Violations
 from service.storage.database import Transaction
@@ -33,6 +35,22 @@ def body_hash(request: Message) -> str:
     if not request.request_id:  # type: ignore[attr-defined]
         return ""
     return blake2b(request.SerializeToString(deterministic=True), digest_size=16).hexdigest()
+
+
+async def write_once(
+    engine: Engine, method: str, request: Message, work: Callable[[Transaction, datetime], M], kind: type[M]
+) -> M:
+    """One transaction of its own, given workflow time; as `once`. Whoever watches is told."""
+    request_key(request.request_id)  # type: ignore[attr-defined]
+    clock = engine.clock
+
+    def writing(transaction: Transaction) -> M:
+        now = clock.read(transaction).workflow
+        return once(transaction, clock, method, request, lambda: work(transaction, now), kind)
+
+    response = await engine.write(writing)
+    engine.feed.notify()
+    return response
 
 
 def once(

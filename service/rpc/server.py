@@ -32,6 +32,7 @@ from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
 from service.rpc.forecast_rpcs import ForecastRpcs
+from service.rpc.human_task_rpcs import HumanTaskRpcs
 from service.rpc.insight_rpcs import InsightRpcs
 from service.rpc.outbox_rpcs import OutboxRpcs
 from service.rpc.render_rpcs import RenderRpcs
@@ -163,7 +164,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         VersionRpcs,
         InsightRpcs,
     ),
-    _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs),
+    _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs, HumanTaskRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs),
     _service(variable_service_pb2, "VariableService"): (VariableRpcs,),
     _service(agent_service_pb2, "AgentService"): (AgentRpcs,),

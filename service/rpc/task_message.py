@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from statewright.v1 import CompleteRequest, FailRequest, TaskStatus, ThrowRequest
+from statewright.v1 import HumanTask as HumanTaskMessage
 from statewright.v1 import Task as TaskMessage
 
 from service.engine.commands import DEFAULT_TENANT, FinishTask
@@ -14,6 +15,7 @@ from service.rpc.fields import Violations
 from service.rpc.moment import read_span, write_instant
 from service.rpc.payload import read_struct, write_any
 from service.rpc.repeats import body_hash, request_key
+from service.storage.human_tasks import HumanTask
 from service.storage.tasks import LeasedTask
 from service.tasks.leases import MAX_LEASE, MIN_LEASE
 from statemachine.cause import TaskFailure
@@ -30,8 +32,8 @@ _MAX_BACKOFF: Final = timedelta(hours=24)
 _MAX_TOKEN: Final = 2**63
 
 
-def write_task(task: LeasedTask, message: TaskMessage, *, for_holder: bool) -> None:
-    """Fill a message; only the holder of the lease gets its token."""
+def write_task(task: LeasedTask, message: TaskMessage, *, for_holder: bool, human: HumanTask | None = None) -> None:
+    """Fill a message; only the holder of the lease gets its token. `human` is what a task for people has besides."""
     message.id = task.id
     message.queue = task.queue
     message.type = task.type
@@ -47,7 +49,10 @@ def write_task(task: LeasedTask, message: TaskMessage, *, for_holder: bool) -> N
     message.max_attempts = task.max_attempts
     message.status = STATUSES[task.status]  # type: ignore[assignment]
     message.priority = task.priority
-    message.worker_id = task.worker_id or ""
+    if human is None:
+        message.worker_id = task.worker_id or ""
+    else:
+        _write_human(human, task.outcomes, message)
     if for_holder:
         message.lease_token = str(task.lease_token)
     if task.status == "leased":
@@ -145,6 +150,23 @@ def _payload(request: Any, name: str, place: str, most: int) -> dict[str, Any] |
         raise LimitExceeded(f"{place}{name} may have {wanted}", [(f"{place}{name}", wanted)], limit=name,
                             maximum=str(most))  # fmt: skip
     return read_struct(payload, f"{place}{name}")
+
+
+def _write_human(human: HumanTask, decisions: tuple[str, ...], message: TaskMessage) -> None:
+    about = message.human
+    write_human(human, about)
+    about.decisions.extend(decisions)
+    message.queue = human.queue
+
+
+def write_human(human: HumanTask, about: HumanTaskMessage) -> None:
+    about.title, about.message = human.title, human.message
+    about.agent_id = human.agent_id or ""
+    about.wanted_agent_id, about.wanted_group = human.wanted.agent, human.wanted.group
+    about.wanted_skills.extend(human.wanted.skills)
+    about.decision, about.decided_by = human.decision or "", human.decided_by or ""
+    write_instant(human.assigned_at, about.assign_time)
+    write_instant(human.closed_at, about.close_time)
 
 
 def _write_last_error(task: LeasedTask, message: TaskMessage) -> None:

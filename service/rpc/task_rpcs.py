@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from statewright.v1 import (
     CompleteBatchRequest,
@@ -17,6 +17,8 @@ from statewright.v1 import (
     FailResponse,
     PollRequest,
     PollResponse,
+    Task,
+    TaskKind,
     TaskServiceGetRequest,
     TaskServiceGetResponse,
     TaskServiceListRequest,
@@ -41,10 +43,13 @@ from service.rpc.task_message import (
     read_token,
     write_task,
 )
+from service.storage.database import Transaction
+from service.storage.human_tasks import HumanTask, human_tasks_by_id
 from service.storage.tasks import LeasedTask, TaskFilter, get_task, list_tasks, tasks_by_id
 from service.tasks.leases import DEFAULT_LEASE, DEFAULT_WAIT, MAX_QUEUES, MAX_TASKS, MAX_WAIT
 from statemachine.errors import InvalidInput, WorkflowError
 
+_KINDS: Final[Mapping[int, str]] = {TaskKind.TASK_KIND_WORKER: "worker", TaskKind.TASK_KIND_HUMAN: "human"}
 R = TypeVar("R", CompleteResponse, FailResponse, ThrowResponse)
 
 
@@ -111,31 +116,44 @@ class TaskRpcs:
         return response
 
     async def get(self, request: TaskServiceGetRequest) -> TaskServiceGetResponse:
-        task = await self._read_task(required_id("task_id", request.task_id))
-        response = TaskServiceGetResponse()
-        write_task(task, response.task, for_holder=False)
-        return response
+        task_id = required_id("task_id", request.task_id)
+
+        def work(transaction: Transaction) -> TaskServiceGetResponse:
+            response = TaskServiceGetResponse()
+            write_stored(transaction, task_id, response.task)
+            return response
+
+        return await self._engine.read(work)
 
     async def list(self, request: TaskServiceListRequest) -> TaskServiceListResponse:
-        names = ("queue", "workflow", "enrollment_id", "contact_id", "type")
+        names = ("queue", "workflow", "enrollment_id", "contact_id", "type", "agent_id")
         check_names({name: getattr(request, name) for name in names})
+        if request.unassigned and request.agent_id:
+            raise InvalidInput("unassigned and agent_id exclude each other", [("unassigned", "leave one of them out")])
+        kind = chosen("kind", request.kind, _KINDS) if request.kind else None
         size = page_size(request.page_size)
         before = read_page_token(request, request.page_token, str)
         wanted = TaskFilter(
             statuses=tuple(chosen("status", status, STATUS_WORDS) for status in request.status),
+            human=None if kind is None else kind == "human",
+            unassigned=request.unassigned,
             **{name: getattr(request, name) or None for name in names},
         )
-        tasks = await self._engine.read(
-            lambda transaction: list_tasks(
-                transaction, DEFAULT_TENANT, wanted, limit=size + 1, before=before[0] if before else None
-            )
-        )
+
+        def work(transaction: Transaction) -> tuple[list[LeasedTask], dict[tuple[str, str], HumanTask]]:
+            start = before[0] if before else None
+            found = list_tasks(transaction, DEFAULT_TENANT, wanted, limit=size + 1, before=start)
+            return found, human_tasks_by_id(transaction, [(task.tenant_id, task.id) for task in found])
+
+        tasks, people = await self._engine.read(work)
         response = TaskServiceListResponse()
         last = fill_page(
             tasks,
             size,
             response.tasks,
-            lambda task, message: write_task(task, message, for_holder=False),
+            lambda task, message: write_task(
+                task, message, for_holder=False, human=people.get((task.tenant_id, task.id))
+            ),
             lambda task: (task.id,),
         )
         response.next_page_token = make_token(request, last)
@@ -154,6 +172,13 @@ class TaskRpcs:
         ids = [{"tenant_id": DEFAULT_TENANT, "id": task_id} for task_id in task_ids]
         found = await self._engine.read(lambda transaction: tasks_by_id(transaction, ids))
         return {task.id: task for task in found.values()}
+
+
+def write_stored(transaction: Transaction, task_id: str, message: Task) -> None:
+    """A task as it is stored, with what one for people has besides. Raises NotFound."""
+    task = get_task(transaction, DEFAULT_TENANT, task_id)
+    human = human_tasks_by_id(transaction, [(task.tenant_id, task.id)]).get((task.tenant_id, task.id))
+    write_task(task, message, for_holder=False, human=human)
 
 
 def check_queues(place: str, queues: Any, worker_id: str) -> None:

@@ -92,6 +92,16 @@ def find_agent(transaction: Transaction, tenant: str, agent_id: str) -> Agent:
     return _agent_of(row)
 
 
+def agents_by_id(transaction: Transaction, keys: Collection[Key]) -> dict[Key, Agent]:
+    """Those that exist, unlocked."""
+    found = transaction.rows(
+        f"select {_COLUMNS} from {{rows:wanted; tenant_id text, id text}} "
+        "join agents as a on a.tenant_id = r.tenant_id and a.id = r.id",
+        wanted=[{"tenant_id": tenant, "id": name} for tenant, name in sorted(keys)],
+    )
+    return {(agent.tenant_id, agent.id): agent for agent in map(_agent_of, found)}
+
+
 def list_agents(
     transaction: Transaction, tenant: str, wanted: AgentFilter, *, after: str = "", limit: int
 ) -> list[Agent]:

@@ -75,7 +75,7 @@ and not (
 )
 and not exists (
     select 1 from tasks t
-    where t.tenant_id = e.tenant_id and t.enrollment_id = e.id and t.status in ('ready', 'leased')
+    where t.tenant_id = e.tenant_id and t.enrollment_id = e.id and t.status in ('ready', 'leased', 'open')
 )
 and not exists (
     select 1 from pending_runs p

@@ -17,11 +17,15 @@ _OPEN_TASKS: Final = (
     "select queue, sum(n) from (select queue, count(*) as n from tasks where status = 'ready' group by queue "
     "union all select queue, count(*) as n from tasks where status = 'leased' group by queue) as t group by queue"
 )
+_HUMAN_TASKS: Final = (
+    "select queue, count(agent_id), count(*) - count(agent_id) from human_tasks where closed_at is null group by queue"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """`due_lag_s` is how long, in wall seconds, the oldest due timer has been due; `open_tasks` counts by queue,
+    `human_tasks` too: those that somebody holds, and those that nobody does;
     `pending` counts the enrollments that wait to begin, by the rule that keeps them."""
 
     live: int
@@ -29,6 +33,7 @@ class Gauges:
     due_lag_s: float
     open_tasks: Mapping[str, int]
     pending: Mapping[str, int] = field(default_factory=dict)
+    human_tasks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def read_gauges(transaction: Transaction, *, workflow_now: datetime, wall_now: datetime, rate: float = 1.0) -> Gauges:
@@ -39,6 +44,7 @@ def read_gauges(transaction: Transaction, *, workflow_now: datetime, wall_now: d
         due_lag_s=_due_lag(transaction, workflow_now) / rate,
         open_tasks={str(queue): int(count) for queue, count in transaction.rows(_OPEN_TASKS)},
         pending=count_pending(transaction),
+        human_tasks={str(row[0]): (int(row[1]), int(row[2])) for row in transaction.rows(_HUMAN_TASKS)},
     )
 
 

@@ -6,14 +6,15 @@ tells whether anybody changed it since it was read: of two who decide, claim or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
-from statemachine.errors import NotFound
+from service.storage.tasks import LeasedTask, get_task
+from statemachine.errors import PreconditionFailed
 from statemachine.people import NOBODY, Wanted, wanted_from_data, wanted_to_data
 from statemachine.record import record
 
@@ -136,6 +137,10 @@ update tasks as t set status = 'completed', output = r.output, finished_at = r.f
 from {rows:rows; tenant_id text, id text, output json, finished_at timestamptz, agent_id text}
 where t.tenant_id = r.tenant_id and t.id = r.id and t.status = 'open'"""
 
+MOVE: Final = """
+update tasks as t set queue = r.queue from {rows:rows; tenant_id text, id text, queue text}
+where t.tenant_id = r.tenant_id and t.id = r.id and t.status = 'open'"""
+
 ASSIGN: Final = f"""
 insert into assignments ({", ".join(_ASSIGNMENT)}) select {", ".join(_ASSIGNMENT)}
 from {{rows:rows; tenant_id text, id text, agent_id text, task_id text, enrollment_id text, contact_id text,
@@ -183,11 +188,18 @@ def human_tasks_by_id(transaction: Transaction, keys: Collection[Key]) -> dict[K
 
 
 def find_human_task(transaction: Transaction, tenant: str, task_id: str) -> HumanTask:
-    """Raises NotFound, also for a task that is not for people."""
+    """Raises NotFound, and PreconditionFailed for a task that is not for people."""
     found = human_tasks_by_id(transaction, [(tenant, task_id)])
     if not found:
-        raise NotFound("task", task_id)
+        raise not_for_people(get_task(transaction, tenant, task_id))
     return found[tenant, task_id]
+
+
+def not_for_people(task: LeasedTask) -> PreconditionFailed:
+    """Why a person is refused a worker's task."""
+    return PreconditionFailed(
+        f"task {task.id!r} ({task.type}) is not for people: a worker leases and completes it", task_id=task.id
+    )
 
 
 def unassigned(transaction: Transaction, tenant: str, *, after: str, limit: int) -> list[HumanTask]:
@@ -288,7 +300,6 @@ class Waiting:
     open: int
     unassigned: int
     oldest_at: datetime | None
-    wanted: Sequence[Wanted] = field(default=())
 
 
 def waiting_by_queue(transaction: Transaction) -> list[Waiting]:

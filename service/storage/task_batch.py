@@ -50,7 +50,7 @@ where t.tenant_id = r.tenant_id and t.id = r.id and t.status = 'failed'"""
 REVOKE: Final = """
 update tasks as t set status = 'cancelled', finished_at = r.finished_at
 from {rows:rows; tenant_id text, id text, finished_at timestamptz}
-where t.tenant_id = r.tenant_id and t.id = r.id and t.status in ('ready', 'leased')"""
+where t.tenant_id = r.tenant_id and t.id = r.id and t.status in ('ready', 'leased', 'open')"""
 
 
 def leased(task: LeasedTask, worker_id: str, until: datetime) -> LeasedTask:

@@ -7,7 +7,7 @@ is due (`available_at`) is asked in workflow time, when a lease ends (`lease_unt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -17,15 +17,15 @@ from service.storage.dialect import instant, instant_text, load
 from statemachine.errors import NotFound, StaleLease
 from statemachine.record import record
 
-OPEN_STATUSES: Final = ("ready", "leased")
+OPEN_STATUSES: Final = ("ready", "leased", "open")
 
 
 @record
 class LeasedTask:
     """One row of the table, leased or not. `timeout_s` bounds one attempt in wall seconds.
 
-    `status`: ready, leased, completed, failed, cancelled (revoked) or unknown_outcome. `worker_id` is who holds it, or
-    held it last.
+    `status`: ready, leased, open (a human task: it waits for a person), completed, failed, cancelled (revoked) or
+    unknown_outcome. `worker_id` is who holds it, or held it last; of a human task, who decided.
     """
 
     tenant_id: str
@@ -67,7 +67,8 @@ _JSON: Final = frozenset({"input", "last_error", "output"})
 
 @record
 class TaskFilter:
-    """Which tasks a list shows; a field left out lets everything through."""
+    """Which tasks a list shows; a field left out lets everything through. `human` tells tasks for people from those for
+    workers; `agent_id` is who holds a human task, `unassigned` asks for open ones that nobody holds."""
 
     queue: str | None = None
     statuses: tuple[str, ...] = ()
@@ -75,6 +76,9 @@ class TaskFilter:
     enrollment_id: str | None = None
     contact_id: str | None = None
     type: str | None = None
+    human: bool | None = None
+    agent_id: str | None = None
+    unassigned: bool = False
 
 
 @record
@@ -228,6 +232,9 @@ def list_tasks(
         if getattr(wanted, name) is not None:
             conditions.append(f"{name} = :{name}")
             parameters[name] = getattr(wanted, name)
+    conditions += _human_conditions(wanted)
+    if wanted.agent_id is not None:
+        parameters["agent_id"] = wanted.agent_id
     if wanted.statuses:
         conditions.append("status in (select status from {rows:statuses; status text})")
         parameters["statuses"] = [{"status": status} for status in wanted.statuses]
@@ -237,6 +244,16 @@ def list_tasks(
     where = " and ".join(conditions)
     sql = f"select {TASK_COLUMNS} from tasks where {where} order by id desc limit :limit"
     return [task_of(row) for row in transaction.rows(sql, **parameters)]
+
+
+def _human_conditions(wanted: TaskFilter) -> Iterator[str]:
+    among = "select 1 from human_tasks as h where h.tenant_id = tasks.tenant_id and h.task_id = tasks.id"
+    if wanted.human is not None:
+        yield f"{'' if wanted.human else 'not '}exists ({among})"
+    if wanted.agent_id is not None:
+        yield f"exists ({among} and h.agent_id = :agent_id)"
+    if wanted.unassigned:
+        yield f"exists ({among} and h.agent_id is null and h.closed_at is null)"
 
 
 def queue_depths(transaction: Transaction) -> list[QueueDepth]:

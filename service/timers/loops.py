@@ -16,6 +16,7 @@ PENDING: Final = "pending events"
 AUDIT: Final = "audit"
 GARBAGE: Final = "garbage"
 PARTITIONS: Final = "partitions"
+ASSIGNMENTS: Final = "assignments"
 
 _SECOND: Final = 1.0
 _AUDIT_EVERY_S: Final = 60.0
@@ -52,9 +53,10 @@ def build_metronome(
     *,
     audit: Callable[[], Awaitable[object]] | None = None,
     collect: Callable[[], Awaitable[object]] | None = None,
+    assign: Callable[[], Awaitable[object]] | None = None,
 ) -> Metronome:
-    """The loops of a replica: due timers, expired leases, pending events and `collect` every second, `audit` every
-    minute, the coming partitions every day. A commit that sets an earlier timer pulls the timers forward."""
+    """The loops of a replica: due timers, expired leases, pending events, `collect` and `assign` every second, `audit`
+    every minute, the coming partitions every day. A commit that sets an earlier timer pulls the timers forward."""
 
     async def fire_due() -> float | None:
         return (await engine.fire_due()).next_in_s
@@ -72,6 +74,8 @@ def build_metronome(
         loops.append(Loop(AUDIT, _AUDIT_EVERY_S, _without_wish(audit)))
     if collect is not None:
         loops.append(Loop(GARBAGE, _SECOND, _without_wish(collect)))
+    if assign is not None:
+        loops.append(Loop(ASSIGNMENTS, _SECOND, _without_wish(assign)))
     metronome = Metronome(loops)
     engine.on_due_earlier(lambda in_s: metronome.wake(TIMERS, in_s))
     return metronome

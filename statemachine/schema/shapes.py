@@ -7,6 +7,7 @@ from typing import Any, Final
 from statemachine.calendar import DAY_NAMES, WEEKDAYS
 from statemachine.document import NAME_PATTERN, VARIABLE_PATTERN
 from statemachine.duration import MAX_DURATION, UNITS
+from statemachine.form import RESERVED, TYPES
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
 from statemachine.schema.spelling import Schema, any_case, closed, words
 from statemachine.sending.holiday import NAME as CALENDAR
@@ -112,6 +113,30 @@ SHAPES: Final[Schema] = {
             {"type": "number", "minimum": 0, "maximum": MAX_DURATION.total_seconds()},
             _counted(_COUNT),
         ],
+    },
+    "form": {
+        "type": "object",
+        "maxProperties": 100,
+        "propertyNames": {"not": {"enum": list(RESERVED)}},
+        "additionalProperties": {
+            "anyOf": [
+                {"enum": list(TYPES)},
+                closed(
+                    {
+                        "type": {"enum": list(TYPES), "description": "What is answered. Default: text."},
+                        "required": {
+                            "type": ["boolean", "string", "array"],
+                            "description": "Whether it has to be answered: always, or with some of the decisions.",
+                        },
+                        "choices": {"type": "array", "minItems": 1, "description": "What may be answered."},
+                        "label": {"type": "string", "description": "What people read."},
+                        "min": {"type": "number", "description": "The least number."},
+                        "max": {"type": "number", "description": "The greatest number."},
+                        "max_length": {"type": "integer", "minimum": 1, "description": "How long a text may be."},
+                    }
+                ),
+            ]
+        },
     },
     "edges": {"type": "array", "items": ref("edge")},
     "edge": {

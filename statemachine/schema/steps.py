@@ -82,7 +82,7 @@ def _by_type(step_type: type[StepType]) -> Schema:
         then |= {"properties": {}, "allOf": [{"if": {"required": ["condition"]}, "then": beside, "else": inside}]}
     elif needed:
         then["required"] = ["config"]
-    if not step_type.effect:
+    if step_type.human or not step_type.effect:
         then = _without_effect_keys(then)
     if not issubclass(step_type, MessageStep):
         then["properties"] |= {"sending": _NO_MESSAGE, "urgent": {"const": False} | _NO_MESSAGE_WHY}

@@ -176,5 +176,7 @@ def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
         yield "it begins at once: when there is a place for it depends on other runs"
     if given.resumed:
         yield "what holds it now ends at once"
+    if any(step.runner.human for step in standing.workflow.steps.values()):
+        yield "people decide at once, the first that they can choose, unless it is scripted"
     if any(step.type == "split" for step in standing.workflow.steps.values()):
         yield "a split that draws at random may draw otherwise"

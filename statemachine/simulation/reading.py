@@ -17,8 +17,9 @@ from statemachine.names import one_slip
 from statemachine.patch import apply_patch
 from statemachine.problem import Path, Problems
 from statemachine.sending.consent import EVERY, is_channel
-from statemachine.simulation.script import USUAL, Act, Result
+from statemachine.simulation.script import EARLIEST, USUAL, Act, Result
 from statemachine.simulation.trace import Answer
+from statemachine.steps.approval import TIMEOUT, Approval
 from statemachine.workflow import Step
 
 DEFAULT_CONTACT: Final = "contact"
@@ -31,7 +32,7 @@ _TRANSIENT: Final = frozenset(
 _OPERATIONS: Final = ("advance", "pause", "resume", "cancel", "retry")
 _ACTS: Final = ("type", "op", "upsert", "consent")
 _ONLY_ERROR: Final = ("message", "retryable", "retry_after", "times", "then")
-_ONLY_OUTCOME: Final = ("data", "variables")
+_ONLY_OUTCOME: Final = ("data", "variables", "by")
 _FORMS: Final = ("error", "outcome", "never")
 _OUTPUT_WORDS: Final = frozenset({"date", "when", "timer", "fever", "lever", "tiles", "tires"})
 """Words that outputs have, one letter away from a key of a result."""
@@ -90,6 +91,7 @@ class ResultPart(Part):
     outcome: Label | None = about("The task is done, with this outcome.", "approved")
     data: Annotated[Any, Shape("anything")] = about("The output that goes with the outcome.", {"by": "Bob"})
     variables: dict[str, Any] | None = about("Variables that the answer sets.", {"plan": "pro"})
+    by: Label | None = about("The agent who decides, where people do.", "ann")
     never: Literal[True] | None = about("The task is never answered: it stays open.", True)
     after: Duration = about("How long the answer takes.", "2h", default=timedelta(0))
 
@@ -239,6 +241,8 @@ class ScriptReader:
     def _result(self, raw: Any, path: Path, step: Step | None) -> Result:
         if not isinstance(raw, Mapping) or raw.keys().isdisjoint(_FORMS):
             self._check_output(raw, path)
+            if step is not None and isinstance(step.runner, Approval):
+                self._check_answers(step.runner.decisions[0], raw, path, step.runner)
             return Result(Answer(output=raw))
         part = read_part(ResultPart, raw, path, self._problems)
         if part is None:
@@ -268,8 +272,39 @@ class ScriptReader:
                     self._problems.add("not_applicable", (*path, key), f"`{key}` belongs to `{home}`")
         if "then" in given and "times" not in given:
             self._problems.add("missing_key", (*path, "times"), "`then` needs `times`: after how many failures?")
+        if step is not None and isinstance(step.runner, Approval):
+            return self._check_decision(part, path, step.runner)
+        if part.by is not None:
+            self._problems.add("not_applicable", (*path, "by"), "`by` is for steps in which people decide")
         if part.outcome is not None and step is not None:
             self._check_outcome(part.outcome, (*path, "outcome"), step)
+        return None
+
+    def _check_decision(self, part: ResultPart, path: Path, runner: Approval) -> None:
+        """What people answer: a decision, as the form wants it."""
+        if part.error is not None:
+            message = "people do not fail: script a decision by `outcome`, or `{never: true}` for the time-out"
+            return self._problems.add("not_applicable", (*path, "error"), message)
+        if part.outcome == TIMEOUT:
+            message = "a time-out is no decision: `{never: true}` leads to it"
+            return self._problems.add("unknown_outcome", (*path, "outcome"), message)
+        if part.outcome is not None and part.outcome not in runner.decisions:
+            message = f"there is no decision {part.outcome!r}: {', '.join(runner.decisions)}"
+            hint = self._problems.guess(part.outcome, runner.decisions)
+            return self._problems.add("unknown_outcome", (*path, "outcome"), message, hint)
+        if part.outcome is not None:
+            self._check_answers(part.outcome, part.data, (*path, "data"), runner)
+        return None
+
+    def _check_answers(self, decision: str, data: Any, path: Path, runner: Approval) -> None:
+        if data is not None and not isinstance(data, Mapping):
+            return self._wrong(path, f"what people answer is an object, not {kind_of(data)}")
+        try:
+            runner.answer(decision, data or {}, None, EARLIEST)
+        except InvalidInput as error:
+            for place, wanted in error.violations:
+                self._wrong((*path, *place.split(".")[1:]) if data else path[:-1], f"{place}: {wanted}")
+        return None
 
     def _check_outcome(self, outcome: str, place: Path, step: Step) -> None:
         options = (*step.targets, ERROR)
@@ -328,7 +363,7 @@ def _answer(part: ResultPart) -> Answer:
     if part.never:
         return Answer(never=True)
     if part.error is None:
-        return Answer(part.outcome or "done", part.data, part.variables or {}, after=part.after)
+        return Answer(part.outcome or "done", part.data, part.variables or {}, after=part.after, by=part.by or "")
     retryable = part.retryable if part.retryable is not None else (part.times is not None or _transient(part.error))
     seconds = part.retry_after.total_seconds() if part.retry_after else None
     failure = TaskFailure(part.error, part.message or f"scripted: {part.error}", retryable, seconds)

@@ -12,6 +12,7 @@ from statemachine.decision import TaskOrder
 from statemachine.duration import MAX_DURATION
 from statemachine.simulation.trace import Answer
 from statemachine.simulation.world import START
+from statemachine.steps.approval import decided
 from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.workflow import Workflow
 
@@ -85,11 +86,16 @@ class Script:
     max_bytes: int | None = None
 
 
-def completed(answer: Answer, order: TaskOrder, serial: int) -> Answer:
-    """An answer whose output has what the connectors of the server always give: `message_id` and `channel` of a
-    message, `status`, `headers` and `data` of an HTTP request."""
+def completed(answer: Answer, order: TaskOrder, serial: int, at: datetime = START) -> Answer:
+    """An answer whose output has what the server always gives: `message_id` and `channel` of a message, `status`,
+    `headers` and `data` of an HTTP request, who decided and when (`at`); people who are not scripted take the first
+    choice."""
     if answer.failure is not None or answer.never:
         return answer
+    if order.human is not None:
+        decision = order.outcomes[0] if answer.outcome == "done" else answer.outcome
+        data = answer.output if isinstance(answer.output, Mapping) else {}
+        return replace(answer, outcome=decision, output=decided(decision, data, answer.by, at))
     usual: dict[str, Any] = {}
     if order.queue == MESSAGES:
         usual = {"message_id": f"message-{serial:04}", "channel": order.input.get("channel")}

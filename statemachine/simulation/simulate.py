@@ -119,7 +119,8 @@ class _Stage:
         record = self.world.records[run_id]
         assert record.work is not None
         self._serial += 1
-        self.world.answer(run_id, completed(self._answer(record, record.work), record.work.order, self._serial))
+        answer = completed(self._answer(record, record.work), record.work.order, self._serial, self.world.now)
+        self.world.answer(run_id, answer)
 
     # --- the script ---
 

@@ -19,7 +19,7 @@ MomentKind = Literal["event", "raised", "contact", "operation", "history", "atte
 class Answer:
     """What comes of one attempt of a task, `after` the attempt began: a failure, or an outcome with its output.
 
-    `never`: the task stays open until something else ends it.
+    `never`: the task stays open until something else ends it. `by` is who decides, where people do.
     """
 
     outcome: str = "done"
@@ -28,6 +28,7 @@ class Answer:
     failure: TaskFailure | None = None
     never: bool = False
     after: timedelta = timedelta(0)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from statemachine.step import StepType
+from statemachine.steps.approval import Approval
 from statemachine.steps.branch import Branch
 from statemachine.steps.contact import AddTag, AddToList, RemoveFromList, RemoveTag, Segment, UpdateField, UpdateScore
 from statemachine.steps.conversation import EndChat
@@ -58,11 +59,12 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     HttpRequest,
     Webhook,
     Task,
+    Approval,
 )
 
 _LATER: Final[Mapping[str, Iterable[str]]] = {
     "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
-    "work for people is not built yet": ("approval", "human_handoff", "assign_agent"),
+    "the assignment of contacts is not built yet": ("assign_agent",),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),
     "AI steps are not built yet": (
         "ai", "ai_generate", "ai_sentiment", "ai_categorize", "ai_extract", "ai_translate",

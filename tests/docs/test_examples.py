@@ -25,6 +25,7 @@ _COMING = {"docs/testing.md", "docs/performance.md"}
 """Pages that may still be missing."""
 _STUBS = {
     "admin": "AdminService",
+    "agents": "AgentService",
     "contacts": "ContactService",
     "enrollments": "EnrollmentService",
     "outbox": "OutboxService",

@@ -8,6 +8,7 @@ from statewright.v1 import enrollment_pb2 as _enrollment_pb2
 from statewright.v1 import event_pb2 as _event_pb2
 from statewright.v1 import history_pb2 as _history_pb2
 from statewright.v1 import simulation_pb2 as _simulation_pb2
+from statewright.v1 import task_pb2 as _task_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -671,7 +672,7 @@ class ReadValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class RunExplanation(_message.Message):
-    __slots__ = ("enrollment", "reason", "waiting_for", "since_time", "until_time", "moved_by", "queue", "conditions", "moves", "held")
+    __slots__ = ("enrollment", "reason", "waiting_for", "since_time", "until_time", "moved_by", "queue", "conditions", "moves", "held", "human")
     ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
@@ -682,6 +683,7 @@ class RunExplanation(_message.Message):
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     MOVES_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    HUMAN_FIELD_NUMBER: _ClassVar[int]
     enrollment: _enrollment_pb2.Enrollment
     reason: str
     waiting_for: str
@@ -692,7 +694,8 @@ class RunExplanation(_message.Message):
     conditions: _containers.RepeatedCompositeFieldContainer[ConditionTrace]
     moves: _containers.RepeatedCompositeFieldContainer[Move]
     held: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., held: _Optional[_Iterable[str]] = ...) -> None: ...
+    human: _task_pb2.HumanTask
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., reason: _Optional[str] = ..., waiting_for: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., moved_by: _Optional[_Iterable[str]] = ..., queue: _Optional[_Union[QueueState, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionTrace, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., held: _Optional[_Iterable[str]] = ..., human: _Optional[_Union[_task_pb2.HumanTask, _Mapping]] = ...) -> None: ...
 
 class Move(_message.Message):
     __slots__ = ("kind", "name", "outcome", "target", "ends_as", "time", "condition")

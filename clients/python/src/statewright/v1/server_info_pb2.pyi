@@ -38,6 +38,20 @@ class QueueInfo(_message.Message):
     oldest_ready_age: _duration_pb2.Duration
     def __init__(self, name: _Optional[str] = ..., ready_tasks: _Optional[int] = ..., delayed_tasks: _Optional[int] = ..., leased_tasks: _Optional[int] = ..., last_poll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_workers: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class HumanQueueInfo(_message.Message):
+    __slots__ = ("name", "open_tasks", "unassigned_tasks", "unserved_tasks", "oldest_unassigned_age")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OPEN_TASKS_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGNED_TASKS_FIELD_NUMBER: _ClassVar[int]
+    UNSERVED_TASKS_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_UNASSIGNED_AGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    open_tasks: int
+    unassigned_tasks: int
+    unserved_tasks: int
+    oldest_unassigned_age: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., open_tasks: _Optional[int] = ..., unassigned_tasks: _Optional[int] = ..., unserved_tasks: _Optional[int] = ..., oldest_unassigned_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class PendingInfo(_message.Message):
     __slots__ = ("rule", "count")
     RULE_FIELD_NUMBER: _ClassVar[int]
@@ -47,7 +61,7 @@ class PendingInfo(_message.Message):
     def __init__(self, rule: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending")
+    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending", "human_queues")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     DATABASE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +78,7 @@ class ServerInfo(_message.Message):
     QUARANTINED_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
+    HUMAN_QUEUES_FIELD_NUMBER: _ClassVar[int]
     version: str
     database: DatabaseKind
     database_version: str
@@ -80,4 +95,5 @@ class ServerInfo(_message.Message):
     quarantined_enrollments: int
     quarantined_events: int
     pending: _containers.RepeatedCompositeFieldContainer[PendingInfo]
-    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ...) -> None: ...
+    human_queues: _containers.RepeatedCompositeFieldContainer[HumanQueueInfo]
+    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ..., human_queues: _Optional[_Iterable[_Union[HumanQueueInfo, _Mapping]]] = ...) -> None: ...

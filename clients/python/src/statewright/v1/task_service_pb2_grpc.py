@@ -87,6 +87,26 @@ class TaskServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_task__service__pb2.TaskServiceListRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_task__service__pb2.TaskServiceListResponse.FromString,
                 _registered_method=True)
+        self.Claim = channel.unary_unary(
+                '/statewright.v1.TaskService/Claim',
+                request_serializer=statewright_dot_v1_dot_task__service__pb2.ClaimRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_task__service__pb2.ClaimResponse.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/statewright.v1.TaskService/Release',
+                request_serializer=statewright_dot_v1_dot_task__service__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_task__service__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
+        self.Decide = channel.unary_unary(
+                '/statewright.v1.TaskService/Decide',
+                request_serializer=statewright_dot_v1_dot_task__service__pb2.DecideRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_task__service__pb2.DecideResponse.FromString,
+                _registered_method=True)
+        self.Reassign = channel.unary_unary(
+                '/statewright.v1.TaskService/Reassign',
+                request_serializer=statewright_dot_v1_dot_task__service__pb2.ReassignRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_task__service__pb2.ReassignResponse.FromString,
+                _registered_method=True)
 
 
 class TaskServiceServicer(object):
@@ -180,6 +200,44 @@ class TaskServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Claim(self, request, context):
+        """Takes a human task that nobody holds. Atomic; who holds it already keeps it. The enrollment does not move.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, and
+        FAILED_PRECONDITION for somebody it is not meant for, or when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Gives a human task back: to the next by the rule of its step, else it waits for whoever claims it. The same agent
+        is not given it again by itself. Atomic. The enrollment does not move.
+        Errors: as Claim; only its holder may.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Decide(self, request, context):
+        """Decides a human task, once; the enrollment moves on, or takes it when it is resumed. Who holds it may; while nobody
+        does, whoever it is meant for. Atomic.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, which names who
+        decided, and FAILED_PRECONDITION for somebody it is not meant for, or when it is over); INVALID_ARGUMENT for an
+        unknown decision, and with all that is wrong with the answers to its form; ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reassign(self, request, context):
+        """Gives a human task to others, whoever holds it. Atomic. The enrollment does not move.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_DECIDED, and FAILED_PRECONDITION
+        when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -227,6 +285,26 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.List,
                     request_deserializer=statewright_dot_v1_dot_task__service__pb2.TaskServiceListRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_task__service__pb2.TaskServiceListResponse.SerializeToString,
+            ),
+            'Claim': grpc.unary_unary_rpc_method_handler(
+                    servicer.Claim,
+                    request_deserializer=statewright_dot_v1_dot_task__service__pb2.ClaimRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_task__service__pb2.ClaimResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=statewright_dot_v1_dot_task__service__pb2.ReleaseRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_task__service__pb2.ReleaseResponse.SerializeToString,
+            ),
+            'Decide': grpc.unary_unary_rpc_method_handler(
+                    servicer.Decide,
+                    request_deserializer=statewright_dot_v1_dot_task__service__pb2.DecideRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_task__service__pb2.DecideResponse.SerializeToString,
+            ),
+            'Reassign': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reassign,
+                    request_deserializer=statewright_dot_v1_dot_task__service__pb2.ReassignRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_task__service__pb2.ReassignResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -480,6 +558,114 @@ class TaskService(object):
             '/statewright.v1.TaskService/List',
             statewright_dot_v1_dot_task__service__pb2.TaskServiceListRequest.SerializeToString,
             statewright_dot_v1_dot_task__service__pb2.TaskServiceListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Claim(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.TaskService/Claim',
+            statewright_dot_v1_dot_task__service__pb2.ClaimRequest.SerializeToString,
+            statewright_dot_v1_dot_task__service__pb2.ClaimResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.TaskService/Release',
+            statewright_dot_v1_dot_task__service__pb2.ReleaseRequest.SerializeToString,
+            statewright_dot_v1_dot_task__service__pb2.ReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Decide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.TaskService/Decide',
+            statewright_dot_v1_dot_task__service__pb2.DecideRequest.SerializeToString,
+            statewright_dot_v1_dot_task__service__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reassign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.TaskService/Reassign',
+            statewright_dot_v1_dot_task__service__pb2.ReassignRequest.SerializeToString,
+            statewright_dot_v1_dot_task__service__pb2.ReassignResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -85,6 +85,28 @@ class TaskServiceStub:
     """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
     Errors: INVALID_ARGUMENT for a foreign page token.
     """
+    Claim: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ClaimRequest, _task_service_pb2.ClaimResponse]
+    """Takes a human task that nobody holds. Atomic; who holds it already keeps it. The enrollment does not move.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, and
+    FAILED_PRECONDITION for somebody it is not meant for, or when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Release: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ReleaseRequest, _task_service_pb2.ReleaseResponse]
+    """Gives a human task back: to the next by the rule of its step, else it waits for whoever claims it. The same agent
+    is not given it again by itself. Atomic. The enrollment does not move.
+    Errors: as Claim; only its holder may.
+    """
+    Decide: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.DecideRequest, _task_service_pb2.DecideResponse]
+    """Decides a human task, once; the enrollment moves on, or takes it when it is resumed. Who holds it may; while nobody
+    does, whoever it is meant for. Atomic.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, which names who
+    decided, and FAILED_PRECONDITION for somebody it is not meant for, or when it is over); INVALID_ARGUMENT for an
+    unknown decision, and with all that is wrong with the answers to its form; ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Reassign: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ReassignRequest, _task_service_pb2.ReassignResponse]
+    """Gives a human task to others, whoever holds it. Atomic. The enrollment does not move.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_DECIDED, and FAILED_PRECONDITION
+    when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
 @_typing.type_check_only
 class TaskServiceAsyncStub(TaskServiceStub):
@@ -142,6 +164,28 @@ class TaskServiceAsyncStub(TaskServiceStub):
     List: _aio.UnaryUnaryMultiCallable[_task_service_pb2.TaskServiceListRequest, _task_service_pb2.TaskServiceListResponse]  # type: ignore[assignment]
     """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
     Errors: INVALID_ARGUMENT for a foreign page token.
+    """
+    Claim: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ClaimRequest, _task_service_pb2.ClaimResponse]  # type: ignore[assignment]
+    """Takes a human task that nobody holds. Atomic; who holds it already keeps it. The enrollment does not move.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, and
+    FAILED_PRECONDITION for somebody it is not meant for, or when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Release: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ReleaseRequest, _task_service_pb2.ReleaseResponse]  # type: ignore[assignment]
+    """Gives a human task back: to the next by the rule of its step, else it waits for whoever claims it. The same agent
+    is not given it again by itself. Atomic. The enrollment does not move.
+    Errors: as Claim; only its holder may.
+    """
+    Decide: _aio.UnaryUnaryMultiCallable[_task_service_pb2.DecideRequest, _task_service_pb2.DecideResponse]  # type: ignore[assignment]
+    """Decides a human task, once; the enrollment moves on, or takes it when it is resumed. Who holds it may; while nobody
+    does, whoever it is meant for. Atomic.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, which names who
+    decided, and FAILED_PRECONDITION for somebody it is not meant for, or when it is over); INVALID_ARGUMENT for an
+    unknown decision, and with all that is wrong with the answers to its form; ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    Reassign: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ReassignRequest, _task_service_pb2.ReassignResponse]  # type: ignore[assignment]
+    """Gives a human task to others, whoever holds it. Atomic. The enrollment does not move.
+    Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_DECIDED, and FAILED_PRECONDITION
+    when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -251,6 +295,52 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.TaskServiceListResponse, _abc.Awaitable[_task_service_pb2.TaskServiceListResponse]]:
         """Lists tasks that meet every given filter, newest first, in pages, without lease tokens. No effect.
         Errors: INVALID_ARGUMENT for a foreign page token.
+        """
+
+    @_abc_1.abstractmethod
+    def Claim(
+        self,
+        request: _task_service_pb2.ClaimRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.ClaimResponse, _abc.Awaitable[_task_service_pb2.ClaimResponse]]:
+        """Takes a human task that nobody holds. Atomic; who holds it already keeps it. The enrollment does not move.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, and
+        FAILED_PRECONDITION for somebody it is not meant for, or when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Release(
+        self,
+        request: _task_service_pb2.ReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.ReleaseResponse, _abc.Awaitable[_task_service_pb2.ReleaseResponse]]:
+        """Gives a human task back: to the next by the rule of its step, else it waits for whoever claims it. The same agent
+        is not given it again by itself. Atomic. The enrollment does not move.
+        Errors: as Claim; only its holder may.
+        """
+
+    @_abc_1.abstractmethod
+    def Decide(
+        self,
+        request: _task_service_pb2.DecideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.DecideResponse, _abc.Awaitable[_task_service_pb2.DecideResponse]]:
+        """Decides a human task, once; the enrollment moves on, or takes it when it is resumed. Who holds it may; while nobody
+        does, whoever it is meant for. Atomic.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_HELD, TASK_DECIDED, which names who
+        decided, and FAILED_PRECONDITION for somebody it is not meant for, or when it is over); INVALID_ARGUMENT for an
+        unknown decision, and with all that is wrong with the answers to its form; ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def Reassign(
+        self,
+        request: _task_service_pb2.ReassignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.ReassignResponse, _abc.Awaitable[_task_service_pb2.ReassignResponse]]:
+        """Gives a human task to others, whoever holds it. Atomic. The enrollment does not move.
+        Errors: NOT_FOUND (TASK_NOT_FOUND, AGENT_NOT_FOUND); FAILED_PRECONDITION (TASK_DECIDED, and FAILED_PRECONDITION
+        when it is over); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,117 @@
+"""Human tasks in the engine: reminders, escalation and time-outs reach people, on both stores and with any replicas."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.engine import claims, deciding, staffing
+from service.engine.commands import DecideTask, EnrollContact
+from service.storage.agents import Agent, list_notifications
+from service.storage.database import Database, Transaction
+from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments
+from statemachine.errors import TaskHeld
+from tests.service.engine.house import House, all_of
+
+HOUR = timedelta(hours=1)
+ASK = """
+    key: ask
+    trigger: {type: go}
+    steps:
+      - id: ask
+        type: approval
+        config:
+          assign: {group: sales}
+          reminder: {after: 1h}
+          escalation: {after: 2h, to: {group: leads}}
+          timeout: 3h
+"""
+
+
+async def put(house: House, name: str, *groups: str, **given: Any) -> None:
+    agent = Agent("default", name, groups=groups, **given)
+    await house.engine.write(lambda transaction: staffing.put(transaction, house.clock.now, agent, None, None))
+
+
+async def told(house: House, name: str) -> list[str]:
+    found = await house.engine.read(
+        lambda transaction: list_notifications(transaction, "default", name, after=0, limit=99)
+    )
+    assert [one.sequence for one in found] == list(range(1, len(found) + 1))
+    return [one.kind for one in found]
+
+
+def holders(house: House) -> list[str | None]:
+    return [row[0] for row in house.rows("select agent_id from human_tasks order by task_id")]
+
+
+async def test_whoever_has_it_is_reminded_then_relieved_and_at_last_it_is_given_up(house: House) -> None:
+    await put(house, "ann", "sales")
+    await put(house, "eve", "leads")
+    await house.publish(ASK)
+    await house.trigger("go")
+    assert holders(house) == ["ann"]
+    for expected in (["assigned", "reminder"], ["assigned", "reminder", "unassigned"]):
+        await house.fire(HOUR)
+        assert await told(house, "ann") == expected
+    assert (holders(house), await told(house, "eve")) == (["eve"], ["escalated"])
+    await house.fire(HOUR)
+    assert (house.run().status, await told(house, "eve")) == ("completed", ["escalated", "closed"])
+    had = await house.engine.read(
+        lambda transaction: list_assignments(transaction, "default", AssignmentFilter(), before=None, limit=9)
+    )
+    assert [(one.agent_id, one.reason, one.ending) for one in had] == [
+        ("eve", "escalated", "timeout"),
+        ("ann", "round_robin", "escalated"),
+    ]
+
+
+async def test_turns_are_fair_and_limits_hold_across_replicas(house: House) -> None:
+    for name in ("ann", "bob", "cid"):
+        await put(house, name, "sales", max_open=4 if name == "cid" else None)
+    await house.publish(ASK)
+    other = await house.replica("other")
+    commands = [EnrollContact("default", "ask", f"c{number}", f"r{number}") for number in range(24)]
+    await all_of(house.ask_all(commands[:12]), house.ask_all(commands[12:], of=other))
+    counts = {name: holders(house).count(name) for name in ("ann", "bob", "cid")}
+    assert (counts["cid"], counts["ann"] + counts["bob"]) == (4, 20)
+    assert abs(counts["ann"] - counts["bob"]) <= 1
+
+
+async def test_a_limit_that_makes_room_is_noticed_by_whichever_replica_looks(house: House) -> None:
+    await put(house, "ann", "sales", max_open=1)
+    await house.publish(ASK)
+    await house.trigger("go", "c1")
+    await house.trigger("go", "c2")
+    assert holders(house) == ["ann", None]
+    assert await staffing.give_out_all(house.engine) == 0
+    await house.operate(house.run("ask", "c1"), "cancel")
+    assert await staffing.give_out_all(house.engine) == 1
+    assert holders(house) == ["ann", "ann"]
+
+
+async def test_a_claim_between_reading_and_deciding_makes_the_decision_look_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if house.database.kind == "sqlite":
+        return  # writers take turns: nothing can come between
+    for name in ("ann", "bob"):
+        await put(house, name)
+    await house.publish(ASK.replace("assign: {group: sales}", "queue: q"))
+    await house.trigger("go")
+    (task_id,) = house.rows("select task_id from human_tasks")[0]
+    elsewhere, load = Database(house.database.url), human_tasks_by_id
+
+    def load_and_be_late(transaction: Transaction, keys: Any) -> Any:
+        found = load(transaction, keys)
+        monkeypatch.setattr(deciding, "human_tasks_by_id", load)
+        elsewhere.run(lambda other: claims.claim(other, house.clock.now, "default", task_id, "bob"))
+        return found
+
+    monkeypatch.setattr(deciding, "human_tasks_by_id", load_and_be_late)
+    with pytest.raises(TaskHeld):
+        await house.ask(DecideTask("default", task_id, "ann", "approved", {}, "d1", "h"))
+    elsewhere.close()
+    assert (house.run().live, holders(house)) == (True, ["bob"])
