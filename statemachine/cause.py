@@ -24,6 +24,7 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event, event_from_data, event_to_data
 from statemachine.record import record
+from statemachine.shares import NO_SPLITS, Splits
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import NO_STANDSTILL, Standstill
 
@@ -218,9 +219,8 @@ class Surroundings:
     found when the cause was decided first (date → name), None to look them up.
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
     `standstill` what its pauses mean to deadlines. `queue` says by which `rule`, and on what grounds, the run has
-    to wait before it begins.
-    `standstill` what its pauses mean to deadlines. `crowded`: so much was done at once already that a child which is
-    started now begins in the next batch.
+    to wait before it begins. `crowded`: so much was done at once already that a child which is started now begins in
+    the next batch. `splits` is what decides splits besides the definition.
     """
 
     now: datetime
@@ -236,6 +236,7 @@ class Surroundings:
     crowded: bool = False
     counted: timedelta | None = None
     holidays: Mapping[str, str] | None = None
+    splits: Splits = NO_SPLITS
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ class HistoryEntry:
     `kind`: queued, started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued,
     held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, reminded, escalated, completed, failed,
     exited, cancelled. `position` counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to
-    decide again: cause, now, seed and the values read).
+    decide again: cause, now, seed and the values read). `variants` are those that the run had by then, by split.
     """
 
     sequence: int
@@ -42,6 +42,7 @@ class HistoryEntry:
     error: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     cause: Mapping[str, Any] | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
 
 
 PATH_KINDS: Final = ("step_started", "waiting", "step_completed", "step_failed", "migrated")

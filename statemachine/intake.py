@@ -38,6 +38,7 @@ from statemachine.places import NO_USAGE, Usage, Usages, count_move, holds_place
 from statemachine.record import record
 from statemachine.scope import Scope
 from statemachine.sending.consent import UNSUBSCRIBED, unsubscribe
+from statemachine.shares import InForce, splits_of
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
@@ -80,8 +81,9 @@ class Roster:
     keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
     `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `conversations`
     are, by id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to
-    run: a workflow's version by its number, or the active one.
-    `counted` is how far back the caps of the tenant look.
+    run: a workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
+    `shares` are those that were set of splits, `kept` the variants that the contact was given before, by workflow,
+    where shares were set.
     """
 
     contact: Contact | None
@@ -99,6 +101,8 @@ class Roster:
     usages: Usages = field(default_factory=dict)
     versions: Callable[[str, int], Workflow | None] = _no_version
     counted: timedelta | None = None
+    shares: InForce = field(default_factory=dict)
+    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @record
@@ -433,6 +437,7 @@ class Receiving:
             conversation=self._conversation(snapshot.conversation_id) if workflow.reads.conversation else None,
             globals=named_globals(self.roster.globals, workflow),
             counted=self.roster.counted,
+            splits=splits_of(self.roster.shares, workflow.key, workflow.version, self.roster.kept),
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:

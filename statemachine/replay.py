@@ -18,6 +18,7 @@ from statemachine.decide import decide
 from statemachine.decision import ChildOrder, Decision, HistoryEntry, TaskOrder
 from statemachine.event import event_from_data
 from statemachine.migration import migrate, route_of
+from statemachine.shares import splits_from_data
 from statemachine.snapshot import Snapshot, snapshot_from_data
 from statemachine.standstill import standstill_from_data
 from statemachine.workflow import Workflow
@@ -90,6 +91,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         standstill=standstill_from_data(reads.get("standstill")),
         conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
         queue=reads.get("queue"),
+        splits=splits_from_data(reads.get("splits")),
     )
 
 

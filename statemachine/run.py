@@ -43,6 +43,7 @@ from statemachine.limits import (
     size_up_to,
 )
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
+from statemachine.shares import NO_SPLITS, Shares, splits_to_data
 from statemachine.snapshot import OpenTask, Snapshot, Status, identity_of
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
 from statemachine.variable_path import with_path, without_path
@@ -56,6 +57,7 @@ TERMINAL_STATES: Final = {
     Status.CANCELLED: CANCELLED,
 }
 """The machine's state for each status in which a run has ended."""
+_NONE: Final[frozenset[str]] = frozenset()
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
 MAX_CONSUMED: Final = 100
 _MAX_REASON: Final = 500
@@ -72,9 +74,9 @@ class Run:
         "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays", "human",
         "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events", "pause_timers",
         "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps", "retries", "revoked",
-        "seed", "sent", "sequence", "standstill_s", "state", "status", "step_id", "step_starts", "surroundings", "talk",
-        "task", "timers", "told", "transitions", "undos", "variables", "variants", "version", "visit",
-        "workflow_version", "written",
+        "seed", "sent", "sequence", "splits_read", "standstill_s", "state", "status", "step_id", "step_starts",
+        "surroundings", "talk", "task", "timers", "told", "transitions", "undos", "variables", "variants", "version",
+        "visit", "workflow_version", "written",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -103,6 +105,7 @@ class Run:
         self.edited_input: Mapping[str, Any] | None = None
         self.lateness_asked = False
         self.contact_read = self.events_read = self.conversation_read = False
+        self.splits_read = _NONE
         self.examined: dict[str, None] = {}
         self.doubts: list[str] = []
         self.history: list[HistoryEntry] = []
@@ -272,7 +275,19 @@ class Run:
         return int.from_bytes(digest) / (1 << 56)
 
     def variant(self, split: str) -> str | None:
-        return self.variants.get(split)
+        known = self.variants.get(split)
+        if known is None and self.surroundings.splits is not NO_SPLITS:
+            self.splits_read |= {split}
+            return self.surroundings.splits.kept.get(split)
+        return known
+
+    def shares(self, defined: Shares) -> Shares:
+        splits = self.surroundings.splits
+        if splits is NO_SPLITS:
+            return defined
+        self.splits_read |= {self.step_id}
+        found = splits.shares.get(self.step_id)
+        return defined if found is None else found.shares
 
     def earlier_events(self, kinds: frozenset[str]) -> Iterator[Event]:
         """The events of these types that count for the wait in which the run rests, in order of acceptance."""
@@ -474,7 +489,7 @@ class Run:
     def change_contact(self, contact: Contact, events: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
         self.person = contact
         self._contact_changed = True
-        self.emitted.extend(EmittedEvent(kind, data) for kind, data in events)
+        self.emitted.extend(EmittedEvent(kind, self._with_variants(data)) for kind, data in events)
         if self._scope is not None:
             self._scope.contact = contact
 
@@ -483,7 +498,7 @@ class Run:
     ) -> None:
         self.talk = replace(conversation, updated_at=self.now)
         self._conversation_changed = True
-        self.emitted.extend(EmittedEvent(kind, data, conversation.id) for kind, data in events)
+        self.emitted.extend(EmittedEvent(kind, self._with_variants(data), conversation.id) for kind, data in events)
 
     def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
         talk = self.conversation
@@ -497,6 +512,9 @@ class Run:
         if self.talk is not None:
             self.conversation_read = True
             self.change_conversation(replace(self.talk, last_message_at=self.now))
+
+    def _with_variants(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**data, "variants": dict(self.variants)} if self.variants else data
 
     def keep_output(self, step: Step, output: Any) -> None:
         """Keep a step's output as `steps.<id>.output`, and in the variable that the step names."""
@@ -555,7 +573,16 @@ class Run:
         """Add a line to the history. The first line of a cause carries the cause and what was read."""
         cause = self._record if self._position == 0 else None
         self.history.append(
-            HistoryEntry(self.sequence, self._position, self.now, kind, visit=self.visit, cause=cause, **fields)
+            HistoryEntry(
+                self.sequence,
+                self._position,
+                self.now,
+                kind,
+                visit=self.visit,
+                cause=cause,
+                variants=self.variants,
+                **fields,
+            )
         )
         self.sequence += 1
         self._position += 1
@@ -710,6 +737,10 @@ class Run:
             reads["holidays"] = self.holidays
         if self.sent and surroundings.counted is not None:
             reads["counted_s"] = surroundings.counted.total_seconds()
+        if self.splits_read:
+            splits = splits_to_data(surroundings.splits, self.splits_read)
+            if splits:
+                reads["splits"] = splits
         if surroundings.standstill is not NO_STANDSTILL:
             told = standstill_to_data(surroundings.standstill, with_end=self.lateness_asked)
             if told:

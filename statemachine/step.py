@@ -20,6 +20,7 @@ from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.frame import Leaving
 from statemachine.record import record
+from statemachine.shares import Shares
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -228,7 +229,13 @@ class Context(Protocol):
         """The zone that local times mean: `name`, or contact > workflow > tenant > UTC."""
 
     def variant(self, split: str) -> str | None:
-        """The variant this enrollment was given in a split before."""
+        """The variant of this split that the enrollment was given before, or else another one of its contact.
+
+        Others are only known where shares were set while the version was live.
+        """
+
+    def shares(self, defined: Shares) -> Shares:
+        """The shares of this split that are in force: those that were set for it, else as `defined`."""
 
     def assign_variant(self, split: str, label: str) -> None: ...
 

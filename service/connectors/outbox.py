@@ -91,7 +91,7 @@ def _message_of(task: LeasedTask) -> NewMessage:
         workflow=task.workflow,
         step=task.step,
         idempotency_key=task.idempotency_key,
-        message=task.input,
+        message={**task.input, "variants": task.variants} if task.variants else task.input,
     )
 
 

@@ -486,7 +486,8 @@ class Batch:
     def _surroundings(self, desk: Desk, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
         now = self.ledger.times.workflow
         talk = self._stock.talks.get(desk.tenant, snapshot.conversation_id)
-        return self.ledger.directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events, talk)
+        directory = self.ledger.directory
+        return directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events, talk, desk.kept)
 
     def _keep_decision(self, desk: Desk, workflow: Workflow, decision: Decision, cause: Cause) -> None:
         self._record(desk, workflow, decision, cause)

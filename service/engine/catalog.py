@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.storage.database import Transaction
+from service.storage.split_weights import shares_in_force
 from service.storage.variables import all_variables
 from service.storage.workflows import (
     StoredVersion,
@@ -28,6 +29,7 @@ from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
 from statemachine.names import CONTACT_CHANGES
+from statemachine.shares import InForce, SetShares, splits_of
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
 from statemachine.workflow import Workflow
@@ -35,6 +37,8 @@ from statemachine.workflow import Workflow
 VersionKey = tuple[str, str, int]
 _NO_STANDSTILLS: Final[Mapping[str, Standstill]] = {}
 _NO_GLOBALS: Final[Mapping[str, Any]] = {}
+_NO_SHARES: Final[InForce] = {}
+_NOTHING_KEPT: Final[Mapping[str, Mapping[str, str]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
     tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
-    begin; `counted` leads tenants to how far back the caps of their active versions look."""
+    begin; `counted` leads tenants to how far back the caps of their active versions look; `shares` are those that were
+    set of splits, by tenant."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -54,6 +59,7 @@ class Directory:
     globals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pending: bool = False
     counted: Mapping[str, timedelta] = field(default_factory=dict)
+    shares: Mapping[str, InForce] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -64,6 +70,9 @@ class Directory:
     def standstills_in(self, tenant: str) -> Mapping[str, Standstill]:
         return self.standstills.get(tenant, _NO_STANDSTILLS)
 
+    def shares_in(self, tenant: str) -> InForce:
+        return self.shares.get(tenant, _NO_SHARES)
+
     def surroundings(
         self,
         tenant: str,
@@ -72,8 +81,9 @@ class Directory:
         contact: Contact | None,
         events: Iterable[Event],
         conversation: Conversation | None = None,
+        kept: Mapping[str, Mapping[str, str]] = _NOTHING_KEPT,
     ) -> Surroundings:
-        """What a decision about a run of this version may read."""
+        """What a decision about a run of this version may read; `kept` are variants of the contact by workflow."""
         return Surroundings(
             now,
             contact,
@@ -85,6 +95,7 @@ class Directory:
             conversation=conversation if workflow.reads.conversation else None,
             globals=named_globals(self.globals_of(tenant), workflow),
             counted=self.counted.get(tenant),
+            splits=splits_of(self.shares_in(tenant), workflow.key, workflow.version, kept),
         )
 
     def globals_of(self, tenant: str) -> Mapping[str, Any]:
@@ -176,6 +187,7 @@ class Catalog:
             self._zone,
             all_variables(transaction),
             counted=counted,
+            shares=_in_force(shares_in_force(transaction)),
         )
 
 
@@ -219,6 +231,13 @@ def _standstills(workflows: Iterable[StoredWorkflow]) -> dict[str, dict[str, Sta
         if row.standstill != NO_STANDSTILL:
             found.setdefault(row.tenant, {})[row.key] = row.standstill
     return found
+
+
+def _in_force(found: Mapping[VersionKey, Mapping[str, SetShares]]) -> dict[str, InForce]:
+    by_tenant: dict[str, dict[str, dict[int, Mapping[str, SetShares]]]] = {}
+    for (tenant, key, version), shares in found.items():
+        by_tenant.setdefault(tenant, {}).setdefault(key, {})[version] = shares
+    return dict(by_tenant)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:

@@ -25,7 +25,9 @@ from statemachine.workflow import Workflow
 @dataclass(slots=True)
 class Desk:
     """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet.
-    `told` is the contact as the runs that watch it know it. `whole`: all live runs of the contact are here."""
+    `told` is the contact as the runs that watch it know it. `whole`: all live runs of the contact are here.
+    `kept` are the contact's variants by workflow, of workflows where shares of splits were set.
+    """
 
     tenant: str
     contact: Contact | None
@@ -39,6 +41,7 @@ class Desk:
     written: bool = False
     told: Contact | None = None
     whole: bool = False
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:
@@ -75,6 +78,8 @@ class Desk:
             globals=directory.globals_of(self.tenant),
             usages=usages,
             versions=versions,
+            shares=directory.shares_in(self.tenant),
+            kept=self.kept,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:
@@ -85,3 +90,5 @@ class Desk:
             return
         name = (snapshot.workflow, snapshot.entry_key)
         self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
+        if snapshot.variants and snapshot.workflow in self.kept:
+            self.kept[snapshot.workflow] = {**snapshot.variants, **self.kept[snapshot.workflow]}

@@ -23,6 +23,7 @@ from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due, load_watching
 from service.storage.events import look_back
 from service.storage.families import load_families
+from service.storage.split_weights import kept_variants
 from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
 from statemachine.contact import Contact, contact_from_data, following
 from statemachine.decide import decide
@@ -72,6 +73,7 @@ class Firing:
         self._homes: dict[tuple[str, str, bool], Desk] = {}
         self._versions: Versions
         self._strays: list[Stray] = []
+        self._kept: dict[ContactKey, dict[str, dict[str, str]]] = {}
         self.ledger: Ledger
 
     def run(self, transaction: Transaction) -> Fired:
@@ -135,6 +137,8 @@ class Firing:
                 if not self._changed or event not in known:
                     known.append(event)
         self._talks.load(transaction, talks)
+        if self.ledger.directory.shares:
+            self._load_kept(transaction, claimed)
 
     def _load_families(
         self,
@@ -186,6 +190,19 @@ class Firing:
         assert workflow is not None
         assert stored.due_at is not None
         return stored.due_at, -snapshot.priority, -workflow.entry.priority
+
+    def _load_kept(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
+        """The variants of the contacts in workflows where shares of splits were set."""
+        runs = [(stored.tenant, stored.snapshot) for stored, _, _ in claimed]
+        runs += [(desk.tenant, snapshot) for desk in self._desks.values() for _, snapshot in desk.runs.values()]
+        wanted = {
+            (tenant, run.contact_id, run.workflow)
+            for tenant, run in runs
+            if run.contact_id is not None and run.workflow in self.ledger.directory.shares_in(tenant)
+        }
+        if wanted:
+            for key, kept in kept_variants(transaction, wanted).items():
+                self._kept.setdefault(key, {}).update(kept)
 
     def _fire(self, stored: StoredEnrollment) -> bool:
         try:
@@ -350,7 +367,8 @@ class Firing:
         contact, events = self._contacts.get(key, (None, 0))[0], self._events.get(key, ())
         talk = self._talks.get(tenant, snapshot.conversation_id)
         now = self.ledger.times.workflow
-        return self.ledger.directory.surroundings(tenant, workflow, now, contact, events, talk)
+        kept = self._kept.get(key, {})
+        return self.ledger.directory.surroundings(tenant, workflow, now, contact, events, talk, kept)
 
 
 def _lag_s(claimed: Sequence[tuple[StoredEnrollment, str | None, int]], now: datetime) -> float:

@@ -372,6 +372,7 @@ class Ledger:
             created_at=self.times.wall,
             finished_at=None,
             output=None,
+            variants=dict(snapshot.variants) or None,
         )
 
     def _retry(self, tenant: str, write: _RunWrite, retry: TaskRetry) -> None:

@@ -40,6 +40,7 @@ from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, l
 from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
 from service.storage.families import load_families
 from service.storage.places import lock_places, read_usage
+from service.storage.split_weights import kept_variants
 from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
@@ -111,6 +112,8 @@ class Stock:
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
         self._load_usage(transaction)
+        if self.directory.shares:
+            self._load_kept(transaction)
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:
@@ -311,6 +314,18 @@ class Stock:
             if isinstance(command, EnrollContact) and command.version:
                 with suppress(NotFound):
                     self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
+
+    def _load_kept(self, transaction: Transaction) -> None:
+        """The variants that contacts were given before, of workflows where shares of splits were set."""
+        wanted: set[tuple[str, str, str]] = set()
+        for command, key in zip(self.commands, self.keys, strict=True):
+            if key is not None and key in self.desks and self.desks[key].revision:
+                wanted.update((*key, workflow.key) for workflow in self._candidates(command))
+        for key, desk in self.desks.items():
+            wanted.update((*key, workflow.key) for workflow, _ in desk.runs.values())
+        wanted = {one for one in wanted if one[2] in self.directory.shares_in(one[0])}
+        for key, kept in kept_variants(transaction, wanted).items() if wanted else ():
+            self.desks[key].kept.update(kept)
 
     def _load_events(self, transaction: Transaction) -> None:
         """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""

@@ -90,7 +90,7 @@ def publish(
     problems = problems_of(transaction, clock, request.tenant, loaded, served)
     lock_publishing(transaction, request.tenant, workflow.key)
     stored = get_workflow(transaction, request.tenant, workflow.key, deleted=True)
-    _check_revision(None if stored is None or stored.gone else stored, request.expected_revision)
+    check_revision(None if stored is None or stored.gone else stored, request.expected_revision)
     if stored is not None and stored.gone:
         stored = _come_back(transaction, clock, stored)
     source_hash = _source_hash(request)
@@ -288,7 +288,7 @@ def _locked(transaction: Transaction, tenant: str, key: str, expected_revision: 
     stored = get_workflow(transaction, tenant, key)
     if stored is None:
         raise NotFound("workflow", key)
-    _check_revision(stored, expected_revision)
+    check_revision(stored, expected_revision)
     return stored
 
 
@@ -299,7 +299,8 @@ def _changed(transaction: Transaction, clock: Clock, stored: StoredWorkflow, **c
     return changed
 
 
-def _check_revision(stored: StoredWorkflow | None, expected: int | None) -> None:
+def check_revision(stored: StoredWorkflow | None, expected: int | None) -> None:
+    """Raises StaleRevision."""
     present = stored.revision if stored else 0
     if expected is not None and expected != present:
         raise StaleRevision(

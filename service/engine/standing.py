@@ -19,6 +19,7 @@ from service.storage.dialect import instant
 from service.storage.enrollments import load_past, load_runs
 from service.storage.events import look_back
 from service.storage.places import read_usage
+from service.storage.split_weights import kept_variants
 from statemachine.admission import Past
 from statemachine.cause import Surroundings
 from statemachine.contact import Contact
@@ -26,6 +27,7 @@ from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.intake import Roster
 from statemachine.places import Usage
+from statemachine.shares import InForce
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -50,6 +52,7 @@ def read_roster(
         tenant_zone=directory.zone,
         globals=directory.globals_of(tenant),
         usages=_usages(transaction, tenant, candidates, now),
+        shares=directory.shares_in(tenant),
     )
     if contact_id is None:
         return house
@@ -70,6 +73,7 @@ def read_roster(
         conversations=_conversations(transaction, tenant, conversation_id, runs.values()),
         past=_past(transaction, tenant, contact_id, candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
+        kept=_kept(transaction, house.shares, tenant, contact_id, [workflow.key for workflow, _ in starts]),
     )
 
 
@@ -84,7 +88,8 @@ def read_surroundings(
     events = _events(transaction, tenant, snapshot.contact_id, [(workflow, snapshot.started_at or now)], now)
     talks = _conversations(transaction, tenant, None, [(workflow, snapshot)])
     talk = talks.get(snapshot.conversation_id or "")
-    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events, talk)
+    kept = _kept(transaction, directory.shares_in(tenant), tenant, snapshot.contact_id, [workflow.key])
+    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events, talk, kept)
 
 
 def _conversations(
@@ -102,6 +107,14 @@ def _usages(transaction: Transaction, tenant: str, candidates: Iterable[Workflow
     """How full the candidates with limits are just now."""
     names = [(tenant, workflow.key) for workflow in candidates if workflow.limits.counted]
     return {key: usage for (_, key), usage in read_usage(transaction, names, now).items()}
+
+
+def _kept(
+    transaction: Transaction, shares: InForce, tenant: str, contact_id: str, workflows: Iterable[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """The contact's variants, of workflows where shares of splits were set."""
+    wanted = {(tenant, contact_id, key) for key in workflows if key in shares}
+    return kept_variants(transaction, wanted)[tenant, contact_id] if wanted else {}
 
 
 def _past(

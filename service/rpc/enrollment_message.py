@@ -171,6 +171,7 @@ def write_history(row: HistoryRow, workflow: Workflow, message: HistoryMessage) 
             write_any(entry[name], getattr(message, name))
     write_row_error(row, message.error)
     message.cause = row.cause_id
+    message.variants.update(entry.get("variants") or {})
 
 
 def write_row_error(row: HistoryRow, message: StepError) -> None:

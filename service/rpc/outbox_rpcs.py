@@ -55,6 +55,7 @@ def _write_message(stored: StoredMessage, message: OutboxMessage) -> None:
     variables = content.get("variables")
     if isinstance(variables, dict):
         write_struct(variables, message.variables)
+    message.variants.update(content.get("variants") or {})
     write_instant(stored.created_at, message.create_time)
 
 

@@ -38,6 +38,7 @@ from service.rpc.outbox_rpcs import OutboxRpcs
 from service.rpc.render_rpcs import RenderRpcs
 from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import SimulateRpcs
+from service.rpc.split_rpcs import SplitRpcs
 from service.rpc.task_rpcs import TaskRpcs
 from service.rpc.task_stream import TaskStreamRpcs
 from service.rpc.trigger_rpcs import TriggerRpcs
@@ -163,6 +164,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         SimulateRpcs,
         VersionRpcs,
         InsightRpcs,
+        SplitRpcs,
     ),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs, HumanTaskRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs),

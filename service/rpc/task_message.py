@@ -61,6 +61,8 @@ def write_task(task: LeasedTask, message: TaskMessage, *, for_holder: bool, huma
     write_instant(task.available_at, message.available_time)
     if task.last_error:
         _write_last_error(task, message)
+    if task.variants:
+        message.variants.update(task.variants)
 
 
 def read_lease(message: Any, place: str, default: timedelta) -> timedelta:

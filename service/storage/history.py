@@ -51,4 +51,6 @@ def _details(entry: HistoryEntry) -> dict[str, Any]:
         details["error"] = entry.error
     if entry.metadata:
         details["metadata"] = entry.metadata
+    if entry.variants:
+        details["variants"] = entry.variants
     return details

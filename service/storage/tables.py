@@ -258,6 +258,7 @@ tasks: Final = Table(
     _json("last_error"),
     _instant("created_at", nullable=False),
     _instant("finished_at"),
+    _json("variants"),
     Index("ix_tasks_ready", "queue", text("priority desc"), "available_at", **_where("status = 'ready'")),
     Index("ix_tasks_leased", "lease_until", **_where("status = 'leased'")),
     Index("ix_tasks_enrollment", "tenant_id", "enrollment_id", "visit"),
@@ -334,6 +335,18 @@ messages: Final = Table(
     _json("message", nullable=False),
     _instant("created_at", nullable=False),
     Index("uq_messages_idempotency_key", "tenant_id", "idempotency_key", unique=True),
+)
+
+split_weights: Final = Table(
+    "split_weights",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _key("step", primary=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    _json("shares", nullable=False),
+    _instant("set_at", nullable=False),
 )
 
 clock: Final = Table(

@@ -26,6 +26,7 @@ _TYPES: Final = {
     "created_at": "timestamptz",
     "finished_at": "timestamptz",
     "output": "json",
+    "variants": "json",
 }
 _COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in TASK_FIELDS)
 
@@ -59,7 +60,10 @@ def leased(task: LeasedTask, worker_id: str, until: datetime) -> LeasedTask:
 
 
 def task_row(task: LeasedTask) -> dict[str, Any]:
-    return asdict(task)
+    row = asdict(task)
+    if row["variants"] is None:
+        del row["variants"]
+    return row
 
 
 def contacts_of_runs(transaction: Transaction, ids: list[dict[str, str]]) -> dict[tuple[str, str], str | None]:

@@ -25,7 +25,8 @@ class LeasedTask:
     """One row of the table, leased or not. `timeout_s` bounds one attempt in wall seconds.
 
     `status`: ready, leased, open (a human task: it waits for a person), completed, failed, cancelled (revoked) or
-    unknown_outcome. `worker_id` is who holds it, or held it last; of a human task, who decided.
+    unknown_outcome. `worker_id` is who holds it, or held it last; of a human task, who decided. `variants`
+    are those of its enrollment by split, None without any.
     """
 
     tenant_id: str
@@ -55,6 +56,7 @@ class LeasedTask:
     created_at: datetime | None = None
     finished_at: datetime | None = None
     output: Any = None
+    variants: Mapping[str, str] | None = None
 
 
 TASK_FIELDS: Final = tuple(LeasedTask.__dataclass_fields__)
@@ -62,7 +64,7 @@ TASK_COLUMNS: Final = ", ".join(TASK_FIELDS)
 """What `task_of` reads, in its order."""
 
 _INSTANTS: Final = frozenset({"available_at", "lease_until", "created_at", "finished_at"})
-_JSON: Final = frozenset({"input", "last_error", "output"})
+_JSON: Final = frozenset({"input", "last_error", "output", "variants"})
 
 
 @record

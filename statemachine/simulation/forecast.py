@@ -15,6 +15,7 @@ from statemachine.decision import HistoryEntry, TaskOrder
 from statemachine.duration import MAX_DURATION
 from statemachine.errors import PreconditionFailed
 from statemachine.run_explanation import RunAccount, explain_run
+from statemachine.shares import NO_SPLITS
 from statemachine.simulation.script import MAX_TRANSITIONS, Act, Results, Script
 from statemachine.simulation.simulate import Simulated, carry_on
 from statemachine.simulation.world import OpenWork, World
@@ -117,6 +118,9 @@ def _world(standing: Standing, given: Assumptions) -> World:
     )
     world.standstills[key] = around.standstill
     world.counted = around.counted
+    if around.splits is not NO_SPLITS:
+        world.shares = {key: {standing.workflow.version: around.splits.shares}}
+        world.kept = {key: around.splits.kept}
     if around.held:
         world.paused.add(key)
     task = standing.snapshot.task

@@ -41,6 +41,7 @@ from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
 from statemachine.sending.consent import set_consent
+from statemachine.shares import InForce, splits_of
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL, Standstill
@@ -92,6 +93,7 @@ class Record:
 class World:
     """See the module. `records` are in order of entry; `now` is moved by whoever owns the world.
 
+    `shares` are those that were set of splits, and `kept` the variants that every contact here was given before.
     `max_transitions` and `max_bytes` (of what the trace tells) end it: `exhausted` then says which, and nothing that
     was raised is followed up any more.
     """
@@ -121,6 +123,8 @@ class World:
         self.counted: timedelta | None = max(
             (flow.counts for flow in self.workflows.values() if flow.counts), default=None
         )
+        self.shares: InForce = {}
+        self.kept: Mapping[str, Mapping[str, str]] = {}
         self.past: dict[tuple[str | None, str, str], Past] = {}
         self.trace: list[Moment] = []
         self.transitions = 0
@@ -348,6 +352,7 @@ class World:
             conversation=self.conversations.get(snapshot.conversation_id or "") if reads.conversation else None,
             globals=named_globals(self.globals, workflow),
             counted=self.counted,
+            splits=splits_of(self.shares, workflow.key, workflow.version, self._kept(contact_id)),
         )
 
     def mint(self, kind: str) -> str:
@@ -392,12 +397,23 @@ class World:
             usages={flow.key: self.usage(flow.key) for flow in candidates if flow.limits.counted},
             versions=self._version,
             counted=self.counted,
+            shares=self.shares,
+            kept=self._kept(contact_id),
         )
 
     def _version(self, key: str, version: int) -> Workflow | None:
         """What a child is to run. A world has one version of each workflow."""
         found = self.workflows.get(key)
         return found if found is not None and version in (0, found.version) else None
+
+    def _kept(self, contact_id: str | None) -> dict[str, Mapping[str, str]]:
+        """The variants that the contact was given first, by workflow."""
+        kept: dict[str, Mapping[str, str]] = dict(self.kept) if contact_id else {}
+        for record in self.records.values() if contact_id and self.shares else ():
+            if record.snapshot.contact_id == contact_id:
+                key = record.workflow.key
+                kept[key] = {**record.snapshot.variants, **kept.get(key, {})}
+        return kept
 
     def _live_runs(self, contact_id: str) -> dict[str, tuple[Workflow, Snapshot]]:
         return {

@@ -3,21 +3,25 @@
 Sticky assignment is a pure function, so a contact gets the same variant on every entry, in every replica:
 
     point = first 53 bits of blake2b("<workflow>\\x1f<step>\\x1f<subject>", digest_size=8), divided by 2**53
-    variant = the first whose cumulated weight is above point * (sum of weights), in the author's order
+    variant = the first whose cumulated share is above floor(point * 10,000), in the author's order
 
-`subject` is the contact id, or the entry key, or the enrollment id, whichever is there first.
+`subject` is the contact id, or the entry key, or the enrollment id, whichever is there first; shares are whole basis
+points (`shares.py`). Where shares were set while the version was live, they count instead of the definition's, and a
+contact that another run has given a variant keeps it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, Literal
 
+from statemachine.errors import InvalidInput
 from statemachine.keys import REQUIRED, Weight, about
 from statemachine.path import Path
+from statemachine.shares import Shares, basis_points, label_at
 from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
 
 HOLDOUT: Final = "holdout"
@@ -65,7 +69,7 @@ class Split(PureStep):
         entries = _entries(config, build)
         _check(entries, config, build)
         self._labels = tuple(entry.label for entry in entries)
-        self._bounds = _cumulate(entry.weight for entry in entries)
+        self.shares = _shares(entries, build)
         self._random = config.mode == "random"
         self._holds_out = HOLDOUT in self._labels and HOLDOUT not in build.branches()
 
@@ -85,21 +89,31 @@ class Split(PureStep):
             return End("exited", HOLDOUT)
         return Outcome(label, {"variant": label})
 
+    def share(self, weights: Mapping[str, float]) -> Shares:
+        """Weights that are to be set as shares: one for each label, 0 for a variant that nobody gets any more.
+
+        Raises InvalidInput with every fault.
+        """
+        known = ", ".join(self._labels)
+        faults = [(label, f"a variant of the split ({known})") for label in weights if label not in self._labels]
+        faults += [(label, "a weight; 0 gives the variant to nobody") for label in self._labels if label not in weights]
+        faults += [(label, "a number of 0 or more") for label, weight in weights.items() if not 0 <= weight < math.inf]
+        places = [(f"weights[{label[:100]}]", wanted) for label, wanted in faults]
+        if not places and not any(weights.values()):
+            places.append(("weights", "at least one above 0"))
+        if places:
+            raise InvalidInput(f"{places[0][0]}: {places[0][1]}", places)
+        points = basis_points([weights[label] for label in self._labels])
+        return dict(zip(self._labels, points, strict=True))
+
     def _choose(self, context: Context) -> str:
         if self._random:
-            return self._at(context.random())
+            return label_at(context.random(), context.shares(self.shares))
         known = context.variant(context.step_id)
         if known in self._labels:
             return str(known)
         subject = context.contact_id or context.entry_key or context.enrollment_id
-        return self._at(sticky_point(context.workflow, context.step_id, subject))
-
-    def _at(self, point: float) -> str:
-        mark = point * self._bounds[-1]
-        for label, bound in zip(self._labels, self._bounds, strict=True):
-            if mark < bound:
-                return label
-        return self._labels[-1]
+        return label_at(sticky_point(context.workflow, context.step_id, subject), context.shares(self.shares))
 
 
 def sticky_point(workflow: str, step: str, subject: str) -> float:
@@ -171,10 +185,12 @@ def _is_weight(weight: Any) -> bool:
     return isinstance(weight, (int, float)) and not isinstance(weight, bool) and math.isfinite(weight) and weight > 0
 
 
-def _cumulate(weights: Iterable[Any]) -> tuple[float, ...]:
-    bounds: list[float] = []
-    total = 0.0
-    for weight in weights:
-        total += weight if _is_weight(weight) else 1.0
-        bounds.append(total)
-    return tuple(bounds)
+def _shares(entries: list[_Entry], build: Build) -> Shares:
+    """Reports a weight that is too small beside the others to get a basis point."""
+    sound = all(_is_weight(entry.weight) for entry in entries)
+    points = basis_points([entry.weight if sound else 1 for entry in entries]) if entries else ()
+    for entry, share in zip(entries, points, strict=True):
+        if sound and not share:
+            message = f"the weight of {entry.label!r} is less than 0.01 % of all weights: nobody would get it"
+            build.problem("bad_weight", entry.path, message)
+    return {entry.label: share for entry, share in zip(entries, points, strict=True)}

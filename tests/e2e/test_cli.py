@@ -439,3 +439,15 @@ def test_a_funnel_and_totals_are_counted(cli: Cli, enrolled: str) -> None:
     assert "1 test" in cli("stats").stdout
     assert cli("funnel", "nowhere").returncode == 1
     assert "start_time_before" in cli("funnel", "welcome", "--since", "1d", "--until", "2d").stderr
+
+
+def test_the_weights_of_a_split_are_set_live(cli: Cli, tmp_path: Path) -> None:
+    split = tmp_path / "split.yaml"
+    split.write_text(
+        "key: w\ntrigger: {type: go}\nsteps: [{id: ab, type: split, config: {variants: {a: 50, b: 50}}}]\n"
+    )
+    answer(cli("publish", str(split), "--json"))
+    assert answer(cli("set-weights", "w", "a=1", "b=3", "--json"))["shares"] == {"a": 2500, "b": 7500}
+    assert "ab of w version 1: a 0 %, b 100 %" in cli("set-weights", "w", "b=1", "a=0", "--step", "ab").stdout
+    assert (cli("set-weights", "w", "a=1").returncode, cli("set-weights", "w", "a").returncode) == (1, 2)
+    assert "there twice" in cli("set-weights", "w", "a=1", "a=2").stderr

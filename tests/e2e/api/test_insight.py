@@ -1,4 +1,4 @@
-"""Funnels and totals over gRPC."""
+"""Funnels, totals and the weights of splits over gRPC."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from statewright.v1 import (
     CancelRequest,
     FunnelRequest,
     FunnelResponse,
+    GetHistoryRequest,
+    OutboxServiceListRequest,
+    SetSplitWeightsRequest,
     StatsRequest,
+    TaskServiceListRequest,
     TriggerRequest,
 )
 
-from tests.e2e.api.calls import WELCOME, enrolled, event, publish, refusal
+from tests.e2e.api.calls import WELCOME, api, enrolled, event, publish, refusal
 
 GOAL = WELCOME.replace(
     "exit:\n", "exit:\n  - {on: order_placed, goal: purchase}\n  - {on: order_placed, goal: never, reason: second}\n"
@@ -134,3 +138,56 @@ async def test_what_cannot_be_counted_is_refused_with_its_place(client: AsyncCli
         refused = await refusal(call(request, timeout=10))
         assert refused.code == code, request
         assert not places or refused.places == places, request
+
+
+SPLIT = """
+key: split
+trigger: {type: go}
+entry: {reentry: always}
+steps:
+  - {id: ab, type: split, config: {variants: {a: 1, b: 1, c: 1}}}
+  - {id: tell, type: send_sms, config: {to: "+49", body: "{{contact.id}}"}}
+"""
+
+
+def _weights(**given: Any) -> SetSplitWeightsRequest:
+    return SetSplitWeightsRequest(**{"key": "split", "weights": {"a": 0, "b": 2, "c": 1}, **given})
+
+
+async def test_weights_are_set_live_once_per_request_and_by_revision(client: AsyncClient) -> None:
+    await publish(client, SPLIT)
+    request = _weights(request_id="w1", expected_revision=1)
+    first = await client.workflows.SetSplitWeights(request, timeout=10)
+    assert (dict(first.shares), first.step, first.version) == ({"a": 0, "b": 6667, "c": 3333}, "ab", 1)
+    again = await client.workflows.SetSplitWeights(request, timeout=10)
+    assert (again, again.workflow.revision) == (first, 2)
+    stale = await refusal(client.workflows.SetSplitWeights(_weights(expected_revision=1), timeout=10))
+    assert stale.info.reason == "STALE_REVISION"
+    other = await refusal(client.workflows.SetSplitWeights(_weights(request_id="w1"), timeout=10))
+    assert other.info.reason == "REQUEST_ID_REUSED"
+    for given, places in (
+        ({"key": ""}, ["key"]),
+        ({"weights": {}}, ["weights"]),
+        ({"weights": {"a": 1, "b": 1, "d": 1}}, ["weights[d]", "weights[c]"]),
+        ({"step": "tell"}, ["step"]),
+        ({"step": "nowhere"}, ["step"]),
+    ):
+        refused = await refusal(client.workflows.SetSplitWeights(_weights(**given), timeout=10))
+        assert (refused.code, refused.places) == (grpc.StatusCode.INVALID_ARGUMENT, places), given
+    unknown = await refusal(client.workflows.SetSplitWeights(_weights(version=9), timeout=10))
+    assert unknown.info.reason == "VERSION_NOT_FOUND"
+
+
+async def test_the_variant_is_told_with_history_tasks_and_messages(url: str) -> None:
+    async with api(url, dev=True) as client:
+        await publish(client, SPLIT)
+        await client.workflows.SetSplitWeights(_weights(weights={"a": 0, "b": 1, "c": 0}), timeout=10)
+        answer = await client.enrollments.Trigger(TriggerRequest(event=event("go")), timeout=10)
+        run = answer.verdicts[0].enrollment_id
+        told: Any = None
+        while told is None or not told.messages:
+            told = await client.outbox.List(OutboxServiceListRequest(enrollment_id=run), timeout=10)
+        tasks = await client.tasks.List(TaskServiceListRequest(enrollment_id=run), timeout=10)
+        history = await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run), timeout=10)
+    assert [dict(one.variants) for one in (*told.messages, *tasks.tasks)] == [{"ab": "b"}] * 2
+    assert [dict(one.variants) for one in history.entries[:3]] == [{}, {"ab": "b"}, {"ab": "b"}]

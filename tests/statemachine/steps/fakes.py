@@ -19,6 +19,7 @@ from statemachine.expression import Expression, ExpressionError, compile_express
 from statemachine.frame import AnyFrame, Undo
 from statemachine.problem_codes import CODES
 from statemachine.scope import Scope
+from statemachine.shares import Shares
 from statemachine.step import EffectStep, PureStep, Result, StepType
 from statemachine.steps import STEP_TYPES
 from statemachine.template import TemplateError, Value, compile_value
@@ -154,6 +155,9 @@ class Stay:
 
     def variant(self, split: str) -> str | None:
         return self.variants.get(split)
+
+    def shares(self, defined: Shares) -> Shares:
+        return defined
 
     def assign_variant(self, split: str, label: str) -> None:
         self.variants[split] = label

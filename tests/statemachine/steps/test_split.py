@@ -115,6 +115,7 @@ def test_holdout_with_a_branch_goes_there() -> None:
             {"variants": [{"id": "a", "weight": 1}, {"id": "a", "weight": 1}]},
             [("duplicate_id", ("variants", 1, "weight"))],
         ),
+        ({"variants": {"a": 100_000, "b": 1}}, [("bad_weight", ("variants", "b"))]),
         ({"variants": {"a": 1, "error": 1}}, [("reserved_id", ("variants", "error"))]),
         ({"paths": ["a", "b"], "weights": [1]}, [("bad_weight", ("weights",))]),
         ({"paths": ["a", "b"], "variants": {"a": 1, "b": 1}}, [("conflicting_keys", ("paths",))]),

@@ -28,15 +28,19 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from statewright.v1 import enrollment_pb2 as statewright_dot_v1_dot_enrollment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstatewright/v1/history.proto\x12\x0estatewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstatewright/v1/enrollment.proto\"\xe7\x03\n\x0cHistoryEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\'\n\x05level\x18\x04 \x01(\x0e\x32\x18.statewright.v1.LogLevel\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x11\n\tstep_type\x18\x06 \x01(\t\x12\r\n\x05label\x18\x07 \x01(\t\x12\x30\n\x06status\x18\x08 \x01(\x0e\x32 .statewright.v1.EnrollmentStatus\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0f\n\x07\x61ttempt\x18\n \x01(\x05\x12+\n\x08\x64uration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x05input\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06output\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x05\x65rror\x18\x0e \x01(\x0b\x32\x19.statewright.v1.StepError\x12\r\n\x05\x63\x61use\x18\x0f \x01(\t\x12)\n\x08metadata\x18\x10 \x01(\x0b\x32\x17.google.protobuf.Struct*w\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstatewright/v1/history.proto\x12\x0estatewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstatewright/v1/enrollment.proto\"\xd6\x04\n\x0cHistoryEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\'\n\x05level\x18\x04 \x01(\x0e\x32\x18.statewright.v1.LogLevel\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x11\n\tstep_type\x18\x06 \x01(\t\x12\r\n\x05label\x18\x07 \x01(\t\x12\x30\n\x06status\x18\x08 \x01(\x0e\x32 .statewright.v1.EnrollmentStatus\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0f\n\x07\x61ttempt\x18\n \x01(\x05\x12+\n\x08\x64uration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x05input\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06output\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x05\x65rror\x18\x0e \x01(\x0b\x32\x19.statewright.v1.StepError\x12\r\n\x05\x63\x61use\x18\x0f \x01(\t\x12)\n\x08metadata\x18\x10 \x01(\x0b\x32\x17.google.protobuf.Struct\x12<\n\x08variants\x18\x1e \x03(\x0b\x32*.statewright.v1.HistoryEntry.VariantsEntry\x1a/\n\rVariantsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*w\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.history_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOGLEVEL']._serialized_start=666
-  _globals['_LOGLEVEL']._serialized_end=785
+  _globals['_HISTORYENTRY_VARIANTSENTRY']._loaded_options = None
+  _globals['_HISTORYENTRY_VARIANTSENTRY']._serialized_options = b'8\001'
+  _globals['_LOGLEVEL']._serialized_start=777
+  _globals['_LOGLEVEL']._serialized_end=896
   _globals['_HISTORYENTRY']._serialized_start=177
-  _globals['_HISTORYENTRY']._serialized_end=664
+  _globals['_HISTORYENTRY']._serialized_end=775
+  _globals['_HISTORYENTRY_VARIANTSENTRY']._serialized_start=728
+  _globals['_HISTORYENTRY_VARIANTSENTRY']._serialized_end=775
 # @@protoc_insertion_point(module_scope)

@@ -26,13 +26,17 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstatewright/v1/outbox.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x02\n\rOutboxMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\renrollment_id\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12\n\n\x02to\x18\x07 \x01(\t\x12\n\n\x02\x63\x63\x18\x08 \x03(\t\x12\x0b\n\x03\x62\x63\x63\x18\t \x03(\t\x12\x0f\n\x07subject\x18\n \x01(\t\x12\x0c\n\x04\x62ody\x18\x0b \x01(\t\x12\x10\n\x08template\x18\x0c \x01(\t\x12*\n\tvariables\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstatewright/v1/outbox.proto\x12\x0estatewright.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x03\n\rOutboxMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\renrollment_id\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12\n\n\x02to\x18\x07 \x01(\t\x12\n\n\x02\x63\x63\x18\x08 \x03(\t\x12\x0b\n\x03\x62\x63\x63\x18\t \x03(\t\x12\x0f\n\x07subject\x18\n \x01(\t\x12\x0c\n\x04\x62ody\x18\x0b \x01(\t\x12\x10\n\x08template\x18\x0c \x01(\t\x12*\n\tvariables\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12=\n\x08variants\x18\x1e \x03(\x0b\x32+.statewright.v1.OutboxMessage.VariantsEntry\x1a/\n\rVariantsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.outbox_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_OUTBOXMESSAGE_VARIANTSENTRY']._loaded_options = None
+  _globals['_OUTBOXMESSAGE_VARIANTSENTRY']._serialized_options = b'8\001'
   _globals['_OUTBOXMESSAGE']._serialized_start=111
-  _globals['_OUTBOXMESSAGE']._serialized_end=434
+  _globals['_OUTBOXMESSAGE']._serialized_end=546
+  _globals['_OUTBOXMESSAGE_VARIANTSENTRY']._serialized_start=499
+  _globals['_OUTBOXMESSAGE_VARIANTSENTRY']._serialized_end=546
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class OutboxMessage(_message.Message):
-    __slots__ = ("id", "enrollment_id", "workflow", "step", "contact_id", "channel", "to", "cc", "bcc", "subject", "body", "template", "variables", "idempotency_key", "create_time")
+    __slots__ = ("id", "enrollment_id", "workflow", "step", "contact_id", "channel", "to", "cc", "bcc", "subject", "body", "template", "variables", "idempotency_key", "create_time", "variants")
+    class VariantsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +34,7 @@ class OutboxMessage(_message.Message):
     VARIABLES_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    VARIANTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     enrollment_id: str
     workflow: str
@@ -42,4 +50,5 @@ class OutboxMessage(_message.Message):
     variables: _struct_pb2.Struct
     idempotency_key: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., step: _Optional[str] = ..., contact_id: _Optional[str] = ..., channel: _Optional[str] = ..., to: _Optional[str] = ..., cc: _Optional[_Iterable[str]] = ..., bcc: _Optional[_Iterable[str]] = ..., subject: _Optional[str] = ..., body: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    variants: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., step: _Optional[str] = ..., contact_id: _Optional[str] = ..., channel: _Optional[str] = ..., to: _Optional[str] = ..., cc: _Optional[_Iterable[str]] = ..., bcc: _Optional[_Iterable[str]] = ..., subject: _Optional[str] = ..., body: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., variants: _Optional[_Mapping[str, str]] = ...) -> None: ...

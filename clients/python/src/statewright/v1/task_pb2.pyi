@@ -67,7 +67,14 @@ class HumanTask(_message.Message):
     def __init__(self, title: _Optional[str] = ..., message: _Optional[str] = ..., agent_id: _Optional[str] = ..., assign_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wanted_agent_id: _Optional[str] = ..., wanted_group: _Optional[str] = ..., wanted_skills: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[str]] = ..., decision: _Optional[str] = ..., decided_by: _Optional[str] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "queue", "type", "workflow", "version", "enrollment_id", "step", "visit", "contact_id", "input", "idempotency_key", "attempt", "max_attempts", "status", "lease_token", "lease_expire_time", "create_time", "available_time", "priority", "worker_id", "last_error", "human")
+    __slots__ = ("id", "queue", "type", "workflow", "version", "enrollment_id", "step", "visit", "contact_id", "input", "idempotency_key", "attempt", "max_attempts", "status", "lease_token", "lease_expire_time", "create_time", "available_time", "priority", "worker_id", "last_error", "human", "variants")
+    class VariantsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +97,7 @@ class Task(_message.Message):
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     HUMAN_FIELD_NUMBER: _ClassVar[int]
+    VARIANTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     queue: str
     type: str
@@ -112,4 +120,5 @@ class Task(_message.Message):
     worker_id: str
     last_error: _enrollment_pb2.StepError
     human: HumanTask
-    def __init__(self, id: _Optional[str] = ..., queue: _Optional[str] = ..., type: _Optional[str] = ..., workflow: _Optional[str] = ..., version: _Optional[int] = ..., enrollment_id: _Optional[str] = ..., step: _Optional[str] = ..., visit: _Optional[int] = ..., contact_id: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., lease_token: _Optional[str] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_error: _Optional[_Union[_enrollment_pb2.StepError, _Mapping]] = ..., human: _Optional[_Union[HumanTask, _Mapping]] = ...) -> None: ...
+    variants: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., queue: _Optional[str] = ..., type: _Optional[str] = ..., workflow: _Optional[str] = ..., version: _Optional[int] = ..., enrollment_id: _Optional[str] = ..., step: _Optional[str] = ..., visit: _Optional[int] = ..., contact_id: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., lease_token: _Optional[str] = ..., lease_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., available_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_error: _Optional[_Union[_enrollment_pb2.StepError, _Mapping]] = ..., human: _Optional[_Union[HumanTask, _Mapping]] = ..., variants: _Optional[_Mapping[str, str]] = ...) -> None: ...

@@ -512,3 +512,45 @@ class StatsResponse(_message.Message):
     workflows: _containers.RepeatedCompositeFieldContainer[_insight_pb2.WorkflowStats]
     next_page_token: str
     def __init__(self, workflows: _Optional[_Iterable[_Union[_insight_pb2.WorkflowStats, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class SetSplitWeightsRequest(_message.Message):
+    __slots__ = ("key", "version", "step", "weights", "expected_revision", "request_id")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    step: str
+    weights: _containers.ScalarMap[str, float]
+    expected_revision: int
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., step: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., expected_revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SetSplitWeightsResponse(_message.Message):
+    __slots__ = ("workflow", "version", "step", "shares")
+    class SharesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    workflow: _workflow_pb2.Workflow
+    version: int
+    step: str
+    shares: _containers.ScalarMap[str, int]
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[int] = ..., step: _Optional[str] = ..., shares: _Optional[_Mapping[str, int]] = ...) -> None: ...

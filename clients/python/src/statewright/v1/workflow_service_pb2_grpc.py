@@ -124,6 +124,11 @@ class WorkflowServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
                 _registered_method=True)
+        self.SetSplitWeights = channel.unary_unary(
+                '/statewright.v1.WorkflowService/SetSplitWeights',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsResponse.FromString,
+                _registered_method=True)
         self.Stats = channel.unary_unary(
                 '/statewright.v1.WorkflowService/Stats',
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.StatsRequest.SerializeToString,
@@ -301,6 +306,17 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetSplitWeights(self, request, context):
+        """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
+        Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
+        setting is kept. Atomic.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, or weights
+        that are not those of its variants; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stats(self, request, context):
         """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
         snapshot of the database. No effect.
@@ -397,6 +413,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.Funnel,
                     request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.SerializeToString,
+            ),
+            'SetSplitWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSplitWeights,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsResponse.SerializeToString,
             ),
             'Stats': grpc.unary_unary_rpc_method_handler(
                     servicer.Stats,
@@ -868,6 +889,33 @@ class WorkflowService(object):
             '/statewright.v1.WorkflowService/Funnel',
             statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
             statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSplitWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/SetSplitWeights',
+            statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

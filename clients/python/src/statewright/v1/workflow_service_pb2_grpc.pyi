@@ -132,6 +132,13 @@ class WorkflowServiceStub:
     No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
     """
+    SetSplitWeights: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.SetSplitWeightsRequest, _workflow_service_pb2.SetSplitWeightsResponse]
+    """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
+    Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
+    setting is kept. Atomic.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, or weights
+    that are not those of its variants; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
     Stats: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.StatsRequest, _workflow_service_pb2.StatsResponse]
     """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
     snapshot of the database. No effect.
@@ -241,6 +248,13 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
     No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    SetSplitWeights: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.SetSplitWeightsRequest, _workflow_service_pb2.SetSplitWeightsResponse]  # type: ignore[assignment]
+    """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
+    Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
+    setting is kept. Atomic.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, or weights
+    that are not those of its variants; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     Stats: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.StatsRequest, _workflow_service_pb2.StatsResponse]  # type: ignore[assignment]
     """Counts enrollments by status, exit reason, goal and error, for one workflow or, in pages, for all by key. One
@@ -450,6 +464,19 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
         No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def SetSplitWeights(
+        self,
+        request: _workflow_service_pb2.SetSplitWeightsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.SetSplitWeightsResponse, _abc.Awaitable[_workflow_service_pb2.SetSplitWeightsResponse]]:
+        """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
+        Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
+        setting is kept. Atomic.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, or weights
+        that are not those of its variants; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
