@@ -84,7 +84,8 @@ def begin(run: Run) -> bool:
 
 
 def take_place(run: Run) -> None:
-    if run.workflow_version.limits.counted:
+    """Hold a place of its workflow, if they are counted; a child lives on that of its parent."""
+    if run.workflow_version.limits.counted and run.parent_id is None:
         run.place_at = run.now
 
 

@@ -117,7 +117,6 @@ class TriggerPart(Part):
 class EntryPart(Part):
     """Who may enter, and how often."""
 
-    later: ClassVar[tuple[str, ...]] = ("grace",)
     reentry: Literal["never", "after_exit", "always", "restart"] = about(
         "Whether a contact may enter again: never; after the last run has ended; even beside a live run; or by ending "
         "the live run.",
@@ -131,6 +130,9 @@ class EntryPart(Part):
     )
     key: Template = about("A template for all triggers: the rules count per contact and key.",
                           "{{trigger.data.cart_id}}")  # fmt: skip
+    grace: Duration | None = about(
+        "How long after its event the conditions of a trigger are tested again while the contact changes.", "30m"
+    )
     conflict: Annotated[Any, Shape("conflict")] = about(
         "What becomes of a contact that other runs write to already.", {"policy": "queue", "channels": ["sms"]}
     )

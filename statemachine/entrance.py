@@ -68,7 +68,9 @@ class Entrance:
         self.canonical["entry"] = part.model_dump(exclude_unset=True, mode="json")
         key = None if part.key is None else self._compiler.value(("entry", "key"), part.key)
         conflict = self._conflict(part.conflict)
-        return EntryRules(part.reentry, part.cooldown, part.max_entries, part.priority, key, conflict)
+        return EntryRules(
+            part.reentry, part.cooldown, part.max_entries, part.priority, key, conflict, part.grace or None
+        )
 
     def _conflict(self, raw: Any) -> Conflict:
         path = ("entry", "conflict")

@@ -32,6 +32,7 @@ from statemachine.decision import ChildOrder, Decision, EmittedEvent
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.family import follow
+from statemachine.grace import GRACE, MAX_LOOKS, Look
 from statemachine.names import CONTACT_CHANGES
 from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.places import NO_USAGE, Usage, Usages, count_move, holds_place
@@ -79,9 +80,10 @@ class Roster:
 
     `runs` are its live enrollments with their versions; `candidates` the active versions that may enrol, `paused` the
     keys of paused workflows; `past` is filled for (workflow, entry key) pairs where entry rules ask for it,
-    `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `conversations`
-    are, by id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to
-    run: a workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
+    `standstills` for workflows that were ever paused, `usages` for candidates whose runs take places. `looks` are
+    events of the contact to look at again, `lookers` the active versions for which, by key. `conversations` are, by
+    id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to run: a
+    workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
     `shares` are those that were set of splits, `kept` the variants that the contact was given before, by workflow,
     where shares were set.
     """
@@ -103,6 +105,8 @@ class Roster:
     counted: timedelta | None = None
     shares: InForce = field(default_factory=dict)
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
+    lookers: Mapping[str, Workflow] = field(default_factory=dict)
 
 
 @record
@@ -117,11 +121,20 @@ class Reception:
     decisions: tuple[Decision, ...]
     verdicts: tuple[Verdict, ...]
     conversations: tuple[Conversation, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 def receive(event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> Reception:
     """Apply one event. `mint` gives the id of a new enrollment. Raises InvalidInput for a patch of the wrong shape."""
     return Receiving(event, roster, now, mint).receive()
+
+
+def look_again(look: Look, roster: Roster, now: datetime, mint: Callable[[], str]) -> Reception:
+    """Look at the looks of the roster again without a new event, because the time of `look` is over."""
+    receiving = Receiving(look.event, roster, now, mint)
+    receiving.second_looks()
+    receiving.changes()
+    return receiving.result()
 
 
 def enter(
@@ -211,6 +224,8 @@ class Receiving:
         self.runs = dict(roster.runs)
         self.past = dict(roster.past)
         self.usages = dict(roster.usages)
+        self.looks = {look.id: look for look in roster.looks}
+        self.again = False
         self.raised: list[EmittedEvent] = []
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
@@ -222,12 +237,14 @@ class Receiving:
         self.exits()
         self.waits()
         self.entries()
+        self.second_looks()
         self.changes()
         return self.result()
 
     def result(self) -> Reception:
         changed = tuple(self.conversations.values())
-        return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts), changed)
+        looks = tuple(self.looks.values())
+        return Reception(self.contact, tuple(self.raised), tuple(self.decisions), tuple(self.verdicts), changed, looks)
 
     def patch(self) -> None:
         if self.contact is None:
@@ -304,8 +321,43 @@ class Receiving:
                     break
                 reasons.append(reason)
             else:
-                if reasons:
+                if reasons and self._look_later(workflow, scope):
+                    self._verdict(workflow, BUFFERED, rule=GRACE)
+                elif reasons:
                     self._verdict(workflow, NOT_MATCHED, rule="; ".join(dict.fromkeys(reasons)))
+
+    def _look_later(self, workflow: Workflow, scope: Scope) -> bool:
+        """Keep the event for a second look where only conditions failed, and the workflow gives them time."""
+        grace = workflow.entry.grace
+        if grace is None or self.contact is None or len(self.looks) >= MAX_LOOKS:
+            return False
+        wanted = (trigger for trigger in workflow.triggers if trigger.conditions and trigger.type == self.event.type)
+        if all(mismatch(replace(trigger, conditions=None), self.event, scope) for trigger in wanted):
+            return False
+        look = Look(workflow.key, replace(self.event, contact_patch={}), (self.event.accepted_at or self.now) + grace)
+        self.looks[look.id] = look
+        return True
+
+    def second_looks(self) -> None:
+        """Look again at earlier events of the contact; those whose time is over for the last time."""
+        event = self.event
+        for look in self.roster.looks:
+            workflow = self.roster.lookers.get(look.workflow)
+            over = workflow is None or self.now >= look.until_at
+            if workflow is not None and workflow.key not in self.roster.paused:
+                self.event, self.again = look.event, True
+                over = self._look_again(workflow) or over
+                self.event, self.again = event, False
+            if over:
+                del self.looks[look.id]
+
+    def _look_again(self, workflow: Workflow) -> bool:
+        scope = self._entry_scope(workflow)
+        for trigger in workflow.triggers:
+            if trigger.type == self.event.type and mismatch(trigger, self.event, scope) is None:
+                self.enter(workflow, trigger, None)
+                return True
+        return False
 
     def enter(self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None) -> None:
         scope = self._entry_scope(workflow)
@@ -365,7 +417,7 @@ class Receiving:
         )
         self.past[workflow.key, key] = replace(past, entries=past.entries + 1, last_started_at=self.now)
         self.decide(workflow, snapshot, "entry", trigger_id, queue)
-        rule = queue["rule"] if queue else ""
+        rule = queue["rule"] if queue else GRACE if self.again else ""
         self._verdict(workflow, ENROLLED, snapshot.id, rule, self.runs[snapshot.id][1].step or "")
 
     def _end(self, runs: Runs, phase: Phase, reason: str) -> None:

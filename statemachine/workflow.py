@@ -56,6 +56,7 @@ class EntryRules:
     priority: int = 0
     key: Value | None = None
     conflict: Conflict = Conflict()
+    grace: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

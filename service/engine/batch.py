@@ -29,6 +29,7 @@ from service.engine.commands import (
     EventAnswer,
     FinishAnswer,
     FinishTask,
+    LookAgain,
     Operate,
     OperateAnswer,
     StartPending,
@@ -78,7 +79,8 @@ from statemachine.errors import (
     WorkflowError,
 )
 from statemachine.event import Event, event_from_data
-from statemachine.intake import ENROLLED, Reception, Verdict, enter, receive
+from statemachine.grace import Look
+from statemachine.intake import BLOCKED, ENROLLED, Reception, Verdict, enter, look_again, receive
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
 from statemachine.places import NO_USAGE, Usage, count_move
@@ -91,6 +93,8 @@ from statemachine.workflow import Limits, Workflow
 _CREATED: Final = EmittedEvent("contact_created", {})
 log = logging.getLogger(__name__)
 Result = Answer | Exception
+_UNNAMED = DispatchEvent | ContinueRun | StartPending | LookAgain
+"""Commands that the engine gives itself: nobody repeats them."""
 
 
 class HeldElsewhere(Exception):  # noqa: N818 - nothing went wrong: come back in a moment
@@ -142,7 +146,7 @@ class Batch:
         """The first answer to a command that came before, if it did."""
         if isinstance(command, TriggerEvent):
             return self._repeated_event(command)
-        if isinstance(command, DispatchEvent | ContinueRun | StartPending) or not command.body_hash:
+        if isinstance(command, _UNNAMED) or not command.body_hash:
             return None
         repeat = self._stock.repeats.get(("request", command.tenant, method_of(command), command.request_id))
         if repeat is None:
@@ -226,7 +230,7 @@ class Batch:
         usages, versions = self._stock.usages_of(command.tenant), partial(self._stock.versions.find, command.tenant)
         roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages, versions)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
-        verdict = reception.verdicts[-1]
+        verdict = next(one for one in reversed(reception.verdicts) if one.kind in (ENROLLED, BLOCKED))
         last = reversed(reception.decisions)
         snapshot = next((d.snapshot for d in last if d.snapshot.id == verdict.enrollment_id), None)
         answer = EnrollAnswer(verdict, snapshot if verdict.kind == ENROLLED else None)
@@ -245,8 +249,11 @@ class Batch:
             record = decision.history[0].cause
             assert record is not None
             known = record["cause"]
-            cause = EventCause(event, known["phase"]) if known["kind"] == "event" else cause_from_data(known)
+            own = known["kind"] == "event" and known["event"]["id"] == event.id
+            cause = EventCause(event, known["phase"]) if own else cause_from_data(known)
             self._record(desk, workflow, decision, cause)
+        if reception.looks != desk.looks:
+            self._keep_looks(desk, reception.looks)
         if reception.raised:
             self.ledger.emit(desk.tenant, event.contact_id, reception.raised, event.chain)
         if desk.contact is not None and (desk.is_new or reception.contact is not desk.contact):
@@ -255,6 +262,28 @@ class Batch:
             desk.told = desk.contact
         for conversation in reception.conversations:
             self._keep_conversation(desk.tenant, conversation)
+
+    def _keep_looks(self, desk: Desk, looks: tuple[Look, ...]) -> None:
+        before, after = ({look.id: look for look in some} for some in (desk.looks, looks))
+        for name in before.keys() - after.keys():
+            self.ledger.keep_look(desk.tenant, before[name], kept=False)
+        for name in after.keys() - before.keys():
+            self.ledger.keep_look(desk.tenant, after[name], kept=True)
+            self._stock.seat_looker(desk, after[name])
+        desk.looks = looks
+
+    def _look_again(self, command: LookAgain) -> EventAnswer:
+        desk = self._desk(command.tenant, command.contact_id)
+        now = self.ledger.times.workflow
+        over = next((look for look in desk.looks if look.until_at <= now), None)
+        if over is None:
+            return EventAnswer("", True, (), self.ledger.times.wall)
+        talks = self._stock.talks.around(command.tenant, over.event.conversation_id, desk.runs.values())
+        usages, versions = self._stock.usages_of(command.tenant), partial(self._stock.versions.find, command.tenant)
+        roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages, versions)
+        reception = look_again(over, roster, now, new_id)
+        self._keep_reception(desk, over.event, reception)
+        return EventAnswer(over.event.id, False, reception.verdicts, self.ledger.times.wall)
 
     def _workflow_of(self, desk: Desk, snapshot: Snapshot) -> Workflow:
         known = desk.runs.get(snapshot.id)
@@ -515,7 +544,7 @@ class Batch:
         return kept
 
     def _remember(self, command: Command, answer: Answer) -> None:
-        if isinstance(command, TriggerEvent | DispatchEvent | ContinueRun | StartPending) or not command.body_hash:
+        if isinstance(command, TriggerEvent | _UNNAMED) or not command.body_hash:
             return
         data = answer_to_data(answer)
         method = method_of(command)
@@ -549,6 +578,7 @@ _DECIDERS: Final[Mapping[type, Callable[[Batch, Any], Answer]]] = {
     Operate: Batch._operate,
     ContinueRun: Batch._continue,
     StartPending: Batch._start_pending,
+    LookAgain: Batch._look_again,
     FinishTask: Batch._finish,
     DecideTask: Batch._decide_task,
     ChangeContact: Batch._change_contact,

@@ -46,8 +46,8 @@ class Directory:
     """What is active, as of one stamp. `by_trigger` leads (tenant, event type) to the active versions that want it;
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
     tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
-    begin; `counted` leads tenants to how far back the caps of their active versions look; `shares` are those that were
-    set of splits, by tenant."""
+    begin, `looking` whether any event is to be looked at again; `counted` leads tenants to how far back the caps of
+    their active versions look; `shares` are those that were set of splits, by tenant."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -60,6 +60,7 @@ class Directory:
     pending: bool = False
     counted: Mapping[str, timedelta] = field(default_factory=dict)
     shares: Mapping[str, InForce] = field(default_factory=dict)
+    looking: bool = False
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -139,11 +140,11 @@ class Catalog:
         stamp = ask_catalog_stamp(transaction)
         return lambda: self._as_of(transaction, *stamp())
 
-    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...], pending: bool) -> Directory:
+    def _as_of(self, transaction: Transaction, stamp: tuple[int, ...], pending: bool, looking: bool) -> Directory:
         directory = self._directory
         if stamp != directory.stamp:
             directory = self._directory = self._read(transaction, stamp)
-        return replace(directory, pending=True) if pending else directory
+        return replace(directory, pending=pending, looking=looking) if pending or looking else directory
 
     def version(self, transaction: Transaction, tenant: str, key: str, version: int) -> Workflow:
         """One compiled version; raises NotFound."""
@@ -216,7 +217,7 @@ def listens_of(workflow: Workflow) -> tuple[str, ...]:
     """The canonical event types that can enrol into or move runs of a version."""
     kinds = {trigger.type for trigger in workflow.triggers}
     kinds.update(rule.on for rule in workflow.exits if rule.on)
-    if workflow.leaves_on_mismatch:
+    if workflow.leaves_on_mismatch or workflow.entry.grace is not None:
         kinds.update(CONTACT_CHANGES)
     kinds.update(case.event for step in workflow.steps.values() for case in (*step.cases, *step.resets))
     kinds.update(kind for step in workflow.steps.values() for kind in step.asked_events)

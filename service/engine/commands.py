@@ -112,6 +112,14 @@ class StartPending:
 
 
 @record
+class LookAgain:
+    """The time of a look at an earlier event of the contact is over (`entry.grace`): take it once more."""
+
+    tenant: str
+    contact_id: str
+
+
+@record
 class FinishTask:
     """The result of one attempt, told by the holder of lease `token`: a failure, or an outcome with its output."""
 
@@ -210,6 +218,7 @@ Command = (
     | Operate
     | ContinueRun
     | StartPending
+    | LookAgain
     | FinishTask
     | DecideTask
     | ChangeContact

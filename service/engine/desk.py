@@ -16,6 +16,7 @@ from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
+from statemachine.grace import Look
 from statemachine.intake import Roster
 from statemachine.places import Usages
 from statemachine.snapshot import Snapshot
@@ -38,6 +39,8 @@ class Desk:
     stored: dict[str, StoredEnrollment] = field(default_factory=dict)
     past: dict[tuple[str, str], Past] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    looks: tuple[Look, ...] = ()
+    lookers: dict[str, Workflow] = field(default_factory=dict)
     written: bool = False
     told: Contact | None = None
     whole: bool = False
@@ -80,6 +83,8 @@ class Desk:
             versions=versions,
             shares=directory.shares_in(self.tenant),
             kept=self.kept,
+            looks=self.looks,
+            lookers=self.lookers,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

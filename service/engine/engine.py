@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, TypeVar
 from service.engine.batch import Result
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
-from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, StartPending, TriggerEvent
+from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, LookAgain, StartPending, TriggerEvent
 from service.engine.firing import NOTHING_FIRED, Fired
 from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
@@ -32,6 +32,7 @@ from service.engine.turns import whose_turn
 from service.storage.connections import KeyConflict
 from service.storage.database import Database, Transaction
 from service.storage.enrollments import next_due
+from service.storage.looks import due_looks
 from service.storage.parking import any_parked, unpark
 from service.storage.pending_events import MAX_FAILURES, PendingEvent, left_pending, put_off
 from service.storage.places import PendingRun, any_places, forget_places, put_off_pending
@@ -240,7 +241,7 @@ class Engine:
             fired = fired.plus(await self._fire())
             if not unparking:
                 break
-        await self._start_pending()
+        await self._let_in()
         if self._metrics is not None:
             self._metrics.fired(fired.fired, fired.lag_s)
         next_in_s = await self.read(self._next_due_in)
@@ -248,11 +249,14 @@ class Engine:
             next_in_s = max(next_in_s, _HELD_ELSEWHERE_S)
         return DueReport(fired.fired, fired.lag_s, next_in_s)
 
-    async def _start_pending(self) -> None:
-        """Let pending runs begin for which there is a place by now, in their order."""
+    async def _let_in(self) -> None:
+        """Let pending runs begin for which there is a place by now, in their order; and look at events for the last
+        time whose grace is over."""
         if self.draining:
             return
-        kept, waiting = await self.read(any_places)
+        kept, waiting, looking = await self.read(any_places)
+        if looking:
+            await self._look_again()
         if kept and time.monotonic() >= self._forget_at_s:
             self._forget_at_s = time.monotonic() + _FORGET_EVERY_S
             await self.write(lambda transaction: forget_places(transaction, self.clock.read(transaction).workflow))
@@ -267,6 +271,13 @@ class Engine:
             if failed:
                 await self.write(lambda transaction, failed=failed: self._put_off_pending(transaction, failed))  # type: ignore[misc]
             waiting = len(found) >= MAX_BATCH and not failed
+
+    async def _look_again(self) -> None:
+        due = await self.read(
+            lambda transaction: due_looks(transaction, self.clock.read(transaction).workflow, MAX_BATCH)
+        )
+        with suppress(Saturated, Unavailable):
+            await self.ask_all([LookAgain(one.tenant, one.contact_id) for one in due])
 
     def _whose_turn(self, transaction: Transaction) -> list[PendingRun]:
         return whose_turn(transaction, self.catalog, self.clock.read(transaction).workflow, MAX_BATCH)

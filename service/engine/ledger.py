@@ -17,18 +17,21 @@ from service.engine.handoffs import Handoffs
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
 from service.storage import contacts, conversations, enrollments, events, history, human_tasks, task_batch
+from service.storage import looks as look_rows
 from service.storage import places as place_rows
 from service.storage.connections import Conflict
 from service.storage.conversations import conversation_row
 from service.storage.database import Transaction
 from service.storage.enrollments import StoredEnrollment, state_of
 from service.storage.history import history_row
+from service.storage.looks import look_name, look_row
 from service.storage.tasks import LeasedTask
 from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
 from statemachine.conversation import Conversation
 from statemachine.decision import Decision, EmittedEvent, HumanChange, TaskOrder, TaskRetry
 from statemachine.event import Event
+from statemachine.grace import Look
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
@@ -75,6 +78,8 @@ class Ledger:
     _postponed: list[dict[str, Any]] = field(default_factory=list)
     _requeued: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _ended: set[tuple[str, str]] = field(default_factory=set)
+    _looks: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    _seen_looks: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     _contacts: dict[tuple[str, str], tuple[Contact, int]] = field(default_factory=dict)
     _conversations: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _history: list[dict[str, Any]] = field(default_factory=list)
@@ -230,6 +235,15 @@ class Ledger:
             if exact and count != len(rows):
                 raise Conflict(f"{len(rows) - count} rows were changed by another transaction")
 
+    def keep_look(self, tenant: str, look: Look, *, kept: bool) -> None:
+        """Keep an event to be looked at again, or forget it."""
+        name = (tenant, look.event.contact_id or "", *look.id)
+        if kept:
+            self._looks[name] = look_row(tenant, look)
+            self._note_due(look.until_at)
+        elif self._looks.pop(name, None) is None:
+            self._seen_looks[name] = look_name(tenant, look)
+
     def requeue(self, tenant: str, snapshot: Snapshot, try_at: datetime | None = None) -> None:
         """Keep where a pending run waits. `try_at` None: until something else happens."""
         row = self._pending_row(tenant, snapshot) | {"try_at": try_at}
@@ -262,6 +276,8 @@ class Ledger:
             (place_rows.KEEP_PENDING, [self._requeued[name] for name in sorted(self._requeued)], True),
             (place_rows.DROP_PENDING, sorted(begun, key=_by_enrollment), False),
             (place_rows.WAKE_PENDING, woken, False),
+            (look_rows.INSERT, [self._looks[name] for name in sorted(self._looks)], True),
+            (look_rows.DELETE, [self._seen_looks[name] for name in sorted(self._seen_looks)], False),
         ]
 
     def _pending_row(self, tenant: str, snapshot: Snapshot) -> dict[str, Any]:

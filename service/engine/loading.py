@@ -23,6 +23,7 @@ from service.engine.commands import (
     DispatchEvent,
     EnrollContact,
     FinishTask,
+    LookAgain,
     Operate,
     StartPending,
     TriggerEvent,
@@ -39,6 +40,7 @@ from service.storage.dialect import instant
 from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, load_watching
 from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
 from service.storage.families import load_families
+from service.storage.looks import load_looks
 from service.storage.places import lock_places, read_usage
 from service.storage.split_weights import kept_variants
 from service.storage.task_batch import contacts_of_runs
@@ -46,6 +48,7 @@ from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
+from statemachine.grace import Look
 from statemachine.places import Usage
 from statemachine.record import record
 from statemachine.snapshot import Snapshot, Status
@@ -108,6 +111,7 @@ class Stock:
         self.versions = Versions(self._room.catalog, self.directory, transaction)
         self._seat_runs(transaction, [*stored_runs, *self._late_watchers(transaction)])
         self._seat_families(transaction, stored_runs)
+        self._load_looks(transaction)
         self._load_past(transaction)
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
@@ -179,7 +183,7 @@ class Stock:
             elif isinstance(command, DispatchEvent):
                 at = command.event.accepted_at
                 pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
-            elif not isinstance(command, ContinueRun | StartPending) and command.body_hash:
+            elif not isinstance(command, ContinueRun | StartPending | LookAgain) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
         return ask_repeats(transaction, keys, requests, pending)
@@ -189,7 +193,7 @@ class Stock:
         ids: dict[tuple[str, str], None] = {}
         self._watched = self._watched_contacts(self._room.catalog.directory)
         for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact | StartPending):
+            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact | StartPending | LookAgain):
                 if key is not None:
                     contacts[key] = None
                 elif isinstance(command, StartPending):
@@ -266,7 +270,7 @@ class Stock:
         for command, key in zip(self.commands, self.keys, strict=True):
             if key is None or key not in self.desks or not self.desks[key].revision:
                 continue
-            for workflow in self._candidates(command):
+            for workflow in self._entered(command, key):
                 if _asks_for_past(workflow):
                     wanted[(*key, workflow.key)] = None
         if not wanted:
@@ -275,6 +279,33 @@ class Stock:
         for tenant, contact_id, workflow_key, entry_key, entries, started, ended in rows:
             past = Past(entries, instant(started), instant(ended))
             self.desks[tenant, contact_id].past[workflow_key, entry_key] = past
+
+    def _load_looks(self, transaction: Transaction) -> None:
+        """Earlier events that may still enrol these contacts; nothing is asked while there are none."""
+        if not self.directory.looking:
+            return
+        wanted = {
+            key
+            for command, key in zip(self.commands, self.keys, strict=True)
+            if key is not None and key in self.desks and isinstance(command, TriggerEvent | DispatchEvent | LookAgain)
+        }
+        for tenant, contact_id, look in load_looks(transaction, wanted):
+            desk = self.desks[tenant, contact_id]
+            desk.looks = (*desk.looks, look)
+            self.seat_looker(desk, look)
+
+    def seat_looker(self, desk: Desk, look: Look) -> None:
+        active = self.directory.active(desk.tenant, look.workflow)
+        known = None if active is None else self._room.catalog.known(desk.tenant, look.workflow, active)
+        if known is not None:
+            desk.lookers[look.workflow] = known
+
+    def _entered(self, command: Command, key: ContactKey | None) -> Sequence[Workflow]:
+        """The workflows that a command may let somebody into."""
+        found = self._candidates(command)
+        desk = self.desks.get(key) if key is not None else None
+        looks = desk is not None and desk.lookers and isinstance(command, TriggerEvent | DispatchEvent | LookAgain)
+        return (*found, *desk.lookers.values()) if desk is not None and looks else found
 
     def _candidates(self, command: Command) -> Sequence[Workflow]:
         if isinstance(command, TriggerEvent | DispatchEvent):
@@ -291,15 +322,15 @@ class Stock:
     def _load_usage(self, transaction: Transaction) -> None:
         """Count the places of workflows with limits that somebody may enter now, and keep others from taking them."""
         names: set[tuple[str, str]] = set()
-        for command in self.commands:
+        for command, key in zip(self.commands, self.keys, strict=True):
             if isinstance(command, StartPending):
                 names.add((command.tenant, command.workflow))
-            names.update((command.tenant, flow.key) for flow in self._candidates(command) if flow.limits.counted)
+            names.update((command.tenant, flow.key) for flow in self._entered(command, key) if flow.limits.counted)
         if not names:
             return
         lock_places(transaction, names)
-        for (tenant, key), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
-            self.usages.setdefault(tenant, {})[key] = usage
+        for (tenant, name), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
+            self.usages.setdefault(tenant, {})[name] = usage
 
     def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
         row = self.directory.workflows.get((command.tenant, command.workflow))
@@ -335,7 +366,7 @@ class Stock:
             desk = self.desks.get(key) if key else None
             if key is None or desk is None or not desk.revision:
                 continue
-            for workflow in self._candidates(command):
+            for workflow in self._entered(command, key):
                 want_events(wanted, key, workflow.reads, now, now)
         operated = {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
         for key, desk in self.desks.items():

@@ -36,6 +36,7 @@ _REASONS: Final = {
     "paused": "the enrollment is paused and will look at the event when it is resumed",
     "conflict": "other enrollments of the contact write to it on the same channels",
     "interrupted": "the contact entered a workflow that goes first on these channels",
+    "grace": "a condition does not hold yet; it is tested again while the contact changes, and at the end of the grace",
     "restarted": "the contact entered again, and the workflow restarts then",
 }
 

@@ -88,14 +88,15 @@ class PendingRun:
     contact_id: str | None
 
 
-def any_places(transaction: Transaction) -> tuple[bool, bool]:
-    """Whether any place is kept, and whether any run is pending: two looks at tables that mostly are empty."""
+def any_places(transaction: Transaction) -> tuple[bool, bool, bool]:
+    """Whether any place is kept, any run pending, any event to be looked at again: tables that mostly are empty."""
     row = transaction.row(
         "select case when exists (select 1 from places) then 1 else 0 end, "
-        "case when exists (select 1 from pending_runs) then 1 else 0 end"
+        "case when exists (select 1 from pending_runs) then 1 else 0 end, "
+        "case when exists (select 1 from second_looks) then 1 else 0 end"
     )
     assert row is not None
-    return bool(row[0]), bool(row[1])
+    return bool(row[0]), bool(row[1]), bool(row[2])
 
 
 def queued_workflows(transaction: Transaction, now: datetime) -> list[WorkflowName]:

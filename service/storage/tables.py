@@ -200,6 +200,19 @@ pending_runs: Final = Table(
     Index("ix_pending_runs_turn", "tenant_id", "workflow", "turn", "enrollment_id"),
 )
 
+second_looks: Final = Table(
+    "second_looks",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("contact_id", primary=True),
+    _key("workflow", primary=True),
+    _key("source", primary=True),
+    _key("event_id", primary=True),
+    _json("event", nullable=False),
+    _instant("until_at", nullable=False),
+    Index("ix_second_looks_until", "until_at"),
+)
+
 history: Final = Table(
     "history",
     metadata,

@@ -161,19 +161,20 @@ def all_listens(transaction: Transaction) -> list[tuple[str, tuple[str, ...]]]:
 
 _STAMP: Final = (
     "select count(*), coalesce(sum(revision), 0), (select coalesce(max(s.value), 0) from stamps as s "
-    f"where s.name = '{VARIABLES}'), case when exists (select 1 from pending_runs) then 1 else 0 end from workflows"
+    f"where s.name = '{VARIABLES}'), case when exists (select 1 from pending_runs) then 1 else 0 end, "
+    "case when exists (select 1 from second_looks) then 1 else 0 end from workflows"
 )
 
 
-def ask_catalog_stamp(transaction: Transaction) -> Callable[[], tuple[tuple[int, int, int], bool]]:
+def ask_catalog_stamp(transaction: Transaction) -> Callable[[], tuple[tuple[int, int, int], bool, bool]]:
     """What changes whenever a workflow is published, activated, paused, resumed or deleted, or a global variable is set
-    or deleted, on any replica; and whether any run waits to begin."""
+    or deleted, on any replica; whether any run waits to begin, and any event to be looked at again."""
     answer = transaction.ask(_STAMP)
 
-    def read() -> tuple[tuple[int, int, int], bool]:
+    def read() -> tuple[tuple[int, int, int], bool, bool]:
         row = answer.row()
         assert row is not None
-        return (int(row[0]), int(row[1]), int(row[2])), bool(row[3])
+        return (int(row[0]), int(row[1]), int(row[2])), bool(row[3]), bool(row[4])
 
     return read
 

@@ -36,7 +36,8 @@ from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event, event_from_data
 from statemachine.family import follow
-from statemachine.intake import Reception, Roster, enter, receive
+from statemachine.grace import Look
+from statemachine.intake import Reception, Roster, enter, look_again, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
@@ -54,6 +55,7 @@ START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
 
+_LOOK: Final = "look of "
 _CREATED: Final = EmittedEvent("contact_created", {})
 
 
@@ -119,6 +121,7 @@ class World:
         self.events: dict[str, list[Event]] = {}
         self.records: dict[str, Record] = {}
         self.paused: set[str] = set()
+        self.looks: dict[str, tuple[Look, ...]] = {}
         self.standstills: dict[str, Standstill] = {}
         self.counted: timedelta | None = max(
             (flow.counts for flow in self.workflows.values() if flow.counts), default=None
@@ -187,8 +190,18 @@ class World:
         """An operator's command. Raises TransitionRefused or InvalidInput as the core refuses; nothing changed then."""
         return self.cause(run_id, OperatorCause(operation, self.mint("request"), data))
 
+    def look_again(self, contact_id: str) -> None:
+        """The grace of an earlier event of the contact is over."""
+        over = next(look for look in self.looks[contact_id] if look.until_at <= self.now)
+        roster = self._roster(contact_id, (), self._log_of(contact_id))
+        self._keep_reception(over.event, look_again(over, roster, self.now, self._new_run), "raised")
+        self.settle()
+
     def fire(self, run_id: str) -> Decision | None:
         """The timer of a run, or its turn to begin; without a deadline that has passed nothing comes of it."""
+        if run_id.startswith(_LOOK):
+            self.look_again(run_id.removeprefix(_LOOK))
+            return None
         snapshot = self.records[run_id].snapshot
         if snapshot.status is Status.PENDING and not snapshot.held:
             return self._begin(run_id)
@@ -276,9 +289,13 @@ class World:
             for name, record in self.records.items()
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
         ]
-        waiting = [(due, 0, 0, name) for due, name in self._turns()]
+        waiting = [(due, 0, 0, name) for due, name in (*self._turns(), *self._ends_of_grace())]
         first = min([*dues, *waiting], default=None)
         return (first[0], first[-1]) if first is not None else None
+
+    def _ends_of_grace(self) -> Iterator[tuple[datetime, str]]:
+        for name, looks in self.looks.items():
+            yield from ((look.until_at, f"{_LOOK}{name}") for look in looks)
 
     def _turns(self) -> Iterator[tuple[datetime, str]]:
         """When the first pending run of each workflow may begin, if that is known."""
@@ -380,6 +397,8 @@ class World:
     def _roster(self, contact_id: str | None, candidates: Iterable[Workflow], events: Iterable[Event]) -> Roster:
         known = self.contacts.get(contact_id) if contact_id else None
         candidates = tuple(candidates)
+        looks = self.looks.get(contact_id, ()) if contact_id else ()
+        lookers = {look.workflow: self.workflows[look.workflow] for look in looks}
         return Roster(
             contact=(known or Contact(contact_id)) if contact_id else None,
             is_new=known is None and contact_id is not None,
@@ -394,11 +413,13 @@ class World:
             standstills=self.standstills,
             conversations=self.conversations,
             globals=self.globals,
-            usages={flow.key: self.usage(flow.key) for flow in candidates if flow.limits.counted},
+            usages={flow.key: self.usage(flow.key) for flow in (*candidates, *lookers.values()) if flow.limits.counted},
             versions=self._version,
             counted=self.counted,
             shares=self.shares,
             kept=self._kept(contact_id),
+            looks=looks,
+            lookers=lookers,
         )
 
     def _version(self, key: str, version: int) -> Workflow | None:
@@ -501,6 +522,8 @@ class World:
             chain = chain_after(decision.snapshot, EventCause(event, "wait"))
             self._emit(event.contact_id, decision.events, chain)
         self._emit(event.contact_id, reception.raised, event.chain)
+        if event.contact_id is not None and (reception.looks or event.contact_id in self.looks):
+            self.looks[event.contact_id] = reception.looks
         self._go_on(reception.decisions)
         contact = reception.contact
         if contact is not None and self.contacts.get(contact.id) is not contact:

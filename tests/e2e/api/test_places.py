@@ -74,3 +74,20 @@ async def test_a_conflict_is_told_by_verdict_and_explanation(client: AsyncClient
     assert detail == f"skip: {first.enrollment_id} of 'first' on its channels"
     answer = await client.enrollments.Trigger(TriggerRequest(event=event("second", "ann")), timeout=10)
     assert [(one.kind, one.rule) for one in answer.verdicts] == [(VerdictKind.VERDICT_KIND_BLOCKED, "conflict")]
+
+
+async def test_an_event_in_its_grace_is_told_by_verdict_and_explanation(client: AsyncClient) -> None:
+    source = (
+        "key: w\ntrigger: {type: go, conditions: [{field: plan, operator: equals, value: pro}]}\n"
+        "entry: {grace: 30m}\nsteps: [{id: hold, type: wait, config: {for: 1h}}]"
+    )
+    await client.workflows.Publish(PublishRequest(source=source), timeout=10)
+    question = ExplainRequest(entry=EntryQuestion(event=event("go", "ann")))
+    (entry,) = (await client.enrollments.Explain(question, timeout=10)).entries
+    assert (entry.verdict, entry.rule) == (VerdictKind.VERDICT_KIND_BUFFERED, "grace")
+    verdict = await _go(client, "ann")
+    assert (verdict.kind, verdict.rule) == (VerdictKind.VERDICT_KIND_BUFFERED, "grace")
+    assert "tested again" in verdict.reason
+    change = TriggerRequest(event=event("seen", "ann", patch={"plan": "pro"}))
+    (let_in,) = (await client.enrollments.Trigger(change, timeout=10)).verdicts
+    assert (let_in.kind, let_in.rule) == (VerdictKind.VERDICT_KIND_ENROLLED, "grace")

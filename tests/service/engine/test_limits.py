@@ -185,3 +185,21 @@ async def test_a_run_that_ends_at_once_leaves_no_place_behind(house: House, limi
     assert (await _go(house, "b")) == [("ENROLLED", "")]
     await house.fire(61)
     assert house.rows("select count(*) from places where ended_at is null")[0][0] == 0
+
+
+async def test_children_live_on_the_place_of_their_parent(house: House) -> None:
+    await house.publish("""
+        key: w
+        trigger: {type: go}
+        limits: {max_concurrent: 2}
+        steps:
+          - id: both
+            type: parallel
+            config:
+              branches:
+                left: [{id: a, type: wait, config: {for: 1h}}]
+                right: [{id: b, type: wait, config: {for: 1h}}]
+    """)
+    await _go(house, "ann", "bob")
+    assert house.rows("select count(*) from places where ended_at is null")[0][0] == 2
+    assert all(run.status == "waiting" for run in house.runs("w"))

@@ -1,0 +1,91 @@
+"""`entry.grace`: an event whose trigger's conditions failed is looked at again while the contact changes."""
+
+from __future__ import annotations
+
+from tests.service.engine.house import House
+
+FLOW = """
+    key: w
+    trigger: {type: go, conditions: [{field: plan, operator: equals, value: pro}]}
+    entry: {grace: 30m}
+    steps:
+      - {id: hold, type: wait, config: {for: 1h}}
+"""
+
+
+async def _gone(house: House, source: str = FLOW) -> None:
+    await house.publish(source)
+    verdict = (await house.trigger("go", data={"n": 1})).verdicts[0]
+    assert (verdict.kind, verdict.rule) == ("BUFFERED", "grace")
+
+
+async def test_a_contact_that_comes_to_match_in_time_enters_by_the_earlier_event(house: House) -> None:
+    await _gone(house)
+    house.clock.move(600)
+    await house.change(patch={"name": "Ann"})
+    assert house.runs() == []
+    await house.change(patch={"plan": "pro"})
+    run = house.run()
+    assert (run.trigger["data"], run.started_at, house.count("second_looks")) == ({"n": 1}, house.clock.now, 0)
+
+
+async def test_a_patch_that_comes_with_another_event_counts_too_and_its_verdict_says_so(house: House) -> None:
+    await _gone(house)
+    verdicts = (await house.trigger("seen", contact_patch={"plan": "pro"})).verdicts
+    assert [(one.workflow, one.kind, one.rule) for one in verdicts] == [("w", "ENROLLED", "grace")]
+
+
+async def test_when_the_time_is_over_it_is_tested_once_more_and_forgotten(house: House) -> None:
+    await _gone(house)
+    await house.fire(1799)
+    assert house.count("second_looks") == 1
+    await house.fire(1)
+    assert (house.runs(), house.count("second_looks")) == ([], 0)
+    await house.change(patch={"plan": "pro"})
+    assert house.runs() == []
+
+
+async def test_a_change_that_raised_no_event_is_seen_at_the_end(house: House) -> None:
+    await _gone(house)
+    await house.change(patch={"plan": "pro"}, emit=False)
+    assert house.runs() == []
+    await house.fire(1800)
+    assert house.run().status == "waiting"
+
+
+async def test_the_entry_rules_of_that_moment_hold(house: House) -> None:
+    await _gone(house, FLOW.replace("grace: 30m", "grace: 30m, max_entries: 1"))
+    await house.trigger("go", id="second")
+    verdicts = (await house.trigger("seen", contact_patch={"plan": "pro"})).verdicts
+    assert [(one.kind, one.rule) for one in verdicts] == [("ENROLLED", "grace"), ("BLOCKED", "max_entries")]
+    assert house.count("second_looks") == 0
+
+
+async def test_only_conditions_are_given_time(house: House) -> None:
+    await house.publish(FLOW.replace("type: go,", "type: go, config: {n: 2},"))
+    assert (await house.trigger("go", data={"n": 1})).verdicts[0].kind == "NOT_MATCHED"
+    assert house.count("second_looks") == 0
+
+
+async def test_a_contact_has_at_most_twenty_events_to_look_at_again(house: House) -> None:
+    await house.publish(FLOW)
+    for number in range(20):
+        await house.trigger("go", id=str(number))
+    assert (await house.trigger("go", id="one more")).verdicts[0].kind == "NOT_MATCHED"
+    assert house.count("second_looks") == 20
+
+
+async def test_the_active_version_looks_again_and_none_looks_when_there_is_none(house: House) -> None:
+    await _gone(house)
+    await house.publish(FLOW.replace("value: pro", "value: gold"))
+    await house.change(patch={"plan": "pro"})
+    assert house.runs() == []
+    await house.change(patch={"plan": "gold"})
+    assert house.run().version == 2
+
+
+async def test_a_run_that_is_let_in_late_may_have_to_wait_for_a_place(house: House) -> None:
+    await _gone(house, FLOW.replace("    steps", "    limits: {max_concurrent: 1}\n    steps"))
+    await house.trigger("go", "bob", contact_patch={"plan": "pro"})
+    await house.change(patch={"plan": "pro"})
+    assert house.run(contact="ann").status == "pending"
