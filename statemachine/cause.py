@@ -190,6 +190,11 @@ class ChildCause:
     consumed: tuple[str, ...] = ()
 
     @property
+    def missing(self) -> bool:
+        """Whether there was nothing to start."""
+        return self.error is not None and "step" not in self.error
+
+    @property
     def id(self) -> str:
         return f"child:{self.child_id}"
 

@@ -20,6 +20,8 @@ from statemachine.workflow import Step
 
 def on_child(run: Run, cause: ChildCause) -> bool:
     brood = run.brood
+    if cause.missing and (brood is None or cause.name not in brood.open):
+        return _note_missing(run, cause)
     if brood is None or run.visit != cause.visit or cause.name not in brood.open:
         return False
     if run.held_back:
@@ -27,6 +29,15 @@ def on_child(run: Run, cause: ChildCause) -> bool:
         run.note("held", step=run.step_id, metadata={"child": cause.name})
         return True
     hear(run, cause)
+    return True
+
+
+def _note_missing(run: Run, cause: ChildCause) -> bool:
+    """A workflow that was to be started, and not to be waited for, does not exist: the run has gone on."""
+    error = cause.error or {}
+    if run.ended_at is not None or run.history_full:
+        return False
+    run.note("child_ended", step=cause.step, level="error", error_code=error["code"], error=error["message"])
     return True
 
 

@@ -33,6 +33,7 @@ from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.step import Reads
 from statemachine.steps.loop import item_names
+from statemachine.steps.sub_workflow import SubWorkflow, inner_workflows
 from statemachine.testing.case import Case
 from statemachine.testing.reading import read_tests
 from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, Workflow
@@ -197,6 +198,7 @@ class _Loader:
         self.canonical.update(entrance.canonical, **canonical_lists(made))
         declared = frozenset(document.variables) if isinstance(document.variables, Mapping) else frozenset()
         starts = tuple(dict.fromkeys((first, *entries.values())))
+        self._check_recursion(made, key)
         self._check(made, steps, starts, entrance, limits, declared)
         if self._problems.failed or first not in steps:
             return None
@@ -223,9 +225,16 @@ class _Loader:
             channels=frozenset(channel for step in steps.values() for channel in step.runner.channels),
             reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
             item_names=item_names(steps.values()),
+            inner=inner_workflows(steps.values()),
             on_failure=made.on_failure,
             counts=_counts(steps),
         )
+
+    def _check_recursion(self, made: Assembly, key: str) -> None:
+        for step in made.steps.values():
+            if isinstance(step.runner, SubWorkflow) and step.runner.workflow == key:
+                place = (*made.places[step.id], "config", "workflow")
+                self._problems.add("recursive_workflow", place, f"the workflow {key!r} would run itself")
 
     def _variables(self, raw: Any) -> Any:
         if raw is None:

@@ -11,7 +11,7 @@ from statemachine.decision import ChildOrder
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.frame import Guard
-from statemachine.kin import MAX_WORKFLOWS_DEEP, Origin, child_id
+from statemachine.kin import MAX_WORKFLOWS_DEEP, Origin
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.step import Await, Child
@@ -51,7 +51,7 @@ def order(run: Run, step: Step, children: Iterable[Child]) -> None:
 def _of_body(run: Run, step: Step, child: Child) -> Snapshot:
     """A child that runs a body: it reads what its parent reads now, and writes what is its own."""
     return Snapshot(
-        id=child_id(run.enrollment_id, run.visit, child.name),
+        id=run.child_id(child.name),
         workflow=run.workflow,
         version=run.version,
         contact_id=run.contact_id,
@@ -77,7 +77,7 @@ def _of_workflow(run: Run, step: Step, child: Child) -> Snapshot:
         raise StepFailed("recursive_workflow", f"{' → '.join((*run.around, child.workflow))} would never end")
     if len(run.around) >= MAX_WORKFLOWS_DEEP:
         raise StepFailed("too_deep", f"workflows may stand in each other {MAX_WORKFLOWS_DEEP} deep, and no deeper")
-    name = child_id(run.enrollment_id, run.visit, child.name)
+    name = run.child_id(child.name)
     event = Event(
         name,
         "sub_workflow",

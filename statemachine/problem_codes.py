@@ -245,6 +245,14 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
         ),
     },
     "The report": {
+        "unknown_workflow": _warning(
+            "A `sub_workflow` names a workflow, or a version, that is not published (told by a server).",
+            "Publish it before the step runs, or correct the key.",
+        ),
+        "recursive_workflow": Code(
+            "A workflow runs itself as a `sub_workflow`, directly or through others.",
+            "Take one of the steps out; what goes round belongs into a loop.",
+        ),
         "no_worker": _warning(
             "Tasks of the step wait on a queue that nobody serves now (told by a server).",
             "Start a worker for the queue.",

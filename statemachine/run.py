@@ -33,7 +33,7 @@ from statemachine.frame import (
     undo_names,
     undoing_around,
 )
-from statemachine.kin import Brood, Origin
+from statemachine.kin import Brood, Origin, child_id
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
     MAX_HISTORY,
@@ -168,6 +168,9 @@ class Run:
     @property
     def workflow(self) -> str:
         return self._snapshot.workflow
+
+    def child_id(self, name: str) -> str:
+        return child_id(self._snapshot.id, self.visit, name)
 
     @property
     def before(self) -> Snapshot:

@@ -212,6 +212,9 @@ class Context(Protocol):
     def conversation(self) -> Conversation:
         """The run's conversation as it is now; raises StepFailed `no_conversation` on a run without one."""
 
+    def child_id(self, name: str) -> str:
+        """The id of the child that this step starts under this name now."""
+
     def random(self) -> float:
         """A number in [0, 1) that is the same whenever this cause is decided again."""
 
@@ -435,6 +438,11 @@ class WaitingStep(PureStep):
 
 class FamilyStep(PureStep):
     """A pure step that may start children and rest until they have ended."""
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it does."""
+        return self.forks
 
     @abstractmethod
     def gather(self, context: Context, brood: Brood) -> Result:

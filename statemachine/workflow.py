@@ -220,7 +220,7 @@ class Workflow:
     `channels` are those by which its steps may write to the contact.
     `on_failure` is the first step to do when the run has failed, "" for none.
     `item_names` leads a loop to what its author calls the item of a round. `counts` is how far back the caps of its
-    messages look, None without any.
+    messages look, None without any. `inner` are the workflows that it runs, by key and version (0: the active one).
     """
 
     key: str
@@ -245,6 +245,7 @@ class Workflow:
     channels: frozenset[str] = frozenset()
     reads: Reads = field(default_factory=Reads)
     item_names: Mapping[str, str] = field(default_factory=dict)
+    inner: tuple[tuple[str, int], ...] = ()
     on_failure: str = ""
     counts: timedelta | None = None
     warnings: tuple[Problem, ...] = ()

@@ -111,6 +111,7 @@ class Firing:
         return claim_due(transaction, instant_text(self.ledger.times.workflow), self._most, alone=self._alone)
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
+        self._versions = Versions(self._room.catalog, self.ledger.directory, transaction)
         wanted: dict[tuple[str, str, str], datetime] = {}
         talks: set[tuple[str, str]] = set()
         for stored, profile, revision in claimed:
@@ -123,9 +124,10 @@ class Firing:
                 self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
             if workflow.reads.conversation and (own := own_conversation(stored.tenant, workflow, snapshot)):
                 talks.add(own)
-            if workflow.reads.events:
+            if workflow.reads.events or workflow.inner:
                 now = self.ledger.times.workflow
-                want_events(wanted, key, reads_of(workflow, snapshot), snapshot.started_at or now, now)
+                reads = self._versions.reads(stored.tenant, workflow, reads_of(workflow, snapshot))
+                want_events(wanted, key, reads, snapshot.started_at or now, now)
         self._load_families(transaction, [stored for stored, _, _ in claimed], wanted, talks)
         if wanted:
             rows = [
@@ -148,7 +150,6 @@ class Firing:
         talks: set[tuple[str, str]],
     ) -> None:
         """Seat the runs of a family at one desk."""
-        self._versions = Versions(self._room.catalog, self.ledger.directory, transaction)
         kin = kin_of(claimed)
         if not kin:
             return
@@ -162,7 +163,7 @@ class Firing:
             self._seat(home, row)
             if contact_id is not None:
                 workflow = home.runs[row.snapshot.id][0]
-                reads = reads_of(workflow, row.snapshot)
+                reads = self._versions.reads(row.tenant, workflow, reads_of(workflow, row.snapshot))
                 want_events(wanted, (row.tenant, contact_id), reads, row.snapshot.started_at or now, now)
                 if workflow.reads.conversation and (own := own_conversation(row.tenant, workflow, row.snapshot)):
                     talks.add(own)

@@ -14,8 +14,10 @@ from statemachine.cause import Cause, ParentCause
 from statemachine.decision import ChildOrder, Decision
 from statemachine.errors import NotFound
 from statemachine.family import follow, tell
+from statemachine.kin import MAX_WORKFLOWS_DEEP
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
+from statemachine.step import Reads
 from statemachine.workflow import Workflow
 
 
@@ -57,6 +59,14 @@ class Versions:
             return self._catalog.version(self._transaction, tenant, key, number)
         except NotFound:
             return None
+
+    def reads(self, tenant: str, workflow: Workflow, own: Reads, depth: int = 1) -> Reads:
+        """What a run may read, `own`, with what the workflows that it starts may."""
+        for key, version in workflow.inner if depth < MAX_WORKFLOWS_DEEP else ():
+            found = self.find(tenant, key, version)
+            if found is not None:
+                own |= self.reads(tenant, found, found.reads, depth + 1)
+        return own
 
     def of(self, tenant: str, key: str, version: int) -> Workflow:
         """The version of a run that exists. Raises NotFound."""

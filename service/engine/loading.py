@@ -367,11 +367,13 @@ class Stock:
             if key is None or desk is None or not desk.revision:
                 continue
             for workflow in self._entered(command, key):
-                want_events(wanted, key, workflow.reads, now, now)
+                reads = self.versions.reads(key[0], workflow, workflow.reads)
+                want_events(wanted, key, reads, now, now)
         operated = {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
         for key, desk in self.desks.items():
             for workflow, snapshot in desk.runs.values():
                 reads = workflow.reads if key in operated else reads_of(workflow, snapshot)
+                reads = self.versions.reads(key[0], workflow, reads)
                 want_events(wanted, key, reads, snapshot.started_at or now, now)
         if not wanted:
             return

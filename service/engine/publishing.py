@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from service.engine.catalog import Catalog, listens_of
 from service.engine.clock import Clock
+from service.engine.nesting import sub_workflow_problems
 from service.storage.database import Transaction
 from service.storage.live_runs import count_live
 from service.storage.tasks import queue_depths
@@ -75,7 +76,11 @@ def problems_of(
     """What is wrong with a source, and what is missing around it here and now."""
     if loaded.workflow is None:
         return loaded.problems
-    return in_order((*loaded.problems, *_unserved(transaction, clock, tenant, loaded, served)))
+    around = (
+        *_unserved(transaction, clock, tenant, loaded, served),
+        *sub_workflow_problems(transaction, tenant, loaded),
+    )
+    return in_order((*loaded.problems, *around))
 
 
 def publish(
@@ -88,6 +93,8 @@ def publish(
     workflow = loaded.workflow
     assert workflow is not None
     problems = problems_of(transaction, clock, request.tenant, loaded, served)
+    if any(problem.severity == "error" for problem in problems):
+        raise DefinitionError(problems)
     lock_publishing(transaction, request.tenant, workflow.key)
     stored = get_workflow(transaction, request.tenant, workflow.key, deleted=True)
     check_revision(None if stored is None or stored.gone else stored, request.expected_revision)

@@ -76,8 +76,9 @@ class WorkflowRpcs:
             name=request.name or None,
             lenient=request.lenient,
         )
-        response = ValidateResponse(valid=loaded.workflow is not None)
-        write_problems(await self._engine.problems_of(DEFAULT_TENANT, loaded), response.problems)
+        problems = await self._engine.problems_of(DEFAULT_TENANT, loaded)
+        response = ValidateResponse(valid=all(problem.severity != "error" for problem in problems))
+        write_problems(problems, response.problems)
         return response
 
     async def publish(self, request: PublishRequest) -> PublishResponse:

@@ -213,7 +213,8 @@ def _at_entry(draft: Draft) -> list[Fact]:
 
 def _change(edge: Edge, steps: Mapping[str, Step], bits: Mapping[Fact, int]) -> _Change:
     step, outcome = steps[edge.source], edge.outcome
-    rests = step.runner.effect or isinstance(step.runner, WaitingStep | FamilyStep)
+    awaits = isinstance(step.runner, FamilyStep) and step.runner.awaits
+    rests = step.runner.effect or isinstance(step.runner, WaitingStep) or awaits
     gathers = isinstance(step.runner, WaitingStep) and step.runner.burst() is not None
     by_event = rests and bool(step.cases) and not gathers and step.runner.gives_output(outcome)
     lost = _bits([_EVENT], bits) if rests and not by_event and outcome != SKIP else 0

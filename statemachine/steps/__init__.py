@@ -19,6 +19,7 @@ from statemachine.steps.loop import Break, Continue, Loop
 from statemachine.steps.message import NotifySlack, NotifyTeams, SendEmail, SendNotification, SendReply, SendSms
 from statemachine.steps.parallel import Parallel
 from statemachine.steps.split import Split
+from statemachine.steps.sub_workflow import SubWorkflow
 from statemachine.steps.task import Task
 from statemachine.steps.undo import Compensate
 from statemachine.steps.variables import SetVariable, Transform
@@ -36,6 +37,7 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     ErrorHandler,
     Compensate,
     Parallel,
+    SubWorkflow,
     SetVariable,
     Transform,
     Goto,
@@ -63,7 +65,6 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
 )
 
 _LATER: Final[Mapping[str, Iterable[str]]] = {
-    "workflows inside workflows are not built yet": ("sub_workflow", "execute_workflow"),
     "the assignment of contacts is not built yet": ("assign_agent",),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),
     "AI steps are not built yet": (

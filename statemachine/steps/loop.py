@@ -16,9 +16,11 @@ from statemachine.document import Variable, kind_of
 from statemachine.errors import StepFailed
 from statemachine.frame import Frame
 from statemachine.keys import AnyCondition, Shape, about
+from statemachine.kin import Brood
 from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
-from statemachine.steps.parts import Parts, later, refuse_later, resolve
+from statemachine.step import Await, Build, Child, Context, FamilyStep, Outcome, PureStep, Result, StepConfig
+from statemachine.steps.parallel import first_failure, left_by
+from statemachine.steps.parts import Parts, resolve
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -29,6 +31,8 @@ BODY: Final = "body"
 DONE: Final = "done"
 FOR_EACH: Final = "for_each"
 MAX_ITERATIONS: Final = 1_000
+CONCURRENCY: Final = 10
+MAX_CONCURRENCY: Final = 100
 KINDS: Final = (FOR_EACH, "while", "count")
 OWN_NAMES: Final = frozenset({"item", "index", "parent"})
 _NEEDED: Final = {FOR_EACH: "items", "while": "condition", "count": "count"}
@@ -57,11 +61,18 @@ class LoopConfig(StepConfig):
     body: Annotated[Any, Shape("body")] = about(
         "The steps of a round.", [{"id": "tell", "type": "send_sms", "config": {"body": "{{order.number}}"}}]
     )
-    parallel: Any = later()
-    concurrency: Any = later()
+    parallel: bool = about("`true`: rounds go on side by side, each a run of its own.", True, default=False)
+    concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)] | None = about(
+        "Of a parallel loop: how many rounds are under way at once at most. Default: 10.", 5
+    )
+    on_branch_error: Literal["fail", "continue"] | None = about(
+        "Of a parallel loop: what a failing round does, `fail` the step and cancel the others (the default), or let "
+        "them `continue`.",
+        "continue",
+    )
 
 
-class Loop(PureStep):
+class Loop(FamilyStep):
     """Do the steps of a body again: for each item of a list, while a condition holds, or a number of times.
 
     Outcomes `body` (a round begins) and `done`; a step that fails in the body is no matter of the loop."""
@@ -74,11 +85,14 @@ class Loop(PureStep):
     needs_body = BODY
 
     def __init__(self, config: LoopConfig, build: Build) -> None:
-        refuse_later(config, build)
         parts = Parts(build)
         self.kind = _kind(config, build)
         self.item_name = config.item or config.item_variable
         self._most = config.max_iterations
+        self.forks = config.parallel
+        self._at_once = config.concurrency or CONCURRENCY
+        self._goes_on_failing = config.on_branch_error == "continue"
+        _check_parallel(config, self.kind, build)
         self._items = self._count = None
         self._condition: Condition | None = None
         _check_keys(config, self.kind, build)
@@ -101,9 +115,11 @@ class Loop(PureStep):
         return outcome == DONE
 
     def output_parts(self) -> frozenset[str]:
-        return frozenset({"rounds", "broken"})
+        return frozenset({"rounds", "broken", *(["results"] if self.forks else [])})
 
     def run(self, context: Context) -> Result:
+        if self.forks:
+            return self._side_by_side(context)
         before = context.frame
         if not isinstance(before, Frame) or not self._fits(before):
             before, frame = None, self._begin(context)
@@ -120,6 +136,44 @@ class Loop(PureStep):
             context.keep_frame(before)
             raise self._too_many("its condition still holds")
         return Outcome(BODY, metadata={"index": frame.index})
+
+    # --- side by side ---
+
+    def _side_by_side(self, context: Context) -> Result:
+        """Begin the first rounds, as many as may be under way at once."""
+        begun = self._begin(context)
+        rounds = len(begun.items) if begun.items is not None else begun.rounds or 0
+        brood = Brood(left=begun.items, rounds=rounds)
+        return self._begin_rounds(brood, context) if rounds else self._gathered(brood)
+
+    def gather(self, context: Context, brood: Brood) -> Result:
+        if brood.failed and not self._goes_on_failing:
+            raise first_failure(brood)
+        if not brood.broken and brood.begun < brood.rounds:
+            return self._begin_rounds(brood, context)
+        return Await((), brood) if brood.open else self._gathered(brood)
+
+    def _begin_rounds(self, brood: Brood, context: Context) -> Await:
+        count = min(self._at_once - len(brood.open), brood.rounds - brood.begun)
+        numbers = range(brood.begun, brood.begun + count)
+        children = tuple(self._round(number, place, brood, context) for place, number in enumerate(numbers))
+        left = None if brood.left is None else brood.left[count:]
+        return Await(children, replace(brood, left=left, begun=brood.begun + count))
+
+    def _round(self, number: int, place: int, brood: Brood, context: Context) -> Child:
+        """A round knows its own item, and no other."""
+        if brood.left is None:
+            frame = Frame(context.step_id, number, rounds=brood.rounds)
+        else:
+            frame = Frame(context.step_id, number, (brood.left[place],), first=number)
+        return Child(str(number), outcome=BODY, frame=frame)
+
+    def _gathered(self, brood: Brood) -> Outcome:
+        names = tuple(str(number) for number in range(brood.begun))
+        results = list(left_by(brood, names).values())
+        return Outcome(DONE, {"rounds": brood.begun, "broken": brood.broken, "results": results})
+
+    # --- one after the other ---
 
     def _begin(self, context: Context) -> Frame:
         if self.kind == FOR_EACH:
@@ -228,6 +282,15 @@ def _check_keys(config: LoopConfig, kind: str, build: Build) -> None:
     for key in ("item", "item_variable"):
         if getattr(config, key) in OWN_NAMES - {"item"}:
             build.problem("bad_value", (key,), f"`loop.{getattr(config, key)}` means something else already")
+
+
+def _check_parallel(config: LoopConfig, kind: str, build: Build) -> None:
+    if config.parallel and kind == "while":
+        message = "a while loop asks before each round, so its rounds go one after the other"
+        build.problem("conflicting_keys", ("parallel",), message)
+    for key in ("concurrency", "on_branch_error"):
+        if not config.parallel and getattr(config, key) is not None:
+            build.problem("conflicting_keys", (key,), f"`{key}` is for loops with `parallel: true`")
 
 
 def _items(config: LoopConfig, parts: Parts, build: Build) -> Value | None:

@@ -45,6 +45,7 @@ class Parallel(FamilyStep):
     Outcomes: `done`; each branch is a way into its steps, taken by a child of the run."""
 
     name = "parallel"
+    undoable = False
     forks = True
     Config = ParallelConfig
 

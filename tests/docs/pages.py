@@ -4,7 +4,11 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from statemachine.definition import load_workflow
+from statemachine.workflow import Workflow
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -38,6 +42,13 @@ def blocks(*infos: str) -> Iterator[Block]:
             if match["info"].strip() in infos:
                 line = text.count("\n", 0, match.start()) + 1
                 yield Block(page, line, match["info"].strip(), match["text"])
+
+
+@cache
+def published() -> dict[str, Workflow]:
+    """The workflows that the pages show, by the names of files in which tests look for them."""
+    shown = [loaded.workflow for loaded in (load_workflow(block.text) for block in blocks("yaml")) if loaded.workflow]
+    return {f"{workflow.key}.yaml": workflow for workflow in shown}
 
 
 def prose(page: Path) -> str:

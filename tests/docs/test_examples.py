@@ -19,7 +19,7 @@ from statemachine.simulation.script import Act, Script
 from statemachine.simulation.simulate import simulate
 from statemachine.snapshot import Status
 from statemachine.testing.trial import run_tests
-from tests.docs.pages import PAGES, ROOT, Block, anchor, blocks, headings, links, prose, whole
+from tests.docs.pages import PAGES, ROOT, Block, anchor, blocks, headings, links, prose, published, whole
 
 _COMING = {"docs/testing.md", "docs/performance.md"}
 """Pages that may still be missing."""
@@ -64,7 +64,7 @@ def _shown() -> Iterator[tuple[Block, Loaded]]:
 @pytest.mark.parametrize(("block", "loaded"), [shown for shown in _shown() if shown[1].tests], ids=_place)
 def test_a_definition_shown_passes_the_tests_shown_with_it(block: Block, loaded: Loaded) -> None:
     assert loaded.workflow is not None
-    trials = run_tests(loaded.workflow, loaded.tests).trials
+    trials = run_tests(loaded.workflow, loaded.tests, published()).trials
     assert [(trial.case.name, str(difference)) for trial in trials for difference in trial.differences] == []
 
 
@@ -73,7 +73,9 @@ def test_a_definition_shown_runs_without_a_failure(block: Block) -> None:
     workflow = load_workflow(whole(block.text) if block.info == "yaml fragment" else block.text).workflow
     assert workflow is not None
     enroll = Act(timedelta(0), "enroll", _ANN.id, workflow.key, data=_DATA, conversation_id="k1")
-    run, *_ = simulate(Script((workflow,), (enroll,), (_ANN,), lasts=timedelta(days=90))).world.records.values()
+    others = [other for other in published().values() if other.key != workflow.key]
+    script = Script((workflow, *others), (enroll,), (_ANN,), lasts=timedelta(days=90))
+    run = next(iter(simulate(script).world.records.values()))
     assert run.snapshot.status in (Status.COMPLETED, Status.EXITED, Status.WAITING)
     assert [(entry.step, entry.error) for entry in run.history if entry.error or entry.level != "info"] == []
 

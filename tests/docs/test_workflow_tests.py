@@ -7,7 +7,7 @@ import pytest
 from statemachine.definition import load_workflow
 from statemachine.testing.reading import CasePart, ExpectPart, load_tests
 from statemachine.testing.trial import run_tests
-from tests.docs.pages import LANGUAGE, ROOT, Block, blocks, quoted, rows, sections
+from tests.docs.pages import LANGUAGE, ROOT, Block, blocks, published, quoted, rows, sections
 
 CHAPTER = sections(LANGUAGE, 2)["Tests"]
 GUIDE = ROOT / "docs" / "testing-workflows.md"
@@ -27,7 +27,7 @@ def test_every_key_of_a_test_is_described() -> None:
 def test_the_tests_of_a_workflow_shown_pass_and_reach_everything(block: Block) -> None:
     loaded = load_workflow(block.text)
     assert loaded.workflow is not None
-    ran = run_tests(loaded.workflow, loaded.tests)
+    ran = run_tests(loaded.workflow, loaded.tests, published())
     assert [one.text for trial in ran.trials for one in trial.differences] == []
     assert (ran.coverage.missing_steps, ran.coverage.missing_branches) == ((), ())
 

@@ -49,6 +49,7 @@ BEYOND_A_SCHEMA = {
     "reserved_field", "too_complex", "bad_expression", "bad_template", "bad_regex", "bad_timezone", "bad_edge",
     "unlabelled_edge", "into_loop", "into_body", "leaves_body", "outside_loop", "across_branches",
     "unknown_calendar",
+    "recursive_workflow",
 }  # fmt: skip
 """What takes another place of the document, another language, or a table of zones to see."""
 BEYOND_IT_IN_THESE_FILES = {

@@ -9,8 +9,9 @@ import pytest
 
 from service.engine.commands import FinishTask
 from statemachine.cause import TaskFailure
+from statemachine.errors import DefinitionError
 from statemachine.snapshot import Snapshot
-from tests.service.engine.house import House
+from tests.service.engine.house import House, event
 
 BOTH = """
     key: both
@@ -169,3 +170,102 @@ async def test_a_family_without_siblings_at_hand_costs_one_statement_more(house:
     house.engine.measured = lambda items, seconds, statements: measured.append(statements)  # type: ignore[method-assign]
     await house.finish(await house.take())
     assert measured[0] <= 12
+
+
+ROUNDS = """
+    key: rounds
+    trigger: {type: go}
+    steps:
+      - id: each
+        type: for_each
+        config: {items: trigger.data.list, parallel: true, concurrency: 2}
+        body:
+          - {id: work, type: task, config: {queue: work, input: {item: "{{loop.item}}"}}, output: got}
+      - {id: after, type: add_tag, config: {tag: after}}
+"""
+INNER = """
+    key: inner
+    steps:
+      - {id: work, type: task, config: {queue: work}}
+      - {id: keep, type: set_variable, config: {path: got, value: "{{input.n}}"}}
+"""
+OUTER = """
+    key: outer
+    trigger: {type: go}
+    steps:
+      - {id: sub, type: sub_workflow, config: {workflow: inner, input: {n: 7}}}
+      - {id: after, type: add_tag, config: {tag: "got_{{steps.sub.output.got}}"}}
+"""
+
+
+async def test_rounds_of_a_parallel_loop_are_stored_side_by_side_and_their_results_in_order(house: House) -> None:
+    await house.publish(ROUNDS)
+    await house.trigger("go", data={"list": list("abc")})
+    first, second = sorted(await house.lease(limit=5), key=lambda task: str(task.input["item"]))
+    await house.finish(second, {"of": "b"})
+    await house.finish(await house.take(), {"of": "c"})
+    await house.finish(first, {"of": "a"})
+    results = [{"got": {"of": letter}} for letter in "abc"]
+    assert parent(house).outputs["each"] == {"rounds": 3, "broken": False, "results": results}
+    assert house.contact().tags == ("after",)
+
+
+async def test_a_thousand_rounds_without_a_rest_are_several_transactions(house: House) -> None:
+    pure = ROUNDS.replace(
+        '{id: work, type: task, config: {queue: work, input: {item: "{{loop.item}}"}}, output: got}',
+        '{id: work, type: set_variable, config: {path: n, value: "{{loop.item}}"}}',
+    )
+    await house.publish(pure)
+    await house.trigger("go", data={"list": list(range(400))})
+    assert (parent(house).status, house.contact().tags) == ("completed", ("after",))
+    assert house.rows("select count(*) from history where cause_id like 'continue:%'")[0][0] >= 1
+
+
+async def test_a_workflow_runs_inside_another_and_the_parent_goes_on_with_what_it_left(house: House) -> None:
+    await house.publish(INNER)
+    await house.publish(OUTER)
+    await house.trigger("go")
+    assert (house.run("outer").step, house.run("inner").parent_id) == ("sub", house.run("outer").id)
+    await house.finish(await house.take())
+    assert (house.run("outer").status, house.contact().tags) == ("completed", ("got_7",))
+
+
+async def test_a_workflow_that_is_not_published_is_a_warning_at_publish_and_an_error_of_the_step(house: House) -> None:
+    published = await house.publish(OUTER)
+    assert "unknown_workflow" in [problem.code for problem in published.warnings]
+    await house.trigger("go")
+    error = house.run("outer").last_error
+    assert error is not None
+    assert error.code == "unknown_workflow"
+
+
+async def test_workflows_that_would_run_each_other_are_refused_at_publish(house: House) -> None:
+    await house.publish(OUTER)
+    with pytest.raises(DefinitionError) as refused:
+        await house.publish(
+            INNER.replace("type: task, config: {queue: work}", "type: sub_workflow, config: {workflow: outer}")
+        )
+    assert [problem.code for problem in refused.value.problems if problem.severity == "error"] == ["recursive_workflow"]
+
+
+async def test_pausing_the_workflow_of_a_parent_keeps_the_end_of_its_child_for_later(house: House) -> None:
+    await house.publish(INNER)
+    await house.publish(OUTER)
+    await house.trigger("go")
+    await house.engine.pause_workflow("default", "outer")
+    await house.finish(await house.take())
+    assert (house.run("inner").status, house.run("outer").status) == ("completed", "waiting")
+    await house.engine.resume_workflow("default", "outer")
+    await house.fire()
+    assert house.run("outer").status == "completed"
+
+
+async def test_a_second_replica_goes_on_with_a_family_that_the_first_one_began(house: House) -> None:
+    await house.publish(BOTH)
+    await house.trigger("go")
+    other = await house.replica("r2")
+    task = await house.take()
+    await house.ask(FinishTask("default", task.id, task.lease_token), of=other)
+    await house.ask(event("message_received"), of=other)
+    await house.fire(timedelta(days=1))
+    assert (parent(house).status, parent(house).open_children) == ("completed", 0)

@@ -140,6 +140,9 @@ class Stay:
     def break_loop(self) -> None:
         raise AssertionError("a step alone is in no loop")
 
+    def child_id(self, name: str) -> str:
+        return f"e1/{self.visit}/{name}"
+
     def random(self) -> float:
         self.numbers = iter(self.numbers)
         return next(self.numbers)
