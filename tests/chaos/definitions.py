@@ -48,6 +48,10 @@ class _Author:
         if self._chance(0.3):
             made["limits"] = self._pick({"max_duration": "5h"}, {"max_transitions": 40}, {"max_concurrent": 1},
                                         {"max_concurrent": 2, "over_limit": "refuse"}, {"per_minute": 2})  # fmt: skip
+        if self._chance(0.3):
+            made["sending"] = self._pick(*_SENDING)
+        if self._chance(0.25):
+            made["on_failure"] = self._steps(2, 2)
         if self._chance(0.5):
             made["variables"] = {"n": 0, "said": "{{ trigger.data.text | default: 'nothing' }}"}
         return made
@@ -83,6 +87,8 @@ class _Author:
         makers = [*_PLAIN] if depth >= 2 or self._count > 14 else [*_PLAIN, *_NESTED]
         maker = self._pick(*makers)
         step: Step = {"id": name, **maker(self, depth)}
+        if self._chance(0.15) and maker in (_Author.task, _Author.change, _Author.message):
+            step["compensate"] = [{"id": f"u{self._count}", **self.change(depth)}]
         if self._chance(0.1):
             step["when"] = "variables.n != 3"
         return step
@@ -158,6 +164,16 @@ class _Author:
             step["finally"] = [{"id": f"{len(str(step))}f{self._count}", **self.compute(depth)}]
         return step
 
+    def fork(self, depth: int) -> Step:
+        branches = {
+            name: self._steps(depth + 1, 2) for name in ("left", "right", "middle")[: self._random.randint(2, 3)]
+        }
+        join, on_error = self._pick("all", "all", "any", 2), self._pick("fail", "continue")
+        return {"type": "parallel", "config": {"branches": branches, "join": join, "on_branch_error": on_error}}
+
+    def undo(self, depth: int) -> Step:
+        return {"type": "compensate", "when": "variables.n == 1"}
+
     def fall_back(self, depth: int) -> Step:
         return {"type": "fallback", "steps": self._steps(depth + 1, 3)}
 
@@ -176,9 +192,9 @@ class _Author:
 Maker = Callable[[_Author, int], Step]
 _PLAIN: Final[tuple[Maker, ...]] = (
     _Author.wait, _Author.listen, _Author.listen, _Author.task, _Author.task, _Author.message, _Author.change,
-    _Author.compute, _Author.branch, _Author.split, _Author.leave,
+    _Author.compute, _Author.branch, _Author.split, _Author.leave, _Author.undo,
 )  # fmt: skip
-_NESTED: Final[tuple[Maker, ...]] = (_Author.loop, _Author.attempt, _Author.fall_back, _Author.handle)
+_NESTED: Final[tuple[Maker, ...]] = (_Author.loop, _Author.attempt, _Author.fall_back, _Author.handle, _Author.fork)
 _WAITS: Final[tuple[dict[str, Any], ...]] = (
     {"for": "30s"},
     {"for": "2h"},
@@ -191,6 +207,11 @@ _CONDITIONS: Final[tuple[dict[str, Any], ...]] = (
     {"field": "score", "operator": ">", "value": 10},
     {"type": "tag", "tag": "red", "operator": "exists"},
     {"type": "event", "event": "order_placed", "within": "1h", "operator": "exists"},
+)
+_SENDING: Final[tuple[dict[str, Any], ...]] = (
+    {"caps": [{"count": 1, "per": "1h"}]},
+    {"caps": [{"count": 2, "per": "1d", "channel": "sms"}], "on_blocked": "skip"},
+    {"quiet_hours": {"from": "10:00", "to": "12:00"}, "spread": "10m"},
 )
 _EXITS: Final[tuple[dict[str, Any], ...]] = (
     {"on": "order_placed", "goal": "purchase"},

@@ -221,6 +221,19 @@ def test_a_reply_says_when_the_last_message_went() -> None:
     simulation.audit()
 
 
+def test_branches_of_a_run_share_its_conversation() -> None:
+    branches = {
+        "mark": [{"id": "tag", "type": "add_tag", "config": {"tag": "seen", "target": "conversation"}}],
+        "note": [
+            {"id": "say", "type": "set_variable", "config": {"path": "conversation.who", "value": "{{contact.id}}"}}
+        ],
+    }
+    simulation = simulated({"id": "both", "type": "parallel", "config": {"branches": branches}})
+    said(simulation)
+    assert (talk(simulation).tags, talk(simulation).variables) == (("seen",), {"who": "c1"})
+    simulation.audit()
+
+
 def test_a_version_that_reads_no_conversation_records_none() -> None:
     simulation = simulated({"id": "t", "type": "add_tag", "config": {"tag": "x"}})
     said(simulation)
