@@ -17,6 +17,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from service.storage.gauges import Gauges
 from statemachine.errors import Unavailable
+from statemachine.sending.consent import CHANNELS
 
 GAUGE_AGE_S: Final = 5.0
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,6 +43,12 @@ class Metrics:
             "statewright_batch_statements", "SQL statements of a batch.", buckets=_STATEMENTS, registry=registry
         )
         self._commands = Counter("statewright_commands", "Commands answered.", ["kind", "result"], registry=registry)
+        self._messages = Counter(
+            "statewright_messages",
+            "Messages that the rules of messaging sent, held or skipped.",
+            ["channel", "verdict", "rule"],
+            registry=registry,
+        )
         self._exits = Counter("statewright_exits", "Enrollments that exited.", ["workflow", "goal"], registry=registry)
         self._fired = Counter("statewright_timers_fired", "Timers that fired.", registry=registry)
         self._command_children: dict[tuple[str, str], Counter] = {}
@@ -63,6 +70,10 @@ class Metrics:
     def exited(self, workflow: str, goal: str, count: int) -> None:
         """So many enrollments of a workflow left early; `goal` is the goal that they reached, or ""."""
         self._exits.labels(workflow, goal).inc(count)
+
+    def ruled(self, channel: str, verdict: str, rule: str, count: int) -> None:
+        """So many messages the gate let out, held or skipped; channels that the language does not know are `other`."""
+        self._messages.labels(channel if channel in CHANNELS else "other", verdict, rule).inc(count)
 
     def fired(self, count: int, lag_s: float) -> None:
         """So many timers fired, the latest of them `lag_s` seconds after it was due."""

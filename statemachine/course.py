@@ -332,6 +332,7 @@ def _send(run: Run, step: Step, runner: MessageStep, *, held: bool = False) -> N
     """Order a message, unless the gate says otherwise. `held`: the run has rested in the step for its sake."""
     channel = runner.channel(run)
     ruling = gate.ask(run, step.sending, channel)
+    run.rulings = (*run.rulings, (channel, ruling.verdict, ruling.rule))
     if ruling.verdict == gate.SKIPPED:
         return _skip_message(run, step, channel, ruling, held=held)
     if ruling.verdict == gate.HELD:
@@ -345,6 +346,8 @@ def ask_again(run: Run) -> None:
     step = run.step
     run.resting = False
     run.deadlines.pop(WAIT, None)
+    if run.gathered:
+        run.edited_input, run.gathered = run.gathered["input"], {}
     run.step_starts[step.id] = run.now
     try:
         _send(run, step, cast(MessageStep, step.runner), held=True)
@@ -394,6 +397,9 @@ def _hold_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> No
     """The message may not go out yet: rest in the step until the gate is to be asked again."""
     assert ruling.until is not None
     run.deadlines[WAIT] = ruling.until
+    if run.edited_input:
+        run.gathered = {"input": run.edited_input}
+        run.edited_input = None
     metadata = {
         "verdict": ruling.verdict,
         "rule": ruling.rule,

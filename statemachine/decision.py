@@ -136,7 +136,7 @@ class Decision:
 
     `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
     must not run any more. `human` is what happened to human tasks, in order. `continues` asks for a
-    `continue` cause at once.
+    `continue` cause at once. `rulings` are what the gate said of messages: (channel, verdict, rule).
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
     to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
@@ -153,6 +153,7 @@ class Decision:
     continues: bool = False
     changed_variables: bool = False
     changed_outputs: bool = False
+    rulings: tuple[tuple[str, str, str], ...] = ()
     conversation: Conversation | None = None
     told: tuple[ParentCause, ...] = ()
     children: tuple[ChildOrder, ...] = ()

@@ -70,13 +70,13 @@ class Run:
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
         "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "broke", "brood", "cause",
         "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
-        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined", "executed_steps",
-        "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays", "human",
-        "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events", "pause_timers",
-        "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps", "retries", "revoked",
-        "seed", "sent", "sequence", "splits_read", "standstill_s", "state", "status", "step_id", "step_starts",
-        "surroundings", "talk", "task", "timers", "told", "transitions", "undos", "variables", "variants", "version",
-        "visit", "workflow_version", "written",
+        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
+        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays",
+        "human", "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events",
+        "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps",
+        "retries", "revoked", "rulings", "seed", "sent", "sequence", "splits_read", "standstill_s", "state", "status",
+        "step_id", "step_starts", "surroundings", "talk", "task", "timers", "told", "transitions", "undos",
+        "variables", "variants", "version", "visit", "workflow_version", "written",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -102,6 +102,7 @@ class Run:
         self.continuing = False
         self.holidays: dict[str, str] | None = None
         self.sent = False
+        self.rulings: tuple[tuple[str, str, str], ...] = ()
         self.edited_input: Mapping[str, Any] | None = None
         self.lateness_asked = False
         self.contact_read = self.events_read = self.conversation_read = False
@@ -611,6 +612,7 @@ class Run:
             continues=self.continuing,
             changed_variables=self._variables_changed,
             changed_outputs=self._outputs_changed,
+            rulings=self.rulings,
             conversation=self.talk if self._conversation_changed else None,
             told=tuple(self.told),
             children=tuple(self.children),

@@ -63,6 +63,7 @@ class Snapshot:
     `pause_events` is what its pause does to events.
     `undos` are the steps that were begun or finished, say how they are undone, and are not undone yet, in order.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
+    Of a message that the gate holds it is the `input` with which an operator retries it.
     `place_at` is when it took its place in a workflow with limits,
     `queued` by which rule it waits to begin (while it is pending).
     `origin` is what started it when it is a child, and `written` names the variables that a child has set; `brood` are

@@ -59,6 +59,7 @@ class EngineMetrics(Protocol):
     def batch(self, items: int, seconds: float, statements: int) -> None: ...
     def answered(self, kind: str, result: str, count: int) -> None: ...
     def exited(self, workflow: str, goal: str, count: int) -> None: ...
+    def ruled(self, channel: str, verdict: str, rule: str, count: int) -> None: ...
     def fired(self, count: int, lag_s: float) -> None: ...
 
 
@@ -431,6 +432,9 @@ class Engine:
         if ledger.exits and self._metrics is not None:
             for (workflow, goal), count in ledger.exits.items():
                 self._metrics.exited(workflow, goal, count)
+        if ledger.rulings and self._metrics is not None:
+            for (channel, verdict, rule), count in ledger.rulings.items():
+                self._metrics.ruled(channel, verdict, rule, count)
 
     def measured(self, items: int, seconds: float, statements: int) -> None:
         if self._metrics is not None:

@@ -62,7 +62,8 @@ class Raised:
 
 @dataclass(slots=True)
 class Ledger:
-    """`exits` counts the runs that left early by (workflow, goal)."""
+    """`exits` counts the runs that left early by (workflow, goal), `rulings` what the gate said by (channel, verdict,
+    rule)."""
 
     times: Times
     directory: Directory
@@ -73,6 +74,7 @@ class Ledger:
     local_tasks: list[LeasedTask] = field(default_factory=list)
     earliest_due: datetime | None = None
     exits: dict[tuple[str, str], int] = field(default_factory=dict)
+    rulings: dict[tuple[str, str, str], int] = field(default_factory=dict)
     handoffs: Handoffs = field(default_factory=Handoffs)
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
@@ -115,6 +117,8 @@ class Ledger:
             write.task_id = None
         if decision.events:
             self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
+        for ruling in decision.rulings:
+            self.rulings[ruling] = self.rulings.get(ruling, 0) + 1
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         if not snapshot.live and snapshot.contact_id is not None:

@@ -55,6 +55,15 @@ def test_answers_are_counted_by_kind_and_result() -> None:
     assert value(metrics, "statewright_commands_total", kind="TriggerEvent", result="SATURATED") == 1
 
 
+def test_messages_are_counted_by_channel_verdict_and_rule() -> None:
+    metrics = Metrics()
+    metrics.ruled("sms", "held", "quiet_hours", 3)
+    metrics.ruled("carrier_pigeon", "sent", "", 1)
+    labels = {"channel": "sms", "verdict": "held", "rule": "quiet_hours"}
+    assert value(metrics, "statewright_messages_total", **labels) == 3
+    assert value(metrics, "statewright_messages_total", channel="other", verdict="sent", rule="") == 1
+
+
 def test_fired_timers_are_counted_and_their_lag_kept() -> None:
     metrics = Metrics()
     metrics.fired(40, 0.25)

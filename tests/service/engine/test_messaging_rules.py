@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from service.metrics import Metrics
 from statemachine.cause import TaskFailure
 from tests.service.engine.house import START, House, event
 
@@ -106,3 +107,12 @@ async def test_where_nobody_counts_nothing_is_written_to_the_contact(house: Hous
     before = house.contact()
     await house.trigger("plain")
     assert house.contact() == before
+
+
+async def test_verdicts_are_counted(house: House) -> None:
+    metrics = Metrics()
+    replica = await house.replica("r2", metrics=metrics)
+    await house.publish(texts("news", NIGHT), of=replica)
+    house.clock.now = EVENING
+    await house.ask(event("news"), of=replica)
+    assert b'statewright_messages_total{channel="sms",rule="quiet_hours",verdict="held"} 1.0' in metrics.render()

@@ -208,3 +208,15 @@ def test_a_message_whose_recipient_is_gone_when_it_goes_out_fails_as_ever() -> N
         "failed",
         "no_recipient",
     )
+
+
+def test_an_edited_input_is_kept_while_a_retried_message_is_held() -> None:
+    simulation = evening(at=EVENING - timedelta(hours=3))
+    simulation.fail("boom", retryable=False)
+    simulation.now = EVENING
+    simulation.operate("retry", input={"to": "+492"})
+    assert simulation.run.task is None
+    simulation.wait(hours=12)
+    assert simulation.records[simulation.last].orders[-1].input["to"] == "+492"
+    assert simulation.run.gathered == {}
+    assert replayed(simulation)
