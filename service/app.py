@@ -25,7 +25,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 
-from service.connectors import http_request, outbox
+from service.connectors import assignments, http_request, outbox
 from service.connectors.addresses import AddressGuard
 from service.connectors.connector import Connector
 from service.connectors.pool import LocalPool
@@ -278,10 +278,11 @@ def _replica_id() -> str:
 async def _open_pools(
     settings: Settings, engine: Engine, task_queue: TaskQueue, releases: AsyncExitStack
 ) -> dict[str, LocalPool]:
-    """The queues served by this process: http_request always, messages only in development."""
+    """The queues served by this process: http_request and agents always, messages only in development."""
     guard = AddressGuard(settings.allowed_networks, allow_private=settings.allow_private_networks)
     requests = await releases.enter_async_context(http_request.HttpRequest(guard))
     connectors: dict[str, dict[str, Connector]] = {http_request.QUEUE: dict.fromkeys(http_request.TYPES, requests)}
+    connectors[assignments.QUEUE] = dict.fromkeys(assignments.TYPES, assignments.Assignments(engine))
     if settings.dev:
         connectors[outbox.QUEUE] = dict.fromkeys(outbox.TYPES, outbox.Outbox(engine))
     return {

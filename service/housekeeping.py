@@ -8,11 +8,13 @@ from typing import Final
 
 from service.engine.deleting import finish_deletions
 from service.engine.engine import Engine
+from service.storage.agents import forget_notifications
 from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
-from service.storage.retention import EVENT_KEYS, REQUESTS, START, KeyTable, Place, delete_keys, old_keys
+from service.storage.retention import EVENT_KEYS, PAGE, REQUESTS, START, KeyTable, Place, delete_keys, old_keys
 
 REQUEST_WINDOW: Final = timedelta(hours=24)
+NOTIFICATION_WINDOW: Final = timedelta(days=90)
 _PAGES_A_ROUND: Final = 20
 
 _log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Housekeeping:
         await finish_deletions(self._engine)
         for table in self._windows:
             await self.prune(table)
+        await self.forget_notifications()
 
     async def audit(self) -> Liveness:
         """The liveness audit (promise P5), on the database's clock."""
@@ -64,6 +67,20 @@ class Housekeeping:
         if not old:
             return 0
         return await self._engine.write(lambda transaction: delete_keys(transaction, table, old, before))
+
+    async def forget_notifications(self) -> int:
+        """Delete what agents were told long ago, some pages; answers how many."""
+        deleted = 0
+        for _ in range(_PAGES_A_ROUND):
+            page = await self._engine.write(self._forget_page)
+            deleted += page
+            if page < PAGE:
+                break
+        return deleted
+
+    def _forget_page(self, transaction: Transaction) -> int:
+        before = self._engine.clock.read(transaction).workflow - NOTIFICATION_WINDOW
+        return forget_notifications(transaction, before, PAGE)
 
     def _now(self, transaction: Transaction) -> datetime:
         return self._engine.clock.read(transaction).wall

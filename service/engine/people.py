@@ -18,6 +18,7 @@ from service.storage.agents import ANYBODY, Agent, lock_agents
 from service.storage.connections import Conflict
 from service.storage.database import Transaction
 from service.storage.human_tasks import HumanTask, open_counts
+from service.storage.tasks import LeasedTask
 from statemachine.people import Wanted, choose
 
 Key = tuple[str, str]
@@ -42,6 +43,7 @@ class Office:
     _assigned: dict[str, dict[str, Any]] = field(default_factory=dict)
     _ended: dict[Key, dict[str, Any]] = field(default_factory=dict)
     _moved: dict[Key, str] = field(default_factory=dict)
+    _passed_on: list[dict[str, Any]] = field(default_factory=list)
     _told: list[dict[str, Any]] = field(default_factory=list)
     _touched: dict[Key, Agent] = field(default_factory=dict)
 
@@ -60,17 +62,51 @@ class Office:
 
     def give_out(self, task: HumanTask, reason: str = "") -> bool:
         """Give a task that nobody holds to whose turn it is; answers whether there was somebody."""
-        chosen = choose(
-            (agent.as_colleague(self._open.get(key, 0)) for key, agent in self.agents.items()
-             if key[0] == task.tenant_id and key[1] not in task.declined),
-            task.wanted,
-        )  # fmt: skip
+        chosen = self.whose_turn(task.tenant_id, task.wanted, task.declined)
         if chosen is None:
             return False
-        if not task.wanted.agent:
-            self.agents[task.tenant_id, chosen.id].turn = self._next_turn(task.tenant_id)
         self.hand(task, chosen.id, reason or _reason(task.wanted))
         return True
+
+    def whose_turn(self, tenant: str, wanted: Wanted, declined: Sequence[str] = ()) -> Agent | None:
+        """Who may have it now; it was their turn then. None when nobody may."""
+        people = (
+            agent.as_colleague(self._open.get(key, 0))
+            for key, agent in self.agents.items()
+            if key[0] == tenant and key[1] not in declined
+        )
+        chosen = choose(people, wanted)
+        if chosen is None:
+            return None
+        agent = self.agents[tenant, chosen.id]
+        if not wanted.agent:
+            agent.turn = self._next_turn(tenant)
+            self._touched[tenant, agent.id] = agent
+        return agent
+
+    def assign_contact(self, agent: Agent, task: LeasedTask, wanted: Wanted) -> None:
+        """The contact of a task is this agent's from now on, and nobody else's; they are told."""
+        place = {
+            "task_id": None,
+            "enrollment_id": task.enrollment_id,
+            "contact_id": task.contact_id,
+            "workflow": task.workflow,
+            "step": task.step,
+            "title": f"Contact {task.contact_id}",
+        }
+        contact = {"tenant_id": task.tenant_id, "contact_id": task.contact_id}
+        self._passed_on.append({**contact, "ended_at": self.now, "ending": "reassigned"})
+        self._assigned[task.id] = {
+            "tenant_id": task.tenant_id,
+            "id": task.id,
+            "agent_id": agent.id,
+            **place,
+            "reason": _reason(wanted),
+            "assigned_at": self.now,
+            "ended_at": None,
+            "ending": None,
+        }
+        self._tell(agent, "assigned", place, "")
 
     def hand(self, task: HumanTask, agent_id: str, reason: str) -> None:
         """Give a task that nobody holds to this agent, who is locked, and tell them unless they took it themselves."""
@@ -143,6 +179,9 @@ class Office:
                 self.tell(agent, kind, task, message)
 
     def tell(self, agent: Agent, kind: str, task: HumanTask, message: str = "") -> None:
+        self._tell(agent, kind, task.place, message or task.message)
+
+    def _tell(self, agent: Agent, kind: str, place: Mapping[str, Any], message: str) -> None:
         agent.notices += 1
         self._touched[agent.tenant_id, agent.id] = agent
         self._told.append(
@@ -151,8 +190,8 @@ class Office:
                 "agent_id": agent.id,
                 "sequence": agent.notices,
                 "kind": kind,
-                **task.place,
-                "message": message or task.message,
+                **place,
+                "message": message,
                 "at": self.now,
             }
         )
@@ -175,6 +214,7 @@ class Office:
             (human_tasks.UPDATE, sorted(old, key=_by_task), True),
             (human_tasks.MOVE, moved, False),
             (human_tasks.END, sorted(self._ended.values(), key=_by_task), False),
+            (human_tasks.END_OF_CONTACT, list(self._passed_on), False),
             (human_tasks.ASSIGN, list(self._assigned.values()), True),
             (agents.COUNT, touched, True),
             (agents.NOTIFY, list(self._told), True),

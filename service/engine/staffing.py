@@ -17,15 +17,24 @@ from service.storage.agents import (
     ANYBODY,
     Agent,
     AgentFilter,
+    agents_by_id,
     delete_agent,
     find_agent,
     list_agents,
     put_agent,
 )
 from service.storage.database import Transaction
-from service.storage.human_tasks import HumanTask, held_by, open_counts, tenants_with_unassigned, unassigned
+from service.storage.human_tasks import (
+    HumanTask,
+    find_assignment,
+    held_by,
+    open_counts,
+    tenants_with_unassigned,
+    unassigned,
+)
+from service.storage.tasks import LeasedTask
 from statemachine.errors import NotFound, StaleRevision
-from statemachine.people import Availability, choose
+from statemachine.people import Availability, choose, wanted_from_data
 from statemachine.record import record
 
 _PAGE: Final = 500
@@ -118,6 +127,24 @@ async def give_out_all(engine: Engine) -> int:
 
 def _give_out(clock: Clock, tenant: str, transaction: Transaction) -> int:
     return give_out_waiting(transaction, clock.read(transaction).workflow, tenant)
+
+
+def assign_contact(transaction: Transaction, now: datetime, task: LeasedTask) -> Agent | None:
+    """Give the contact of a task to whose turn it is, and tell them; None when nobody may have it.
+
+    A repeat answers whom the first time gave it to.
+    """
+    before = find_assignment(transaction, task.tenant_id, task.id)
+    if before is not None:
+        return agents_by_id(transaction, [(task.tenant_id, before.agent_id)]).get((task.tenant_id, before.agent_id))
+    wanted = wanted_from_data(task.input["wanted"])
+    office = Office(now)
+    office.lock(transaction, [(task.tenant_id, wanted.agent or ANYBODY)])
+    agent = office.whose_turn(task.tenant_id, wanted)
+    if agent is not None:
+        office.assign_contact(agent, task, wanted)
+        office.save(transaction)
+    return agent
 
 
 def anybody_for_waiting(transaction: Transaction) -> list[str]:

@@ -291,6 +291,16 @@ def _assignment_of(row: Row) -> Assignment:
     return Assignment(**fields)
 
 
+def find_assignment(transaction: Transaction, tenant: str, assignment_id: str) -> Assignment | None:
+    columns = ", ".join(f"s.{name}" for name in _ASSIGNMENT)
+    row = transaction.row(
+        f"select {columns} from assignments as s where s.tenant_id = :tenant and s.id = :id",
+        tenant=tenant,
+        id=assignment_id,
+    )
+    return _assignment_of(row) if row else None
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How many open human tasks a queue has, how many of them nobody holds, since when the oldest of those waits."""

@@ -88,8 +88,8 @@ class Script:
 
 def completed(answer: Answer, order: TaskOrder, serial: int, at: datetime = START) -> Answer:
     """An answer whose output has what the server always gives: `message_id` and `channel` of a message, `status`,
-    `headers` and `data` of an HTTP request, who decided and when (`at`); people who are not scripted take the first
-    choice."""
+    `headers` and `data` of an HTTP request, the `agent` of an assignment, who decided and when (`at`); people who are
+    not scripted take the first choice."""
     if answer.failure is not None or answer.never:
         return answer
     if order.human is not None:
@@ -99,6 +99,9 @@ def completed(answer: Answer, order: TaskOrder, serial: int, at: datetime = STAR
     usual: dict[str, Any] = {}
     if order.queue == MESSAGES:
         usual = {"message_id": f"message-{serial:04}", "channel": order.input.get("channel")}
+    elif order.type == "assign_agent":
+        wanted = order.input["wanted"].get("agent") or "agent"
+        usual = dict.fromkeys(("agent", "name"), wanted if answer.outcome == "done" else None)
     elif order.type == "http_request":
         usual = {"status": 200, "headers": {}, "data": {}}
     if answer.output is None:

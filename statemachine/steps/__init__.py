@@ -9,6 +9,7 @@ from typing import Final
 
 from statemachine.step import StepType
 from statemachine.steps.approval import Approval
+from statemachine.steps.assign import AssignAgent
 from statemachine.steps.branch import Branch
 from statemachine.steps.contact import AddTag, AddToList, RemoveFromList, RemoveTag, Segment, UpdateField, UpdateScore
 from statemachine.steps.conversation import EndChat
@@ -62,10 +63,10 @@ _CLASSES: Final[tuple[type[StepType], ...]] = (
     Webhook,
     Task,
     Approval,
+    AssignAgent,
 )
 
 _LATER: Final[Mapping[str, Iterable[str]]] = {
-    "the assignment of contacts is not built yet": ("assign_agent",),
     "code inside a workflow is not built yet; `transform` computes with CEL": ("custom_code",),
     "AI steps are not built yet": (
         "ai", "ai_generate", "ai_sentiment", "ai_categorize", "ai_extract", "ai_translate",

@@ -152,3 +152,29 @@ def test_a_time_out_that_renders_to_no_duration_fails_the_step() -> None:
     simulation = started(ask(timeout="{{contact.patience}}"), TAG, LATE)
     assert (at_rest(simulation).status, at_rest(simulation).last_error.code) == ("failed", "bad_duration")  # type: ignore[union-attr]
     simulation.audit()
+
+
+ASSIGN = {
+    "id": "own",
+    "type": "assign_agent",
+    "config": {"group": "{{trigger.data.team}}"},
+    "branches": {"nobody": "end"},
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "agent", "raised"),
+    [
+        (Answer("done", {"agent": "ann", "name": "Ann"}), "ann", ["field_changed"]),
+        (Answer("nobody", {"agent": None, "name": None}), None, []),
+    ],
+)
+def test_a_contact_gets_the_agent_that_the_task_names(answer: Answer, agent: str | None, raised: list[str]) -> None:
+    simulation = Simulation(compiled(ASSIGN))
+    simulation.trigger("go", data={"team": "sales"})
+    (order,) = simulation.records[simulation.last].orders
+    assert (order.queue, order.input["wanted"]) == ("agents", {"group": "sales"})
+    assert simulation.world.finish(simulation.last, "own", at_rest(simulation).visit, 1, answer)
+    assert simulation.world.contacts["c1"].get("agent") == agent
+    assert [event.type for event in simulation.world.events["c1"] if event.type == "field_changed"] == raised
+    simulation.audit()

@@ -18,8 +18,12 @@ from statewright.v1 import (
     CancelRequest,
     ClaimRequest,
     DecideRequest,
+    Enrollment,
+    EnrollmentServiceGetRequest,
     EnrollmentServicePauseRequest,
     EnrollmentServiceResumeRequest,
+    EnrollmentServiceWatchRequest,
+    EnrollmentView,
     EnrollRequest,
     ListAssignmentsRequest,
     ListNotificationsRequest,
@@ -196,6 +200,48 @@ async def test_of_two_who_claim_at_once_one_gets_it(client: AsyncClient) -> None
     claims = [client.tasks.Claim(ClaimRequest(task_id=task.id, agent_id=name), timeout=10) for name in ("ann", "bob")]
     results = await asyncio.gather(*claims, return_exceptions=True)
     assert sum(isinstance(result, Exception) for result in results) == 1
+
+
+OWNER = """
+key: owner
+trigger: {type: manual}
+steps:
+  - {id: owner, type: assign_agent, config: {group: sales}, branches: {nobody: end}}
+  - {id: note, type: set_variable, config: {path: who, value: "{{contact.agent}}"}}
+"""
+
+
+async def test_contacts_are_given_to_agents_by_turns(client: AsyncClient, url: str) -> None:
+    await publish(client, OWNER)
+    runs = [await enroll(client, "c0", "owner")]
+    for name in ("ann", "bob"):
+        await put(client, name, groups=["sales"])
+    runs += [await enroll(client, f"c{number}", "owner") for number in range(1, 4)]
+    ended = [await until_ended(client, run) for run in runs]
+    assert [run.path[-1] for run in ended] == ["owner", "note", "note", "note"]
+    assert [run.variables["who"] for run in ended[1:]] == ["ann", "bob", "ann"]
+    again = await until_ended(client, await enroll(client, "c1", "owner"))
+    assert again.variables["who"] == "bob"
+    had = await client.agents.ListAssignments(ListAssignmentsRequest(contact_id="c1"), timeout=10)
+    assert [(one.agent_id, one.HasField("end_time")) for one in had.assignments] == [("bob", False), ("ann", True)]
+    told = await client.agents.ListNotifications(ListNotificationsRequest(agent_id="bob"), timeout=10)
+    assert [(one.contact_id, one.task_id) for one in told.notifications] == [("c2", ""), ("c1", "")]
+    assert_decided_again(url)
+
+
+async def enroll(client: AsyncClient, contact: str, workflow: str) -> str:
+    answer = await client.enrollments.Enroll(EnrollRequest(workflow=workflow, contact_id=contact), timeout=10)
+    await until_ended(client, answer.enrollment.id)
+    return answer.enrollment.id
+
+
+async def until_ended(client: AsyncClient, run: str) -> Enrollment:
+    """The server does the task itself: watch until the run has ended."""
+    request = EnrollmentServiceWatchRequest(enrollment_id=run, after_sequence=0)
+    async for _ in client.enrollments.Watch(request, timeout=20):
+        pass
+    asked = EnrollmentServiceGetRequest(enrollment_id=run, view=EnrollmentView.ENROLLMENT_VIEW_FULL)
+    return (await client.enrollments.Get(asked, timeout=10)).enrollment
 
 
 async def _first(stream: Any, count: int) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from service.engine import claims, deciding, staffing
 from service.engine.commands import DecideTask, EnrollContact
+from service.housekeeping import Housekeeping
 from service.storage.agents import Agent, list_notifications
 from service.storage.database import Database, Transaction
 from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments
@@ -115,3 +116,15 @@ async def test_a_claim_between_reading_and_deciding_makes_the_decision_look_agai
         await house.ask(DecideTask("default", task_id, "ann", "approved", {}, "d1", "h"))
     elsewhere.close()
     assert (house.run().live, holders(house)) == (True, ["bob"])
+
+
+async def test_what_agents_were_told_long_ago_is_forgotten(house: House) -> None:
+    await put(house, "ann", "sales")
+    await house.publish(ASK[: ASK.index("reminder")])
+    await house.trigger("go")
+    housekeeping = Housekeeping(house.engine, timedelta(days=7))
+    house.clock.move(timedelta(days=90))
+    assert await housekeeping.forget_notifications() == 0
+    house.clock.move(1)
+    assert await housekeeping.forget_notifications() == 1
+    assert await told(house, "ann") == []
