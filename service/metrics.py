@@ -50,6 +50,9 @@ class Metrics:
             registry=registry,
         )
         self._exits = Counter("statewright_exits", "Enrollments that exited.", ["workflow", "goal"], registry=registry)
+        self._blocked = Counter(
+            "statewright_blocked_events", "Events of steps kept from enrolling.", ["rule"], registry=registry
+        )
         self._fired = Counter("statewright_timers_fired", "Timers that fired.", registry=registry)
         self._command_children: dict[tuple[str, str], Counter] = {}
         self.stored = StoredGauges(registry)
@@ -74,6 +77,10 @@ class Metrics:
     def ruled(self, channel: str, verdict: str, rule: str, count: int) -> None:
         """So many messages the gate let out, held or skipped; channels that the language does not know are `other`."""
         self._messages.labels(channel if channel in CHANNELS else "other", verdict, rule).inc(count)
+
+    def blocked(self, rule: str, count: int) -> None:
+        """So many events that steps raised were kept from enrolling by causation_own, causation_depth or flood."""
+        self._blocked.labels(rule).inc(count)
 
     def fired(self, count: int, lag_s: float) -> None:
         """So many timers fired, the latest of them `lag_s` seconds after it was due."""

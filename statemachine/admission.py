@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from statemachine.arbitration import Runs, behind, may_begin
 from statemachine.event import Event
-from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.limits import MAX_CAUSATION_DEPTH, MAX_RAISED_PER_MINUTE
 from statemachine.places import CONFLICT, MAX_CONCURRENT, NO_USAGE, PER_MINUTE, Usage, closed, full, queue_data
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
@@ -44,6 +44,7 @@ class Entry:
     now: datetime
     usage: Usage = NO_USAGE
     rivals: Runs = ()
+    raised: int = 0
 
     @property
     def open_at(self) -> datetime | None:
@@ -82,6 +83,7 @@ ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "workflow_paused": lambda entry: entry.paused,
     "causation_own": lambda entry: entry.workflow.key in entry.event.chain,
     "causation_depth": lambda entry: len(entry.event.chain) >= MAX_CAUSATION_DEPTH,
+    "flood": lambda entry: entry.raised > MAX_RAISED_PER_MINUTE,
     "max_entries": _max_entries,
     "reentry": _reentry,
     "cooldown": _cooldown,
@@ -90,6 +92,9 @@ ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     CONFLICT: lambda entry: not may_begin(entry.workflow, entry.rivals),
 }
 """Each rule by its name, and whether it keeps somebody out; the first that does is the verdict."""
+
+CAUSATION: Final = ("causation_own", "causation_depth", "flood")
+"""The rules against workflows that keep starting each other."""
 
 
 def entry_block(entry: Entry) -> str | None:

@@ -333,6 +333,7 @@ _DETAILS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "workflow_paused": lambda entry: "the workflow is paused" if entry.paused else "the workflow is not paused",
     "causation_own": lambda entry: f"raised by {' → '.join(entry.event.chain)}" if entry.event.chain else "",
     "causation_depth": lambda entry: f"{len(entry.event.chain)} workflows led to it" if entry.event.chain else "",
+    "flood": lambda entry: f"{entry.raised} raised by steps within a minute" if entry.raised else "",
     "max_entries": _max_entries_detail,
     "reentry": _reentry_detail,
     "cooldown": _cooldown_detail,

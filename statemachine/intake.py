@@ -85,7 +85,8 @@ class Roster:
     id, the event's and those of `runs`, `globals` the tenant's variables. `versions` finds what a child is to run: a
     workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
     `shares` are those that were set of splits, `kept` the variants that the contact was given before, by workflow,
-    where shares were set.
+    where shares were set. `raised` counts the events that steps raised of the contact within a minute up to this one,
+    if it is one.
     """
 
     contact: Contact | None
@@ -107,6 +108,7 @@ class Roster:
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()
     lookers: Mapping[str, Workflow] = field(default_factory=dict)
+    raised: int = 0
 
 
 @record
@@ -373,7 +375,7 @@ class Receiving:
         paused = workflow.key in self.roster.paused
         leaving = {snapshot.id for snapshot in live} if restarts else ()
         others = rivals(workflow, {"data": self.event.data}, self.runs.values(), leaving)
-        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage, others)
+        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage, others, self.roster.raised)
         block = self.admit(entry)
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)

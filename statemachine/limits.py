@@ -20,6 +20,8 @@ MAX_TRANSITIONS_PER_CAUSE: Final = 1_000
 MAX_HELD: Final = 100
 MAX_HELD_BYTES: Final = 512 * 1024
 MAX_CAUSATION_DEPTH: Final = 10
+MAX_RAISED_PER_MINUTE: Final = 100
+"""How many events that steps raise may enrol one contact within a minute."""
 
 
 def larger_than(value: Any, limit_bytes: int) -> bool:

@@ -87,6 +87,13 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
     if info.pending:
         waiting = ", ".join(f"{each.count} by {each.rule}" for each in info.pending)
         yield Finding("pending", "ok", f"enrollments that wait to begin: {waiting}")
+    for each in info.blocked:
+        text = f"{each.count} events of steps enrolled nobody within the last hour ({each.rule})"
+        if each.rule == "causation_own":
+            yield Finding("causation", "ok", text)
+        else:
+            advice = "look for workflows that start each other: their triggers listen for what their steps raise"
+            yield Finding("causation", "warning", text, advice)
     for queue in info.queues:
         yield _queue(queue, info, now)
     for people in info.human_queues:

@@ -52,6 +52,7 @@ from service.engine.results import (
 from service.storage.database import Transaction
 from service.storage.events import Repeat
 from service.storage.tasks import LeasedTask
+from statemachine.admission import CAUSATION
 from statemachine.arbitration import turn_of
 from statemachine.cause import (
     Cause,
@@ -81,6 +82,7 @@ from statemachine.errors import (
 from statemachine.event import Event, event_from_data
 from statemachine.grace import Look
 from statemachine.intake import BLOCKED, ENROLLED, Reception, Verdict, enter, look_again, receive
+from statemachine.limits import MAX_RAISED_PER_MINUTE
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
 from statemachine.places import NO_USAGE, Usage, count_move
@@ -186,15 +188,17 @@ class Batch:
     def _dispatch(self, command: DispatchEvent) -> EventAnswer:
         event = command.event
         name = ("pending", command.tenant, "", command.row_id)
-        still_pending = name in self._stock.repeats
+        pending = self._stock.repeats.get(name)
+        still_pending = pending is not None
         verdicts: tuple[Verdict, ...] = ()
-        if still_pending:
-            verdicts = self._receive(command.tenant, event).verdicts
-            self.ledger.handled(command.tenant, command.row_id, event.accepted_at)
+        if pending is not None:
+            verdicts = self._receive(command.tenant, event, pending.raised).verdicts
+            blocked = next((one.rule for one in verdicts if one.kind == BLOCKED and one.rule in CAUSATION), None)
+            self.ledger.handled(command.tenant, command.row_id, event.accepted_at, blocked)
             del self._stock.repeats[name]
         return EventAnswer(event.id, not still_pending, verdicts, self.ledger.times.wall)
 
-    def _receive(self, tenant: str, event: Event) -> Reception:
+    def _receive(self, tenant: str, event: Event, raised: int = 0) -> Reception:
         directory = self.ledger.directory
         desk = self._desk(tenant, event.contact_id)
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
@@ -202,6 +206,8 @@ class Batch:
         candidates = directory.candidates(tenant, event.type)
         usages, versions = self._stock.usages_of(tenant), partial(self._stock.versions.find, tenant)
         roster = desk.roster(directory, candidates, (*events, event), talks, usages, versions)
+        if raised > MAX_RAISED_PER_MINUTE:
+            roster = replace(roster, raised=raised)
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
         self._keep_reception(desk, event, reception)
         desk.events = [*events, event]

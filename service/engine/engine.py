@@ -60,6 +60,7 @@ class EngineMetrics(Protocol):
     def answered(self, kind: str, result: str, count: int) -> None: ...
     def exited(self, workflow: str, goal: str, count: int) -> None: ...
     def ruled(self, channel: str, verdict: str, rule: str, count: int) -> None: ...
+    def blocked(self, rule: str, count: int) -> None: ...
     def fired(self, count: int, lag_s: float) -> None: ...
 
 
@@ -435,6 +436,9 @@ class Engine:
         if ledger.rulings and self._metrics is not None:
             for (channel, verdict, rule), count in ledger.rulings.items():
                 self._metrics.ruled(channel, verdict, rule, count)
+        if ledger.blocked and self._metrics is not None:
+            for rule, count in ledger.blocked.items():
+                self._metrics.blocked(rule, count)
 
     def measured(self, items: int, seconds: float, statements: int) -> None:
         if self._metrics is not None:

@@ -75,6 +75,7 @@ class Ledger:
     earliest_due: datetime | None = None
     exits: dict[tuple[str, str], int] = field(default_factory=dict)
     rulings: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    blocked: dict[str, int] = field(default_factory=dict)
     handoffs: Handoffs = field(default_factory=Handoffs)
     _runs: dict[tuple[str, str], _RunWrite] = field(default_factory=dict)
     _postponed: list[dict[str, Any]] = field(default_factory=list)
@@ -179,8 +180,12 @@ class Ledger:
         """Keep an accepted event in the event log."""
         self._events.append(self._event_row(tenant, new_id(), event, pending=False))
 
-    def handled(self, tenant: str, row_id: str, accepted_at: datetime | None) -> None:
-        self._handled.append({"tenant_id": tenant, "id": row_id, "accepted_at": accepted_at})
+    def handled(self, tenant: str, row_id: str, accepted_at: datetime | None, blocked: str | None) -> None:
+        """A stored event has been dispatched; `blocked` is the rule that kept what steps raised from enrolling."""
+        name = {"tenant_id": tenant, "id": row_id, "accepted_at": accepted_at}
+        self._handled.append({**name, "blocked": blocked})
+        if blocked is not None:
+            self.blocked[blocked] = self.blocked.get(blocked, 0) + 1
 
     def emit(
         self, tenant: str, contact_id: str | None, emitted: Iterable[EmittedEvent], chain: tuple[str, ...]

@@ -49,7 +49,7 @@ from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.errors import NotFound
 from statemachine.grace import Look
-from statemachine.places import Usage
+from statemachine.places import MINUTE, Usage
 from statemachine.record import record
 from statemachine.snapshot import Snapshot, Status
 from statemachine.step import Reads
@@ -182,7 +182,9 @@ class Stock:
                 keys.append({"tenant_id": command.tenant, "source": event.source, "event_id": event.id})
             elif isinstance(command, DispatchEvent):
                 at = command.event.accepted_at
-                pending.append({"tenant_id": command.tenant, "id": command.row_id, "accepted_at": at})
+                since = at - MINUTE if at is not None and command.event.chain else None
+                name = {"tenant_id": command.tenant, "id": command.row_id}
+                pending.append({**name, "accepted_at": at, "since": since})
             elif not isinstance(command, ContinueRun | StartPending | LookAgain) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})

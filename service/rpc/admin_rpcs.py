@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from statewright.v1 import DatabaseKind, GetServerInfoRequest, GetServerInfoResponse, QueueInfo, ServerInfo
 
 from service.engine.commands import DEFAULT_TENANT
@@ -10,6 +12,7 @@ from service.rpc.moment import write_instant, write_span
 from service.rpc.rooms import Rooms
 from service.storage.audit import audit_liveness
 from service.storage.database import Transaction
+from service.storage.events import count_blocked
 from service.storage.human_tasks import waiting_by_queue
 from service.storage.places import count_pending
 from service.storage.server_queries import (
@@ -52,6 +55,9 @@ class AdminRpcs:
         info.quarantined_events = liveness.quarantined_events
         for rule, count in count_pending(transaction).items():
             info.pending.add(rule=rule, count=count)
+        hour_ago = times.workflow - timedelta(hours=1)
+        for rule, count in count_blocked(transaction, DEFAULT_TENANT, hour_ago).items():
+            info.blocked.add(rule=rule, count=count)
         if health.oldest_due_at is not None:
             write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
         for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):

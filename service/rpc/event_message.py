@@ -31,6 +31,7 @@ _REASONS: Final = {
     "max_entries": "the contact has entered this workflow as often as it may",
     "causation_own": "the event was raised by a run of this very workflow",
     "causation_depth": "the chain of workflows that led to this event is too long",
+    "flood": "steps raised more than 100 events of the contact within a minute",
     "max_concurrent": "the workflow has as many live enrollments as it may",
     "per_minute": "as many enrollments of the workflow began within the last minute as may",
     "paused": "the enrollment is paused and will look at the event when it is resumed",

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from service.storage.database import Row, Transaction
-from service.storage.dialect import instant, load
+from service.storage.dialect import instant, instant_text, load
 from statemachine.event import Event
+from statemachine.limits import MAX_RAISED_PER_MINUTE
 from statemachine.record import record
 
 EVENT_COLUMNS: Final = (
@@ -44,7 +45,8 @@ from {rows:rows; tenant_id text, accepted_at timestamptz, id text, source text, 
     pending bool} where true"""
 
 HANDLED: Final = """
-update events as e set pending = false from {rows:rows; tenant_id text, id text, accepted_at timestamptz}
+update events as e set pending = false, blocked = r.blocked
+from {rows:rows; tenant_id text, id text, accepted_at timestamptz, blocked text}
 where e.tenant_id = r.tenant_id and e.accepted_at = r.accepted_at and e.id = r.id and e.pending"""
 
 INSERT_KEYS: Final = """
@@ -62,11 +64,13 @@ where true"""
 
 @record
 class Repeat:
-    """What is known of a key that was used before: the hash of its body and the stored answer."""
+    """What is known of a key that was used before: the hash of its body and the stored answer. Of a pending event: how
+    many of its kind were raised within a minute up to it."""
 
     body_hash: str
     answer: Any
     at: datetime
+    raised: int = 0
 
 
 _KEYS: Final = """
@@ -79,9 +83,14 @@ select 'request', q.tenant_id, q.method, q.request_id, q.body_hash, q.answer, q.
 from {rows:requests; tenant_id text, method text, request_id text}
 join requests as q on q.tenant_id = r.tenant_id and q.method = r.method and q.request_id = r.request_id"""
 
-_PENDING: Final = """
-select 'pending', p.tenant_id, '', p.id, '', null, p.accepted_at
-from {rows:pending; tenant_id text, id text, accepted_at timestamptz}
+_PENDING: Final = f"""
+select 'pending', p.tenant_id, '', p.id, case when r.since is null then '0' else cast((
+    select count(*) from (
+        select 1 from events as x where x.tenant_id = p.tenant_id and x.contact_id = p.contact_id
+            and x.accepted_at > r.since and (x.accepted_at, x.id) <= (p.accepted_at, p.id) and x.chain is not null
+        limit {MAX_RAISED_PER_MINUTE + 1}
+    ) as raised) as text) end, null, p.accepted_at
+from {{rows:pending; tenant_id text, id text, accepted_at timestamptz, since timestamptz}}
 join events as p on p.tenant_id = r.tenant_id and p.accepted_at = r.accepted_at and p.id = r.id and p.pending"""
 
 
@@ -118,7 +127,8 @@ def _repeat(row: Row) -> tuple[RepeatKey, Repeat]:
     kind, tenant, scope, name, body_hash, answer, at = row
     when = instant(at)
     assert when is not None
-    return (kind, tenant, scope, name), Repeat(body_hash, load(answer), when)
+    raised = int(body_hash) if kind == "pending" else 0
+    return (kind, tenant, scope, name), Repeat(body_hash, load(answer), when, raised)
 
 
 LOOK_BACK: Final = f"""
@@ -131,3 +141,14 @@ order by e.accepted_at, e.id"""
 def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tuple[str, Event]]:
     """(tenant, event) of earlier events in order of acceptance, by contact, type and since when."""
     return [(row[0], event_of(row)) for row in transaction.rows(LOOK_BACK, wanted=wanted)]
+
+
+def count_blocked(transaction: Transaction, tenant: str, since: datetime) -> dict[str, int]:
+    """How many events that steps raised were kept from enrolling since then, by rule."""
+    rows = transaction.rows(
+        "select e.blocked, count(*) from events as e where e.blocked is not null and e.tenant_id = :tenant "
+        "and e.accepted_at >= :since group by e.blocked order by e.blocked",
+        tenant=tenant,
+        since=instant_text(since),
+    )
+    return {row[0]: int(row[1]) for row in rows}

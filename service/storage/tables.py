@@ -318,6 +318,8 @@ events: Final = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     _instant("retry_at"),
     _instant("quarantined_at"),
+    Column("blocked", Text),
+    Index("ix_events_blocked", "accepted_at", **_where("blocked is not null")),
     Index("ix_events_quarantined", "accepted_at", **_where("quarantined_at is not null")),
     Index("ix_events_contact", "tenant_id", "contact_id", "accepted_at"),
     Index("ix_events_pending", "accepted_at", **_where("pending")),

@@ -385,11 +385,20 @@ class World:
         )
         listening = [flow for flow in self.workflows.values() if any(one.type == event.type for one in flow.triggers)]
         roster = self._roster(event.contact_id, listening, (*earlier, event))
+        if event.chain:
+            roster = replace(roster, raised=self._raised(event))
         reception = receive(event, roster, self.now, self._new_run)
         if kind == "event":
             self._log(event)
         self._keep_reception(event, reception, kind)
         return reception
+
+    def _raised(self, event: Event) -> int:
+        """How many events of its contact steps raised within a minute up to this one."""
+        log = self._log_of(event.contact_id)
+        since = (event.accepted_at or self.now) - MINUTE
+        upto = next((number for number, known in enumerate(log, 1) if known is event), len(log))
+        return sum(bool(known.chain) and (known.accepted_at or self.now) > since for known in log[:upto])
 
     def _new_run(self) -> str:
         return self.mint("enrollment")

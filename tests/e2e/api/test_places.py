@@ -91,3 +91,16 @@ async def test_an_event_in_its_grace_is_told_by_verdict_and_explanation(client: 
     change = TriggerRequest(event=event("seen", "ann", patch={"plan": "pro"}))
     (let_in,) = (await client.enrollments.Trigger(change, timeout=10)).verdicts
     assert (let_in.kind, let_in.rule) == (VerdictKind.VERDICT_KIND_ENROLLED, "grace")
+
+
+async def test_the_server_s_account_counts_what_was_kept_from_enrolling(client: AsyncClient) -> None:
+    source = "key: w\ntrigger: {type: tag_added}\nsteps: [{id: a, type: add_tag, config: {tag: b}}]"
+    await client.workflows.Publish(PublishRequest(source=source), timeout=10)
+    change = event("seen", "ann", patch={"tags": ["a"]})
+    answer = await client.enrollments.Trigger(TriggerRequest(event=change), timeout=10)
+    assert not answer.verdicts
+    counted: list[tuple[str, int]] = []
+    while not counted:
+        info = (await client.admin.GetServerInfo(GetServerInfoRequest(), timeout=10)).server_info
+        counted = [(one.rule, one.count) for one in info.blocked]
+    assert counted == [("causation_own", 1)]

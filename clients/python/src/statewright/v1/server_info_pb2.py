@@ -26,21 +26,23 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n statewright/v1/server_info.proto\x12\x0estatewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n\tQueueInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bready_tasks\x18\x02 \x01(\x03\x12\x15\n\rdelayed_tasks\x18\x03 \x01(\x03\x12\x14\n\x0cleased_tasks\x18\x04 \x01(\x03\x12\x32\n\x0elast_poll_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fwaiting_workers\x18\x06 \x01(\x05\x12\x33\n\x10oldest_ready_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9e\x01\n\x0eHumanQueueInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nopen_tasks\x18\x02 \x01(\x03\x12\x18\n\x10unassigned_tasks\x18\x03 \x01(\x03\x12\x16\n\x0eunserved_tasks\x18\x04 \x01(\x03\x12\x38\n\x15oldest_unassigned_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"*\n\x0bPendingInfo\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xcb\x04\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\x08\x64\x61tabase\x18\x02 \x01(\x0e\x32\x1c.statewright.v1.DatabaseKind\x12\x18\n\x10\x64\x61tabase_version\x18\x03 \x01(\t\x12\x17\n\x0fschema_revision\x18\x04 \x01(\t\x12\x31\n\rworkflow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\twall_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclock_rate\x18\x07 \x01(\x01\x12\x0b\n\x03\x64\x65v\x18\x08 \x01(\x08\x12\x12\n\nreplica_id\x18\t \x01(\t\x12\x18\n\x10live_enrollments\x18\n \x01(\x03\x12\x19\n\x11stuck_enrollments\x18\x0b \x01(\x03\x12\x31\n\x0eoldest_due_lag\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06queues\x18\r \x03(\x0b\x32\x19.statewright.v1.QueueInfo\x12\x1f\n\x17quarantined_enrollments\x18\x0e \x01(\x03\x12\x1a\n\x12quarantined_events\x18\x0f \x01(\x03\x12,\n\x07pending\x18\x10 \x03(\x0b\x32\x1b.statewright.v1.PendingInfo\x12\x34\n\x0chuman_queues\x18\x11 \x03(\x0b\x32\x1e.statewright.v1.HumanQueueInfo*e\n\x0c\x44\x61tabaseKind\x12\x1d\n\x19\x44\x41TABASE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x41TABASE_KIND_SQLITE\x10\x01\x12\x1c\n\x18\x44\x41TABASE_KIND_POSTGRESQL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n statewright/v1/server_info.proto\x12\x0estatewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n\tQueueInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bready_tasks\x18\x02 \x01(\x03\x12\x15\n\rdelayed_tasks\x18\x03 \x01(\x03\x12\x14\n\x0cleased_tasks\x18\x04 \x01(\x03\x12\x32\n\x0elast_poll_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fwaiting_workers\x18\x06 \x01(\x05\x12\x33\n\x10oldest_ready_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9e\x01\n\x0eHumanQueueInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nopen_tasks\x18\x02 \x01(\x03\x12\x18\n\x10unassigned_tasks\x18\x03 \x01(\x03\x12\x16\n\x0eunserved_tasks\x18\x04 \x01(\x03\x12\x38\n\x15oldest_unassigned_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"*\n\x0bPendingInfo\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"*\n\x0b\x42lockedInfo\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xf9\x04\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\x08\x64\x61tabase\x18\x02 \x01(\x0e\x32\x1c.statewright.v1.DatabaseKind\x12\x18\n\x10\x64\x61tabase_version\x18\x03 \x01(\t\x12\x17\n\x0fschema_revision\x18\x04 \x01(\t\x12\x31\n\rworkflow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\twall_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclock_rate\x18\x07 \x01(\x01\x12\x0b\n\x03\x64\x65v\x18\x08 \x01(\x08\x12\x12\n\nreplica_id\x18\t \x01(\t\x12\x18\n\x10live_enrollments\x18\n \x01(\x03\x12\x19\n\x11stuck_enrollments\x18\x0b \x01(\x03\x12\x31\n\x0eoldest_due_lag\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06queues\x18\r \x03(\x0b\x32\x19.statewright.v1.QueueInfo\x12\x1f\n\x17quarantined_enrollments\x18\x0e \x01(\x03\x12\x1a\n\x12quarantined_events\x18\x0f \x01(\x03\x12,\n\x07pending\x18\x10 \x03(\x0b\x32\x1b.statewright.v1.PendingInfo\x12,\n\x07\x62locked\x18\x12 \x03(\x0b\x32\x1b.statewright.v1.BlockedInfo\x12\x34\n\x0chuman_queues\x18\x11 \x03(\x0b\x32\x1e.statewright.v1.HumanQueueInfo*e\n\x0c\x44\x61tabaseKind\x12\x1d\n\x19\x44\x41TABASE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x41TABASE_KIND_SQLITE\x10\x01\x12\x1c\n\x18\x44\x41TABASE_KIND_POSTGRESQL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.server_info_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATABASEKIND']._serialized_start=1136
-  _globals['_DATABASEKIND']._serialized_end=1237
+  _globals['_DATABASEKIND']._serialized_start=1226
+  _globals['_DATABASEKIND']._serialized_end=1327
   _globals['_QUEUEINFO']._serialized_start=118
   _globals['_QUEUEINFO']._serialized_end=339
   _globals['_HUMANQUEUEINFO']._serialized_start=342
   _globals['_HUMANQUEUEINFO']._serialized_end=500
   _globals['_PENDINGINFO']._serialized_start=502
   _globals['_PENDINGINFO']._serialized_end=544
-  _globals['_SERVERINFO']._serialized_start=547
-  _globals['_SERVERINFO']._serialized_end=1134
+  _globals['_BLOCKEDINFO']._serialized_start=546
+  _globals['_BLOCKEDINFO']._serialized_end=588
+  _globals['_SERVERINFO']._serialized_start=591
+  _globals['_SERVERINFO']._serialized_end=1224
 # @@protoc_insertion_point(module_scope)

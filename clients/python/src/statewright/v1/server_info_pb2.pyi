@@ -60,8 +60,16 @@ class PendingInfo(_message.Message):
     count: int
     def __init__(self, rule: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
+class BlockedInfo(_message.Message):
+    __slots__ = ("rule", "count")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    count: int
+    def __init__(self, rule: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending", "human_queues")
+    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending", "blocked", "human_queues")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     DATABASE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +86,7 @@ class ServerInfo(_message.Message):
     QUARANTINED_ENROLLMENTS_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
     HUMAN_QUEUES_FIELD_NUMBER: _ClassVar[int]
     version: str
     database: DatabaseKind
@@ -95,5 +104,6 @@ class ServerInfo(_message.Message):
     quarantined_enrollments: int
     quarantined_events: int
     pending: _containers.RepeatedCompositeFieldContainer[PendingInfo]
+    blocked: _containers.RepeatedCompositeFieldContainer[BlockedInfo]
     human_queues: _containers.RepeatedCompositeFieldContainer[HumanQueueInfo]
-    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ..., human_queues: _Optional[_Iterable[_Union[HumanQueueInfo, _Mapping]]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedInfo, _Mapping]]] = ..., human_queues: _Optional[_Iterable[_Union[HumanQueueInfo, _Mapping]]] = ...) -> None: ...
