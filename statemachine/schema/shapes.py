@@ -53,6 +53,11 @@ _AT_TIME: Final = _text(_CLOCK, "Write a time of day like 09:00, or a template."
 _ID: Final[Schema] = {"type": ["string", "integer"], "minLength": 1}
 _COUNT: Final[Schema] = {"type": ["number", "string"]}
 
+_KEY_OF_EVENT: Final[Schema] = {
+    "key": {"description": "The key that the event has to carry; compared as text."},
+    "key_path": {"type": ["string", "null"], "description": "Where in the event's data the key stands."},
+}
+
 SHAPES: Final[Schema] = {
     "branches": {
         "type": ["object", "null"],
@@ -161,6 +166,7 @@ SHAPES: Final[Schema] = {
                     "event": ref("event_type"),
                     "when": or_null(ref("condition")),
                     "branch": {"type": ["string", "null"], "minLength": 1, "description": "The outcome it leads to."},
+                    **_KEY_OF_EVENT,
                 },
                 required=["event"],
             ),
@@ -175,6 +181,7 @@ SHAPES: Final[Schema] = {
                     "event": ref("event_type"),
                     "when": or_null(ref("condition")),
                     "branch": {"type": "null", "description": "The silence begins anew: there is no branch."},
+                    **_KEY_OF_EVENT,
                 },
                 required=["event"],
             ),

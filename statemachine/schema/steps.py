@@ -42,7 +42,7 @@ _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 
 _TOGETHER: Final[Mapping[str, Mapping[str, list[str]]]] = {
     "set_variable": {"path": ["value"], "value": ["path"]},
-    "wait": {"offset": ["until"], "max_hold": ["debounce"], "quiet": ["of"], "of": ["quiet"]},
+    "wait": {"offset": ["until"], "max_hold": ["debounce"], "key_path": ["key"], "quiet": ["of"], "of": ["quiet"]},
 }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.condition_tree import All, Condition
-from statemachine.keys import REQUIRED, AnyCondition, EventType, about
+from statemachine.event_key import KeyIs
+from statemachine.keys import REQUIRED, AnyCondition, EventType, Template, about
 from statemachine.names import EventName, did_you_mean, event_group
-from statemachine.path import Path
+from statemachine.path import Path, parse_path
 from statemachine.step import Build, EventCase, StepConfig
 from statemachine.steps.parts import Parts
 
@@ -23,6 +24,8 @@ class EventEntry(StepConfig):
     event: EventType = about("The event's type.", "email_opened", default=REQUIRED)
     when: AnyCondition = about("What must hold too; `event.*` is the event.", "event.data.total > 0")
     branch: str | None = about("The outcome that it leads to. Default: done.", "opened")
+    key: Template = about("The key that the event has to carry. Default: that of the wait.", "{{variables.order_id}}")
+    key_path: str | None = about("Where in the event's data the key stands. Default: its own key.", "order.id")
 
 
 def event_cases(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase, ...]:
@@ -32,11 +35,29 @@ def event_cases(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCa
         outcome = entry.branch or DONE
         if outcome == "error":
             build.problem("reserved_id", (*path, "branch"), "`error` is no branch of a wait")
-        when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+        when = _asked(config, path, entry, parts, build)
         cases += [
             EventCase(kind.type, outcome, _filtered(path, kind, when, parts)) for kind in event_group(entry.event)
         ]
     return tuple(cases)
+
+
+def _asked(config: WaitConfig, path: Path, entry: EventEntry, parts: Parts, build: Build) -> Condition | None:
+    """What an entry asks of an event: its key, and `when`."""
+    when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+    key, place = (config.key, ("key",)) if entry.key is None else (entry.key, (*path, "key"))
+    if key is None:
+        if entry.key_path is not None:
+            build.problem("missing_key", (*path, "key_path"), "`key_path` belongs to `key`")
+        return when
+    key_path, where = (config.key_path, ("key_path",)) if entry.key_path is None else (
+        entry.key_path, (*path, "key_path")
+    )  # fmt: skip
+    part = None if key_path is None else parse_path(key_path)
+    if key_path is not None and part is None:
+        build.problem("bad_value", where, f"{key_path[:60]!r} is no path: write it like `order.id`")
+    same = KeyIs(parts.value(place, key), part)
+    return same if when is None else All((same, when))
 
 
 def broken_by(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase, ...]:
@@ -47,7 +68,7 @@ def broken_by(config: WaitConfig, parts: Parts, build: Build) -> tuple[EventCase
     for path, entry in _listed("of", config.of, build):
         if entry.branch is not None:
             build.problem("bad_value", (*path, "branch"), "an event of `of` begins the silence anew; it has no branch")
-        when = None if entry.when is None else parts.condition((*path, "when"), entry.when)
+        when = _asked(config, path, entry, parts, build)
         cases += [EventCase(kind.type, "", _filtered(path, kind, when, parts)) for kind in event_group(entry.event)]
     return tuple(cases)
 
@@ -80,13 +101,17 @@ def _entry(path: Path, raw: Any, build: Build) -> EventEntry | None:
         return None
     for key in raw.keys() - set(EventEntry.model_fields):
         near = did_you_mean(str(key), EventEntry.model_fields)
-        message = f"an event entry has no key {key!r}: event, when, branch"
+        message = f"an event entry has no key {key!r}: {', '.join(EventEntry.model_fields)}"
         build.problem("unknown_key", (*path, str(key)), message, suggestion=near)
     branch = raw.get("branch")
     if branch is not None and (not isinstance(branch, str) or not branch):
         build.problem("bad_value", (*path, "branch"), "`branch` is the name of an outcome")
         branch = None
-    return EventEntry(event=raw["event"], when=raw.get("when"), branch=branch)
+    key_path = raw.get("key_path")
+    if key_path is not None and not isinstance(key_path, str):
+        build.problem("bad_value", (*path, "key_path"), "`key_path` is a path into the event's data")
+        key_path = None
+    return EventEntry(event=raw["event"], when=raw.get("when"), branch=branch, key=raw.get("key"), key_path=key_path)
 
 
 def _filtered(path: Path, kind: EventName, when: Condition | None, parts: Parts) -> Condition | None:

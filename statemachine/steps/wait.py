@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.document import Duration
-from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Span, about
+from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Span, Template, about
 from statemachine.scope import contact_fields
 from statemachine.step import (
     CONTACT_CHANGED,
@@ -65,6 +65,9 @@ class WaitConfig(StepConfig):
     since: str | None = about(
         "From when on events count: `enrollment`, `wait` (now), or the latest start of a step.", "enrollment"
     )
+    ttl: Duration | None = about("How old an event that came before the wait may be to count.", "1h")
+    key: Template = about("The key that an event has to carry; compared as text.", "{{variables.order_id}}")
+    key_path: str | None = about("Where in an event's data the key stands. Default: the event's own key.", "order.id")
     debounce: Duration | None = about(
         "Gather the events of a burst: the wait ends when none has come for so long. Output: `events` and `count`.",
         "5s",
@@ -117,6 +120,7 @@ class Wait(WaitingStep):
         parts.reads |= asked.reads | timed.reads
         self._least = least_rest(config)
         self._since = config.since
+        self._ttl = config.ttl
         self._quiet = config.quiet
         self._burst = None if config.debounce is None else Burst(config.debounce, config.max_hold)
         self._late = late_limit(config.late, build)
@@ -205,7 +209,12 @@ class Wait(WaitingStep):
         return Rest(deadline)
 
     def _anchor(self, context: Context) -> datetime:
-        """Since when events count; a step that has not run yet leaves the start of the wait."""
+        """Since when events count: since the anchor, and none that is older than `ttl`."""
+        since = self._since_when(context)
+        return since if self._ttl is None else max(since, context.now - self._ttl)
+
+    def _since_when(self, context: Context) -> datetime:
+        """A step that has not run yet leaves the start of the wait."""
         if self._since == "enrollment":
             return context.enrolled_at
         step = self._since or context.previous_step
