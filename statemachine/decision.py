@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from statemachine.cause import ChildCause, ParentCause
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.event import Event
 from statemachine.people import NOBODY, Wanted
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
@@ -135,8 +136,9 @@ class Decision:
     """The next snapshot and everything that must become durable with it.
 
     `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
-    must not run any more. `human` is what happened to human tasks, in order. `continues` asks for a
-    `continue` cause at once. `rulings` are what the gate said of messages: (channel, verdict, rule).
+    must not run any more. `human` is what happened to human tasks, in order. `alone` are the events that no other
+    enrollment may take any more. `continues` asks for a `continue` cause at once. `rulings` are what the gate said of
+    messages: (channel, verdict, rule).
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
     to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
@@ -148,6 +150,7 @@ class Decision:
     retries: tuple[TaskRetry, ...] = ()
     revoked: tuple[tuple[str, int], ...] = ()
     contact: Contact | None = None
+    alone: tuple[Event, ...] = ()
     events: tuple[EmittedEvent, ...] = ()
     human: tuple[HumanChange, ...] = ()
     continues: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ from statemachine.record import record
 
 @record
 class Event:
-    """`type` is canonical (see names.py); `chain` lists the workflows whose steps led to it, oldest first."""
+    """`type` is canonical (see names.py); `chain` lists the workflows whose steps led to it, oldest first.
+
+    `taken_by` is the enrollment that took it for itself alone (`consume: one`): no wait of another takes it then.
+    """
 
     id: str
     type: str
@@ -26,6 +29,7 @@ class Event:
     accepted_at: datetime | None = None
     priority: int = 0
     chain: tuple[str, ...] = ()
+    taken_by: str = ""
 
 
 def event_to_data(event: Event) -> dict[str, Any]:
@@ -47,6 +51,8 @@ def event_to_data(event: Event) -> dict[str, Any]:
         data["priority"] = event.priority
     if event.chain:
         data["chain"] = list(event.chain)
+    if event.taken_by:
+        data["taken_by"] = event.taken_by
     return data
 
 
@@ -63,8 +69,17 @@ def event_from_data(data: Mapping[str, Any]) -> Event:
         accepted_at=_instant(data.get("accepted_at")),
         priority=data.get("priority", 0),
         chain=tuple(data.get("chain", ())),
+        taken_by=data.get("taken_by", ""),
     )
 
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def with_taken(events: Iterable[Event], alone: Sequence[Event], enrollment_id: str) -> tuple[Event, ...]:
+    """The same events, those that the enrollment took for itself alone marked."""
+    names = {(event.source, event.id) for event in alone}
+    return tuple(
+        replace(event, taken_by=enrollment_id) if (event.source, event.id) in names else event for event in events
+    )

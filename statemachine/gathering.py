@@ -74,7 +74,7 @@ def add(run: Run, event: Event) -> None:
     """Put the event to those of the burst, and begin its gap anew."""
     burst = run.step.runner.burst() if isinstance(run.step.runner, WaitingStep) else None
     assert burst is not None
-    run.consume(event)
+    run.take(event)
     run.gathered = {**run.gathered, "events": [*run.gathered["events"], dict(event.data)]}
     until = _at(run, event) + burst.gap
     run.deadlines[DEBOUNCE] = max(until, run.deadlines.get(DEBOUNCE, until))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from statemachine.admission import Entry, Past, entry_block, entry_queue
@@ -30,7 +30,7 @@ from statemachine.conversation import Conversation, conversation_names
 from statemachine.decide import decide
 from statemachine.decision import ChildOrder, Decision, EmittedEvent
 from statemachine.errors import StepFailed
-from statemachine.event import Event, event_to_data
+from statemachine.event import Event, event_to_data, with_taken
 from statemachine.family import follow
 from statemachine.grace import GRACE, MAX_LOOKS, Look
 from statemachine.names import CONTACT_CHANGES
@@ -54,6 +54,8 @@ BUFFERED: Final = "BUFFERED"
 DEBOUNCED: Final = "DEBOUNCED"
 BLOCKED: Final = "BLOCKED"
 NOT_MATCHED: Final = "NOT_MATCHED"
+EARLY: Final = "early"
+"""The rule of a verdict BUFFERED: the enrollment is not waiting for the event yet."""
 DROPPED: Final = "dropped"
 """The rule of a verdict BLOCKED: the enrollment is paused, and its pause drops events."""
 
@@ -219,6 +221,7 @@ class Receiving:
 
     def __init__(self, event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> None:
         self.event = event
+        self.waited = event
         self.roster = roster
         self.now = now
         self.mint = mint
@@ -284,7 +287,7 @@ class Receiving:
                 self._verdict(workflow, EXITED, snapshot.id, self.runs[snapshot.id][1].exit_reason or "")
 
     def waits(self) -> None:
-        for workflow, snapshot in self._ordered_runs():
+        for workflow, snapshot in self._waiting_runs():
             step = snapshot.step or ""
             held = self.held(workflow, snapshot)
             if held == "buffer":
@@ -294,6 +297,27 @@ class Receiving:
             elif step and workflow.steps[step].hears and self.decide(workflow, snapshot, "wait"):
                 kind = DEBOUNCED if _still_there(snapshot, self.runs[snapshot.id][1]) else ADVANCED
                 self._verdict(workflow, kind, snapshot.id, step=step)
+            elif step and not held and self._comes_early(workflow, snapshot, step):
+                self._verdict(workflow, BUFFERED, snapshot.id, EARLY, step)
+
+    def _comes_early(self, workflow: Workflow, snapshot: Snapshot, step: str) -> bool:
+        """Whether a later wait of the run may still take the event: it stays in the event log."""
+        live = snapshot.status in (Status.WAITING, Status.RUNNING) and self.runs[snapshot.id][1] is snapshot
+        if not live or self.waited.taken_by:
+            return False
+        return workflow.keeps_for_later(step, snapshot.step_starts, self.event.type)
+
+    def _waiting_runs(self) -> Iterator[tuple[Workflow, Snapshot]]:
+        """As always; where a wait takes events for itself alone, by priority and then the oldest run first."""
+        if any(one.step and workflow.steps[one.step].runner.alone for workflow, one in self.runs.values()):
+            return self._ordered_runs(_age)
+        return self._ordered_runs()
+
+    def _mark_alone(self, decision: Decision) -> None:
+        """What a wait took for itself alone is gone for all that come after it."""
+        events = with_taken(self.roster.events, decision.alone, decision.snapshot.id)
+        self.roster = replace(self.roster, events=events)
+        (self.waited,) = with_taken((self.waited,), decision.alone, decision.snapshot.id)
 
     def changes(self) -> None:
         """Let the waits that watch the contact look at what has become of it, last of all."""
@@ -437,7 +461,7 @@ class Receiving:
         queue: Mapping[str, Any] | None = None,
     ) -> bool:
         """Let the event act on an enrollment; whether anything came of it. `queue`: see Surroundings."""
-        cause = EventCause(self.event, phase, trigger_id)
+        cause = EventCause(self.waited if phase == "wait" else self.event, phase, trigger_id)
         decision = self.decide_cause(workflow, snapshot, cause, queue=queue)
         if decision is None:
             return False
@@ -464,6 +488,8 @@ class Receiving:
 
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         self.decisions.append(decision)
+        if decision.alone:
+            self._mark_alone(decision)
         self.contact = decision.contact or self.contact
         if decision.conversation is not None:
             self.conversations[decision.conversation.id] = decision.conversation
@@ -518,10 +544,10 @@ class Receiving:
         if workflow.listens_in(self.event.type) and self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BLOCKED, snapshot.id, DROPPED, step)
 
-    def _ordered_runs(self) -> Iterator[tuple[Workflow, Snapshot]]:
+    def _ordered_runs(self, turn: Turn | None = None) -> Iterator[tuple[Workflow, Snapshot]]:
         """The live runs of now, each as it is when its turn comes: another of its family may have moved or ended it."""
         live = [pair for pair in self.runs.values() if pair[1].live]
-        for _, snapshot in sorted(live, key=lambda pair: (*_rank(pair[0]), pair[1].id)):
+        for _, snapshot in sorted(live, key=turn or _turn):
             found = self.runs[snapshot.id]
             if found[1].live:
                 yield found
@@ -559,6 +585,20 @@ class _Family:
 
     def absent(self, parent: Snapshot, word: ParentCause) -> None:
         """None is."""
+
+
+def _turn(pair: tuple[Workflow, Snapshot]) -> tuple[Any, ...]:
+    return (*_rank(pair[0]), pair[1].id)
+
+
+def _age(pair: tuple[Workflow, Snapshot]) -> tuple[Any, ...]:
+    """By priority, the oldest first."""
+    workflow, snapshot = pair
+    return -workflow.entry.priority, snapshot.started_at or _LAST, snapshot.id
+
+
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+Turn = Callable[[tuple[Workflow, Snapshot]], tuple[Any, ...]]
 
 
 def _rank(workflow: Workflow) -> tuple[int, str]:

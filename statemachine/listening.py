@@ -83,8 +83,9 @@ def matching_case(run: Run, event: Event) -> EventCase | None:
 
 
 def _taken(run: Run, case: EventCase, event: Event) -> Outcome:
-    run.consume(event)
-    return Outcome(case.outcome, dict(event.data), {"event": event.type})
+    run.take(event)
+    told = {"event": event.type, "consumed": "one"} if run.step.runner.alone else {"event": event.type}
+    return Outcome(case.outcome, dict(event.data), told)
 
 
 def _ended_before(run: Run, step: Step) -> Outcome | None:

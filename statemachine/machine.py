@@ -119,6 +119,10 @@ class WorkflowMachine:
         """Where an outcome leads: a step id or a terminal state. Raises KeyError for what `outcomes` does not list."""
         return self._targets[step_id, outcome]
 
+    def after(self, step_id: str) -> frozenset[str]:
+        """The steps that may follow this one directly."""
+        return frozenset(self._next.get(step_id, ())).difference(_TERMINALS)
+
     def ahead(self, step_id: str) -> frozenset[str]:
         """The steps that a run may enter after this one by itself; this one only when a way leads back to it."""
         found: set[str] = set()

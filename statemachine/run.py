@@ -68,7 +68,7 @@ class Run:
 
     __slots__ = (
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
-        "_scope", "_snapshot", "_variables_changed", "_variables_size", "anchor_at", "broke", "brood", "cause",
+        "_scope", "_snapshot", "_variables_changed", "_variables_size", "alone", "anchor_at", "broke", "brood", "cause",
         "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
         "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
         "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays",
@@ -105,6 +105,7 @@ class Run:
         self.rulings: tuple[tuple[str, str, str], ...] = ()
         self.edited_input: Mapping[str, Any] | None = None
         self.lateness_asked = False
+        self.alone: tuple[Event, ...] = ()
         self.contact_read = self.events_read = self.conversation_read = False
         self.splits_read = _NONE
         self.examined: dict[str, None] = {}
@@ -304,7 +305,9 @@ class Run:
         return bool(self.anchor_at and event.accepted_at and event.accepted_at < self.anchor_at)
 
     def was_taken(self, event: Event) -> bool:
-        """Whether the event enrolled this run or moved it before."""
+        """Whether the event enrolled this run, moved it before, or is another run's alone."""
+        if event.taken_by and event.taken_by != self.enrollment_id:
+            return True
         name = name_of(event)
         return name in self.consumed or name == f"{self.trigger.get('source', '')}/{self.trigger.get('id', '')}"
 
@@ -565,6 +568,12 @@ class Run:
         self.consumed = (*self.consumed, name_of(event))[-MAX_CONSUMED:]
         self.scope.event = event
 
+    def take(self, event: Event) -> None:
+        """The wait takes the event; for itself alone where it says so."""
+        self.consume(event)
+        if self.step.runner.alone:
+            self.alone = (*self.alone, event)
+
     def take_doubts(self) -> str:
         """Why conditions tested since the last call could not be answered, and so were false; "" mostly."""
         if not self.doubts:
@@ -609,6 +618,7 @@ class Run:
             contact=self.person if self._contact_changed else None,
             events=tuple(self.emitted),
             human=tuple(self.human),
+            alone=self.alone,
             continues=self.continuing,
             changed_variables=self._variables_changed,
             changed_outputs=self._outputs_changed,

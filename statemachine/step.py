@@ -303,6 +303,9 @@ class StepType(ABC):
     bare: ClassVar[str | None] = None
     """The config key that is meant, in seconds, when the config is nothing but a number."""
 
+    alone: bool = False
+    """Whether an event that it takes is gone for the waits of other runs. Only waits say so."""
+
     silent: ClassVar[bool] = False
     """Whether the step never has an output."""
 
@@ -415,6 +418,10 @@ class WaitingStep(PureStep):
 
     def reckon(self, context: Context) -> datetime | None:
         """When its timer is due by the data of now. Raises StepFailed when they make no time."""
+        return None
+
+    def anchor(self) -> str | None:
+        """Since when events count for it: `enrollment`, `wait`, a step's id, or None, the start of the step before."""
         return None
 
     def late_after(self) -> timedelta | None:

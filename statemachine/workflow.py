@@ -5,7 +5,7 @@ Everything here is immutable and shared by all enrollments of the version, in al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _ANYWHERE: Final = "*"
+_ALWAYS: Final = ""
+"""The anchor of waits that count events since the run began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,7 @@ class Workflow:
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _early: dict[str, dict[str, set[str]]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _ahead: dict[str, Reads] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def beginning(self, trigger_id: str | None) -> str:
@@ -311,6 +314,30 @@ class Workflow:
             words = self.waiting_for(step_id) | (step.runner.watches() if step else frozenset())
             known = self._awaited[step_id] = tuple(sorted(words))
         return known
+
+    def keeps_for_later(self, step_id: str, started: Collection[str], event_type: str) -> bool:
+        """Whether a wait that lies ahead of a run in this step may take an event of this type that comes now: it counts
+        from the beginning, from one of the steps that have `started`, or from this very step, which is just before."""
+        known = self._early.get(step_id)
+        if known is None:
+            known = self._early[step_id] = self._early_kinds(step_id)
+        anchors = known.get(event_type)
+        return anchors is not None and any(anchor == _ALWAYS or anchor in started for anchor in anchors)
+
+    def _early_kinds(self, step_id: str) -> dict[str, set[str]]:
+        """Event type → since when waits ahead count it."""
+        found: dict[str, set[str]] = {}
+        next_ones = self.machine.after(step_id)
+        for ahead in self.machine.ahead(step_id):
+            runner = self.steps[ahead].runner
+            if not isinstance(runner, WaitingStep):
+                continue
+            anchor = _ALWAYS if runner.anchor() == "enrollment" else runner.anchor()
+            if anchor is None and ahead in next_ones:
+                anchor = step_id
+            for case in runner.cases() if anchor not in (None, "wait") else ():
+                found.setdefault(case.event, set()).add(str(anchor))
+        return found
 
     def watches_contact_in(self, step_id: str | None) -> bool:
         """Whether a run that rests there looks again when its contact changes."""

@@ -211,6 +211,8 @@ class Batch:
         reception = receive(event, roster, self.ledger.times.workflow, new_id)
         self._keep_reception(desk, event, reception)
         desk.events = [*events, event]
+        for decision in reception.decisions:
+            desk.mark_taken(decision)
         return reception
 
     def _enroll(self, command: EnrollContact) -> EnrollAnswer:
@@ -537,6 +539,7 @@ class Batch:
             count_move(self._stock.usages_of(desk.tenant), known[1] if known else None, decision.snapshot)
         self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(decision.snapshot.id))
         desk.see(workflow, decision.snapshot)
+        desk.mark_taken(decision)
 
     def _keep_contact(self, desk: Desk, contact: Contact) -> None:
         assert desk.contact is not None

@@ -15,7 +15,8 @@ from service.storage.enrollments import StoredEnrollment
 from statemachine.admission import Past
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
-from statemachine.event import Event
+from statemachine.decision import Decision
+from statemachine.event import Event, with_taken
 from statemachine.grace import Look
 from statemachine.intake import Roster
 from statemachine.places import Usages
@@ -50,6 +51,11 @@ class Desk:
     def is_new(self) -> bool:
         """Whether the contact does not exist yet and no command of this batch has made it."""
         return self.revision == 0 and not self.written
+
+    def mark_taken(self, decision: Decision) -> None:
+        """What a wait took for itself alone is gone for the other runs."""
+        if decision.alone:
+            self.events = list(with_taken(self.events, decision.alone, decision.snapshot.id))
 
     def add_run(self, workflow: Workflow, stored: StoredEnrollment) -> None:
         self.runs[stored.snapshot.id] = (workflow, stored.snapshot)

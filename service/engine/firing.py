@@ -28,7 +28,7 @@ from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
 from statemachine.contact import Contact, contact_from_data, following
 from statemachine.decide import decide
 from statemachine.decision import Decision
-from statemachine.event import Event
+from statemachine.event import Event, with_taken
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
 from statemachine.watching import tell_watchers
@@ -245,6 +245,7 @@ class Firing:
             self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
             return False
         self.ledger.record(stored.tenant, workflow, decision, cause, stored)
+        self._mark_taken(key, decision)
         if decision.contact is not None:
             if (
                 contact is not None
@@ -265,6 +266,11 @@ class Firing:
         changed = following(contact, self._contacts[key][0])
         self._contacts[key] = (changed, revision)
         self.ledger.keep_contact(key[0], changed, revision)
+
+    def _mark_taken(self, key: ContactKey, decision: Decision) -> None:
+        if decision.alone:
+            known = self._events.get(key, ())
+            self._events[key] = list(with_taken(known, decision.alone, decision.snapshot.id))
 
     def _keep_conversation(self, tenant: str, decision: Decision) -> None:
         if decision.conversation is not None:
@@ -321,6 +327,7 @@ class Firing:
             return
         if desk is None:
             self.ledger.record(key[0], workflow, decision, cause, stored)
+            self._mark_taken(key, decision)
             if decision.contact is not None:
                 self._keep_contact(key, decision.contact)
             self._keep_conversation(key[0], decision)
@@ -355,6 +362,7 @@ class Firing:
             return None
         self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(snapshot.id))
         desk.see(workflow, decision.snapshot)
+        self._mark_taken((desk.tenant, snapshot.contact_id or ""), decision)
         if decision.contact is not None:
             key = (desk.tenant, decision.contact.id)
             if self.ledger.directory.watched(desk.tenant):

@@ -93,6 +93,7 @@ class Ledger:
     _decided_tasks: list[dict[str, Any]] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
     _handled: list[dict[str, Any]] = field(default_factory=list)
+    _taken: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _keys: list[dict[str, Any]] = field(default_factory=list)
     _requests: list[dict[str, Any]] = field(default_factory=list)
 
@@ -120,6 +121,8 @@ class Ledger:
             self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
         for ruling in decision.rulings:
             self.rulings[ruling] = self.rulings.get(ruling, 0) + 1
+        for event in decision.alone:
+            self._take(tenant, event, snapshot)
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         if not snapshot.live and snapshot.contact_id is not None:
@@ -175,6 +178,30 @@ class Ledger:
             "last_error": error,
             "finished_at": self.times.wall,
         }
+
+    def _take(self, tenant: str, event: Event, snapshot: Snapshot) -> None:
+        """A wait takes the event for itself alone."""
+        self._taken[tenant, event.source, event.id] = {
+            "tenant_id": tenant,
+            "contact_id": snapshot.contact_id,
+            "accepted_at": event.accepted_at,
+            "source": event.source,
+            "event_id": event.id,
+            "taken_by": snapshot.id,
+        }
+
+    def _mark_taken(self) -> list[dict[str, Any]]:
+        """Tell it to the rows of events that are written anyway; answers those of the others."""
+        left = dict(self._taken)
+        for row in self._events if left else ():
+            taken = left.pop((row["tenant_id"], row["source"], row["event_id"]), None)
+            if taken is not None:
+                row["taken_by"] = taken["taken_by"]
+        for row in self._handled if left else ():
+            taken = left.pop((row["tenant_id"], SOURCE, row["id"]), None)
+            if taken is not None:
+                row["taken_by"] = taken["taken_by"]
+        return sorted(left.values(), key=_by_event)
 
     def log_event(self, tenant: str, event: Event) -> None:
         """Keep an accepted event in the event log."""
@@ -323,6 +350,7 @@ class Ledger:
             (task_batch.REVOKE, sorted(self._revoked_tasks, key=_by_id), False),
             (human_tasks.DECIDE, sorted(self._decided_tasks, key=_by_id), False),
             (events.INSERT, self._events, True),
+            (events.TAKEN, self._mark_taken(), False),
             (events.HANDLED, self._handled, False),
             (events.INSERT_KEYS, sorted(self._keys, key=_by_event), True),
             (events.INSERT_REQUESTS, sorted(self._requests, key=_by_request), True),

@@ -35,6 +35,8 @@ _REASONS: Final = {
     "max_concurrent": "the workflow has as many live enrollments as it may",
     "per_minute": "as many enrollments of the workflow began within the last minute as may",
     "paused": "the enrollment is paused and will look at the event when it is resumed",
+    "early": "the enrollment is not waiting for it yet; a wait ahead may still take it",
+    "contact_changed": "the contact has become what the wait was waiting for",
     "conflict": "other enrollments of the contact write to it on the same channels",
     "interrupted": "the contact entered a workflow that goes first on these channels",
     "grace": "a condition does not hold yet; it is tested again while the contact changes, and at the end of the grace",

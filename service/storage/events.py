@@ -14,7 +14,7 @@ from statemachine.record import record
 
 EVENT_COLUMNS: Final = (
     "e.tenant_id, e.id, e.source, e.event_id, e.type, e.contact_id, e.conversation_id, e.key, e.data, e.occurred_at, "
-    "e.accepted_at, e.priority, e.chain"
+    "e.accepted_at, e.priority, e.chain, e.taken_by"
 )
 
 
@@ -32,21 +32,29 @@ def event_of(row: Row) -> Event:
         accepted_at=instant(row[10]),
         priority=row[11],
         chain=tuple(load(row[12]) or ()),
+        taken_by=row[13] or "",
     )
 
 
 INSERT: Final = """
 insert into events (tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data,
-    occurred_at, priority, chain, pending)
+    occurred_at, priority, chain, pending, taken_by)
 select tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data, occurred_at,
-    priority, chain, pending
+    priority, chain, pending, taken_by
 from {rows:rows; tenant_id text, accepted_at timestamptz, id text, source text, event_id text, type text,
     contact_id text, conversation_id text, key text, data json, occurred_at timestamptz, priority int, chain json,
-    pending bool} where true"""
+    pending bool, taken_by text} where true"""
+
+TAKEN: Final = """
+update events as e set taken_by = r.taken_by from {rows:rows; tenant_id text, contact_id text, accepted_at timestamptz,
+    source text, event_id text, taken_by text}
+where e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.accepted_at = r.accepted_at
+    and e.source = r.source and e.event_id = r.event_id"""
+"""Events that lay in the log when a wait took them for itself alone."""
 
 HANDLED: Final = """
-update events as e set pending = false, blocked = r.blocked
-from {rows:rows; tenant_id text, id text, accepted_at timestamptz, blocked text}
+update events as e set pending = false, blocked = r.blocked, taken_by = coalesce(r.taken_by, e.taken_by)
+from {rows:rows; tenant_id text, id text, accepted_at timestamptz, blocked text, taken_by text}
 where e.tenant_id = r.tenant_id and e.accepted_at = r.accepted_at and e.id = r.id and e.pending"""
 
 INSERT_KEYS: Final = """

@@ -319,6 +319,7 @@ events: Final = Table(
     _instant("retry_at"),
     _instant("quarantined_at"),
     Column("blocked", Text),
+    _key("taken_by", nullable=True),
     Index("ix_events_blocked", "accepted_at", **_where("blocked is not null")),
     Index("ix_events_quarantined", "accepted_at", **_where("quarantined_at is not null")),
     Index("ix_events_contact", "tenant_id", "contact_id", "accepted_at"),

@@ -34,7 +34,7 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder
-from statemachine.event import Event, event_from_data
+from statemachine.event import Event, event_from_data, with_taken
 from statemachine.family import follow
 from statemachine.grace import Look
 from statemachine.intake import Reception, Roster, enter, look_again, receive
@@ -563,6 +563,9 @@ class World:
         record.orders += decision.orders
         record.children += decision.children
         self._keep_work(record, decision)
+        if decision.alone and snapshot.contact_id is not None:
+            log = self.events.get(snapshot.contact_id, [])
+            log[:] = with_taken(log, decision.alone, snapshot.id)
         for entry in decision.history:
             moment = Moment(self.now, "history", snapshot.contact_id, snapshot.id, snapshot.workflow, entry=entry)
             self._tell(moment, (entry.input, entry.output))

@@ -29,7 +29,7 @@ from statemachine.step import (
     WaitingStep,
 )
 from statemachine.steps.event_entries import DONE, broken_by, event_cases
-from statemachine.steps.parts import Parts, later, refuse_later
+from statemachine.steps.parts import Parts, refuse_later
 from statemachine.steps.timers import least_rest, reckoning
 from statemachine.steps.wait_keys import check_keys, late_limit
 
@@ -90,7 +90,11 @@ class WaitConfig(StepConfig):
         {"skip_if_older_than": "2d"},
         "fire",
     )
-    consume: Any = later()
+    consume: Literal["one", "all"] = about(
+        "Whether an event that it takes wakes other runs of the contact too. `one`: it is gone for those after it.",
+        "one",
+        default="all",
+    )
 
 
 class Wait(WaitingStep):
@@ -120,6 +124,7 @@ class Wait(WaitingStep):
         parts.reads |= asked.reads | timed.reads
         self._least = least_rest(config)
         self._since = config.since
+        self.alone = config.consume == "one"
         self._ttl = config.ttl
         self._quiet = config.quiet
         self._burst = None if config.debounce is None else Burst(config.debounce, config.max_hold)
@@ -156,6 +161,9 @@ class Wait(WaitingStep):
 
     def timer_outcome(self) -> str:
         return TIMEOUT if self._cases or self._quiet is not None or self._until_true is not None else DONE
+
+    def anchor(self) -> str | None:
+        return self._since
 
     def late_after(self) -> timedelta | None:
         return self._late

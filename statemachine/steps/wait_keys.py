@@ -23,6 +23,7 @@ _PARTNERS: Final = {
     "offset": (("until",), "`offset` belongs to `until`"),
     "since": ((*_EVENTS, "quiet"), "`since` belongs to `on` or `quiet`"),
     "ttl": ((*_EVENTS, "quiet"), "`ttl` belongs to `on` or `quiet`: it is about events that came before"),
+    "consume": (_EVENTS, "`consume` belongs to `on`: it is about the event that ends the wait"),
     "key": ((*_EVENTS, "of"), "`key` belongs to `on` or `of`: it says which events are meant"),
     "key_path": (("key",), "`key_path` belongs to `key`"),
     "unit": (("duration", "for"), "`unit` belongs to `duration`"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from service.engine.engine import Engine
 from statemachine.snapshot import Snapshot, Status
 from tests.service.engine.house import House, event
@@ -74,3 +76,101 @@ def _end(run: Snapshot) -> tuple[Status, float]:
     assert run.ended_at is not None
     assert run.started_at is not None
     return run.status, (run.ended_at - run.started_at).total_seconds() - 86_400 - 5
+
+
+SUPPORT = """
+key: support
+trigger: {type: begin}
+entry: {priority: 5}
+steps:
+  - {id: ask, type: task, config: {queue: work}}
+  - {id: answer, type: wait, config: {on: reply, consume: one, timeout: 1d}}
+"""
+NURTURE = """
+key: nurture
+trigger: {type: begin}
+steps:
+  - {id: rest, type: wait, config: {for: 1h}}
+  - {id: answer, type: wait, config: {on: reply, since: enrollment, timeout: 1d}}
+"""
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_an_event_that_one_run_consumes_is_gone_for_the_others_also_later(house: House, early: bool) -> None:
+    await house.publish(SUPPORT)
+    await house.publish(NURTURE)
+    await house.trigger("begin")
+    task = await house.take()
+    if not early:
+        await house.finish(task)
+    await house.trigger("email_replied", id="r1")
+    if early:
+        await house.finish(task)
+    assert house.run("support").status is Status.COMPLETED
+    await house.fire(3600)
+    assert house.run("nurture").step == "answer"
+    (taken,) = house.rows("select event_id, taken_by from events where type = 'email_replied'")
+    assert tuple(taken) == ("r1", house.run("support").id)
+    await house.trigger("email_replied", id="r2")
+    assert house.run("nurture").status is Status.COMPLETED
+
+
+RACE = """
+key: race
+trigger: {type: begin}
+steps:
+  - {id: ask, type: task, config: {queue: work}}
+  - id: answer
+    type: wait
+    config:
+      on:
+        - {event: bought, when: "event.data.total > 10", branch: big}
+        - {event: bought, branch: small}
+        - {event: reply, branch: replied}
+      timeout: 1h
+    branches: {big: big, small: small, replied: replied, timeout: late}
+  - {id: big, type: add_tag, config: {tag: big}, next: rest}
+  - {id: small, type: add_tag, config: {tag: small}, next: rest}
+  - {id: replied, type: add_tag, config: {tag: replied}, next: rest}
+  - {id: late, type: add_tag, config: {tag: late}, next: rest}
+  - {id: rest, type: wait, config: {for: 9d}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "tag"),
+    [
+        (("big", "reply", "timer"), "big"),
+        (("small", "big", "timer"), "small"),
+        (("reply", "big", "timer"), "replied"),
+        (("timer", "reply", "big"), "late"),
+    ],
+)
+async def test_of_three_cases_and_a_timer_the_first_wins_and_takes_the_others_with_it(
+    house: House, order: tuple[str, ...], tag: str
+) -> None:
+    await house.publish(RACE)
+    await house.trigger("begin")
+    await house.finish(await house.take())
+    for name in order:
+        if name == "timer":
+            await house.fire(3600)
+        elif name == "reply":
+            await house.trigger("email_replied")
+        else:
+            await house.trigger("bought", id=name, data={"total": 20 if name == "big" else 1})
+        assert house.contact().tags == (tag,)
+        run = house.run()
+        assert (run.step, list(run.deadlines)) == ("rest", ["wait"])
+    assert house.kinds(run).count("step_completed answer") == 1
+
+
+async def test_a_reply_that_comes_before_its_wait_is_not_lost(house: House) -> None:
+    await house.publish(RACE)
+    await house.trigger("begin")
+    task = await house.take()
+    told = await house.trigger("email_replied")
+    assert [(verdict.kind, verdict.rule) for verdict in told.verdicts] == [("BUFFERED", "early")]
+    await restarted(house, "second")
+    await house.finish(task)
+    assert house.contact().tags == ("replied",)

@@ -252,6 +252,8 @@ def test_a_wait_declares_its_events_and_what_its_templates_read() -> None:
         ({"on": [{"event": "a", "key": 7, "key_path": 7}], "timeout": 1}, [("bad_value", ("on", 0, "key_path"))]),
         ({"on": "a", "timeout": 1, "key_path": "x"}, [("missing_key", ("key_path",))]),
         ({"for_": 1, "key": "x"}, [("missing_key", ("key",))]),
+        ({"for_": 1, "consume": "one"}, [("missing_key", ("consume",))]),
+        ({"on": "a", "timeout": 1, "consume": "one"}, []),
         ({"for_": 1, "ttl": HOUR}, [("missing_key", ("ttl",))]),
         ({"for_": "1d", "late": "fire"}, []),
         ({"for_": "1d", "late": {"skip_if_older_than": "2d"}}, []),
