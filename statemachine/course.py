@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
+from statemachine.active_time import start_clock, stop_clock
 from statemachine.asking import PEOPLE_TIMERS, ask, close_human
 from statemachine.errors import ErrorPassedOn, StepFailed
 from statemachine.failure import LastError
@@ -187,6 +188,7 @@ def _enter(run: Run, step: Step) -> None:
     if run.frames:
         run.drop_frames(step)
     if step.when is not None and run.frame is None and not step.when.test(run.scope):
+        run.edited_input = None
         run.note("step_skipped", step=step.id, step_type=step.type, metadata=_reason(run))
         return _go(run, SKIP)
     run.step_starts[step.id] = run.now
@@ -280,6 +282,7 @@ def _take(run: Run, outcome: str) -> None:
     run.anchor_at = None
     if run.deadlines:
         end_timers(run)
+        stop_clock(run)
     run.task = None
     if run.brood is not None:
         dismiss(run)
@@ -357,10 +360,16 @@ def ask_again(run: Run) -> None:
         proceed(run)
 
 
+def _edited(given: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The input of a task as an operator edited it for the retry of this step; a null removes."""
+    edited, run.edited_input = run.edited_input or {}, None
+    gone = {key for key, value in edited.items() if value is None}
+    return {key: value for key, value in {**given, **edited}.items() if key not in gone}
+
+
 def _order(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any] | None = None) -> None:
     order = runner.order(run)
-    task_input = {**order.input, **(run.edited_input or {})}
-    run.edited_input = None
+    task_input = _edited(order.input, run)
     run.orders.append(
         replace(
             order,
@@ -371,6 +380,8 @@ def _order(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any] | N
         )
     )
     run.task = OpenTask(step.id, run.visit)
+    if order.human is None:
+        start_clock(run)
     if step.undo:
         run.drop_undo(Undo(step.id, run.visit))
         run.begin_undoable(Undo(step.id, run.visit, task_input))
@@ -386,6 +397,8 @@ def _skip_message(run: Run, step: Step, channel: str, ruling: gate.Ruling, *, he
     """The message must not go out: go on as if the step were done, or where the definition says."""
     metadata = {"verdict": ruling.verdict, "rule": ruling.rule, "channel": channel, "reason": ruling.reason}
     outcome = SKIPPED if SKIPPED in step.targets else "done"
+    if step.undo:
+        run.end_undoable(None, done=False)
     cast(EffectStep, step.runner).finish(run)
     if held:
         return leave_step(run, step, outcome, None, metadata=metadata)

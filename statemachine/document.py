@@ -155,8 +155,8 @@ class ConflictPart(Part):
 class LimitsPart(Part):
     """How long and how far a run may go."""
 
-    later: ClassVar[tuple[str, ...]] = ("max_execution",)
     max_duration: Duration | None = about("A run older than this fails.", "90d")
+    max_execution: Duration | None = about("A run whose tasks take longer in all fails; waits do not count.", "5m")
     max_transitions: Count | None = about("A run that makes more transitions fails.", 200)
     max_concurrent: Count | None = about("How many runs of the workflow may live at once.", 500)
     per_minute: Count | None = about("How many runs of the workflow may begin within any minute.", 600)

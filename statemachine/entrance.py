@@ -95,7 +95,14 @@ class Entrance:
         if part is None:
             return Limits()
         self.canonical["limits"] = part.model_dump(exclude_unset=True, mode="json")
-        limits = Limits(part.max_duration, part.max_transitions, part.max_concurrent, part.per_minute, part.over_limit)
+        limits = Limits(
+            part.max_duration,
+            part.max_transitions,
+            part.max_concurrent,
+            part.per_minute,
+            part.over_limit,
+            part.max_execution,
+        )
         if "over_limit" in part.model_fields_set and not limits.counted:
             message = "`over_limit` is for `max_concurrent` and `per_minute`, and neither is given"
             self._problems.add("not_applicable", ("limits", "over_limit"), message)

@@ -11,6 +11,7 @@ together; for the others a mapping says which new step is the old one. What move
 - **Its open task** stays as it was ordered, under its old name, input and idempotency key; its result moves the run on
   the new version. So the new step must be of the same type and know every outcome of the old one.
 - **`limits.max_duration`** stays as it was reckoned, or (`recompute`) is moved by the difference between the versions.
+- **`limits.max_execution`** of the new version holds from the next task on; with `recompute`, at once.
 - **Its place in loops** moves with it: the new step must be in the same loops, of the same kinds. Items stay as they
   were when the loop began.
 - **Children** that run a part of the workflow stay on their version, and so does their parent until they have ended.
@@ -24,11 +25,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, cast
 
+from statemachine.active_time import EXECUTION
 from statemachine.cause import OperatorCause, Surroundings
 from statemachine.course import RUN, end_timers
 from statemachine.decision import Decision
@@ -319,6 +321,7 @@ def _rest_as_of(run: Run, began: datetime) -> Any:
 
 
 def _move_run_deadline(run: Run, route: Route) -> None:
+    _move_active_time(run, route)
     before, after = route.source.limits.max_duration, route.target.limits.max_duration
     if after is None:
         run.deadlines.pop(RUN, None)
@@ -326,3 +329,11 @@ def _move_run_deadline(run: Run, route: Route) -> None:
         run.deadlines[RUN] += after - before
     else:
         run.deadlines[RUN] = run.enrolled_at + after
+
+
+def _move_active_time(run: Run, route: Route) -> None:
+    before, after = route.source.limits.max_execution, route.target.limits.max_execution
+    until = run.deadlines.pop(EXECUTION, None)
+    if run.task is not None and after is not None:
+        used = timedelta(0) if until is None or before is None else before - (until - run.now)
+        run.deadlines[EXECUTION] = run.now + max(after - used, timedelta(0))

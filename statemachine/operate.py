@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, Final
 
 from statemachine.asking import close_human
@@ -28,7 +27,6 @@ from statemachine.course import (
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.handoff import decided_by_operator, is_decision
 from statemachine.lateness import forgive
-from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.offspring import tell
 from statemachine.reaction import hold_change, look, release
@@ -36,7 +34,7 @@ from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
 from statemachine.step import VARIABLES_CHANGED
-from statemachine.variable_path import BadVariable, variable_path
+from statemachine.variable_patch import apply_patch
 from statemachine.workflow import own_outcomes
 
 _MOST_NAMES: Final = 50
@@ -155,7 +153,8 @@ def _exit(run: Run, data: Mapping[str, Any]) -> None:
 def _retry(run: Run, data: Mapping[str, Any]) -> None:
     """Back into the step that failed: a new visit, hence a new idempotency key.
 
-    `input` goes over the input of the task (key by key), or into the variables where the step makes no task.
+    `input` goes over the input of the task, key by key, or into the variables where the step makes no task; a null
+    removes.
     """
     if run.status is not Status.FAILED or not run.step_id:
         raise _refusal(run, "retry")
@@ -166,15 +165,13 @@ def _retry(run: Run, data: Mapping[str, Any]) -> None:
     edited = _mapping(data, "input")
     if run.step.runner.effect:
         run.edited_input = edited
-    else:
-        try:
-            run.set_variables(edited)
-        except StepFailed as failure:
-            raise LimitExceeded(failure.message) from failure
+    elif edited:
+        apply_patch(run, edited, "input")
     run.ended_at = None
     run.note("resumed", step=run.step_id, metadata={"operator": "retry"})
     take_place(run)
     set_run_deadline(run)
+    run.active_s = 0.0
     fire(run, retry_transition(run.step_id))
     proceed(run)
 
@@ -184,19 +181,7 @@ def _set_variables(run: Run, data: Mapping[str, Any]) -> None:
     if run.status not in LIVE:
         raise _refusal(run, "set_variables")
     _require_history(run, "set_variables")
-    changes = _changes(_mapping(data, "variables"))
-    try:
-        for path in [path for path, value in changes.items() if value is None]:
-            run.remove_variable(path)
-        for path, value in changes.items():
-            if value is not None:
-                run.set_variable(path, value)
-    except StepFailed as failure:
-        most = f"at most {MAX_VARIABLES_BYTES // 1024} KiB in all"
-        raise LimitExceeded(
-            failure.message, [("variables", most)], limit="variables", maximum=str(MAX_VARIABLES_BYTES)
-        ) from failure
-    names = sorted(".".join(path) for path in changes)
+    names = apply_patch(run, _mapping(data, "variables"), "variables")
     metadata: dict[str, Any] = {"names": names[:_MOST_NAMES], "status": run.status.value}
     if len(names) > _MOST_NAMES:
         metadata["more"] = len(names) - _MOST_NAMES
@@ -207,33 +192,6 @@ def _set_variables(run: Run, data: Mapping[str, Any]) -> None:
         hold_change(run, ContactCause(0))
     else:
         look(run)
-
-
-def _changes(patch: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    """Path → value. Raises InvalidInput with every name that is none, or that leads into another."""
-    changes: dict[tuple[str, ...], Any] = {}
-    faults: list[tuple[str, str]] = []
-    for name, value in patch.items():
-        try:
-            path = variable_path(name)
-        except BadVariable as bad:
-            faults.append((f"variables[{name[:100]}]", bad.message))
-            continue
-        if path in changes:
-            faults.append((f"variables[{name[:100]}]", "a variable that is not named twice"))
-        changes[path] = value
-    ordered = sorted(changes)
-    for before, after in pairwise(ordered):
-        if after[: len(before)] == before:
-            place = ".".join(after)[:100]
-            faults.append((f"variables[{place}]", f"either {'.'.join(before)[:100]!r} or what is in it, not both"))
-    if not patch:
-        faults.append(("variables", "at least one variable"))
-    if faults:
-        place, wanted = faults[0]
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise InvalidInput(f"{place}: {wanted}{more}", faults)
-    return changes
 
 
 def _reschedule(run: Run, data: Mapping[str, Any]) -> None:

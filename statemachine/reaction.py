@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from statemachine.active_time import EXECUTION
 from statemachine.asking import close_human
 from statemachine.cause import (
     ChildCause,
@@ -235,13 +236,19 @@ def _due(run: Run, until: datetime) -> bool:
     return bool(run.deadlines) and min(run.deadlines.values()) <= until
 
 
+def _overrun(run: Run, code: str, message: str) -> None:
+    fail_run(run, code, message)
+    if run.ended_at is None:
+        proceed(run)
+
+
 def _fire_timer(run: Run) -> None:
     """The earliest deadline has passed."""
     name = min(run.deadlines, key=lambda name: (run.deadlines[name], name))
     if name == RUN:
-        fail_run(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
-        if run.ended_at is None:
-            proceed(run)
+        _overrun(run, "max_duration_exceeded", "the run took longer than limits.max_duration")
+    elif name == EXECUTION:
+        _overrun(run, "execution_timeout", "the tasks of the run took longer than limits.max_execution")
     elif name == CONTINUE:
         _go_on(run)
     elif name in BURST_TIMERS:

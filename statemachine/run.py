@@ -68,15 +68,15 @@ class Run:
 
     __slots__ = (
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
-        "_scope", "_snapshot", "_variables_changed", "_variables_size", "alone", "anchor_at", "broke", "brood", "cause",
-        "children", "consumed", "contact_read", "continues", "continuing", "conversation_read", "deadlines", "doubts",
-        "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read", "examined",
-        "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history", "holidays",
-        "human", "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs", "pause_events",
-        "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting", "retried_steps",
-        "retries", "revoked", "rulings", "seed", "sent", "sequence", "splits_read", "standstill_s", "state", "status",
-        "step_id", "step_starts", "surroundings", "talk", "task", "timers", "told", "transitions", "undos",
-        "variables", "variants", "version", "visit", "workflow_version", "written",
+        "_scope", "_snapshot", "_variables_changed", "_variables_size", "active_s", "alone", "anchor_at", "broke",
+        "brood", "cause", "children", "consumed", "contact_read", "continues", "continuing", "conversation_read",
+        "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read",
+        "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history",
+        "holidays", "human", "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs",
+        "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting",
+        "retried_steps", "retries", "revoked", "rulings", "seed", "sent", "sequence", "splits_read", "standstill_s",
+        "state", "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "told", "transitions",
+        "undos", "variables", "variants", "version", "visit", "workflow_version", "written",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -156,6 +156,7 @@ class Run:
         self.standstill_s = snapshot.standstill_s
         self.frames = snapshot.frames
         self.undos = snapshot.undos
+        self.active_s = snapshot.active_s
         self.gathered = snapshot.gathered
         self.origin: Origin | None = snapshot.origin
         self.brood: Brood | None = snapshot.brood
@@ -375,8 +376,8 @@ class Run:
 
     @property
     def failing(self) -> bool:
-        """Whether the run has failed and does what `on_failure` says."""
-        return bool(self.frames) and self.frames[0].step == ON_FAILURE
+        """Whether the run has failed and does what `on_failure` says; children that run a body leave that to it."""
+        return bool(self.frames) and self.frames[0].step == ON_FAILURE and not self._snapshot.part
 
     def _depth(self, step: Step) -> int:
         """How many frames are around a step; those of an undo stand inside of the step that undoes."""
@@ -705,6 +706,7 @@ class Run:
             standstill_s=self.standstill_s,
             frames=self.frames,
             undos=self.undos,
+            active_s=self.active_s,
             pause_events=self.pause_events,
             gathered=self.gathered,
             place_at=self.place_at,

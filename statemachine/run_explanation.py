@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from statemachine.active_time import EXECUTION
 from statemachine.asking import ESCALATION, REMINDER
 from statemachine.calendar import find_zone
 from statemachine.cause import Surroundings, TimerCause
@@ -17,6 +18,7 @@ from statemachine.condition_tree import Trace
 from statemachine.course import RUN
 from statemachine.decide import allowed_transitions
 from statemachine.event_explanation import exit_trace
+from statemachine.frame import Guard, undo_names
 from statemachine.gathering import BURST_TIMERS, QUIET
 from statemachine.kin import Brood
 from statemachine.listening import SILENT, WAIT
@@ -29,7 +31,7 @@ from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
 from statemachine.steps.approval import TIMEOUT, Approval
 from statemachine.steps.message import MessageStep
-from statemachine.workflow import Step, Workflow
+from statemachine.workflow import ON_FAILURE, Step, Workflow
 
 _MOST_NAMES: Final = 10
 
@@ -141,7 +143,18 @@ def _reason(snapshot: Snapshot, waiting_for: str, *, held: bool) -> str:
         return f"It is enrolled and waits to begin: {QUEUE_WORDS[snapshot.queued]}."
     if held:
         return f"Its workflow is paused, which holds it at {step}; it goes on when the workflow is resumed."
-    return f"It rests in {step} and waits for {waiting_for}."
+    return f"It rests in {step} and waits for {waiting_for}.{_inside(snapshot)}"
+
+
+def _inside(snapshot: Snapshot) -> str:
+    """What it is doing besides going its way."""
+    undo = undo_names(snapshot.frames)
+    told = f" It undoes step {undo['step']!r}." if undo is not None else ""
+    guard = snapshot.frames[0] if snapshot.frames else None
+    if isinstance(guard, Guard) and guard.step == ON_FAILURE and guard.caught is not None:
+        error = guard.caught
+        told += f" It failed at step {error.step!r}: {error.message} ({error.code}), and ends so after `on_failure`."
+    return told
 
 
 def _until(snapshot: Snapshot) -> datetime | None:
@@ -288,7 +301,7 @@ def _changes(run: Run, snapshot: Snapshot) -> Iterator[Move]:
 
 
 def _exits(run: Run, snapshot: Snapshot) -> Iterator[Move]:
-    for rule in run.workflow_version.exits:
+    for rule in () if run.failing else run.workflow_version.exits:
         yield Move("exit", rule.on or "", rule.exit_reason, EXITED, condition=exit_trace(rule, run))
 
 
@@ -296,6 +309,8 @@ def _timers(run: Run, snapshot: Snapshot) -> Iterator[Move]:
     for name, at in sorted(snapshot.deadlines.items(), key=lambda item: item[1]):
         if name == RUN:
             yield Move("timer", name, "max_duration_exceeded", FAILED, at)
+        elif name == EXECUTION:
+            yield Move("timer", name, "execution_timeout", FAILED, at)
         elif name in (CONTINUE, REMINDER, ESCALATION):
             yield Move("timer", name, at=at)
         elif isinstance(run.step.runner, Approval):

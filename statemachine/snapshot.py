@@ -61,6 +61,7 @@ class Snapshot:
     it, so that no wait takes the same event twice. `standstill_s` is how much of its workflow's standstill its
     deadlines have been moved by. `frames` say where it stands in the steps around its step, the outermost first.
     `pause_events` is what its pause does to events.
+    `active_s` is how long its tasks took in all, where the version limits that.
     `undos` are the steps that were begun or finished, say how they are undone, and are not undone yet, in order.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
     Of a message that the gate holds it is the `input` with which an operator retries it.
@@ -121,6 +122,7 @@ class Snapshot:
     origin: Origin | None = None
     brood: Brood | None = None
     written: tuple[str, ...] = ()
+    active_s: float = 0.0
 
     @property
     def conversation_id(self) -> str | None:

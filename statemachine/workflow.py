@@ -93,6 +93,7 @@ class Limits:
     max_concurrent: int | None = None
     per_minute: int | None = None
     over_limit: Literal["queue", "refuse"] = "queue"
+    max_execution: timedelta | None = None
 
     @property
     def counted(self) -> bool:

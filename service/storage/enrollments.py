@@ -107,6 +107,7 @@ def snapshot_of(row: Row) -> Snapshot:
         origin_from_data(origin) if origin else None,
         brood_from_data(brood) if brood else None,
         tuple(get("written", ())),
+        get("active_s", 0.0),
     )
 
 
@@ -172,6 +173,8 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["standstill_s"] = snapshot.standstill_s
     if snapshot.frames:
         state["frames"] = [frame_to_data(frame) for frame in snapshot.frames]
+    if snapshot.active_s:
+        state["active_s"] = snapshot.active_s
     if snapshot.undos:
         state["undos"] = [undo_to_data(undo) for undo in snapshot.undos]
     if snapshot.origin is not None:

@@ -35,7 +35,7 @@ def check_rings(draft: Draft, problems: Problems) -> None:
 
 def check_ends(draft: Draft, problems: Problems) -> None:
     """Warn of rings that no step leads out of, unless an exit rule or a limit ends the run."""
-    if draft.exits or draft.limits.max_duration or draft.limits.max_transitions:
+    if draft.exits or draft.limits.max_duration or draft.limits.max_transitions or draft.limits.max_execution:
         return
     ending = {edge.source for edge in draft.edges if edge.target == END}
     ending |= {step.id for step in draft.steps.values() if step.runner.may_end()}

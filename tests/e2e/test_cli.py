@@ -112,6 +112,36 @@ def test_an_enrollment_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
     assert "Next:" in refused.stderr
 
 
+SUM = """
+key: sum
+trigger: {type: go}
+steps:
+  - id: add_up
+    type: try
+    steps: [{id: add, type: transform, config: {expression: "variables.a + 1"}, output: b}]
+    finally: [{id: seen, type: add_tag, config: {tag: seen}}]
+  - {id: rest, type: wait, config: {for: 1d}}
+on_failure: [{id: alert, type: add_tag, config: {tag: "{{error.code}}"}}]
+"""
+
+
+def test_a_run_that_failed_inside_is_retried_with_other_input(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "sum.yaml").write_text(SUM)
+    answer(cli("publish", "sum.yaml", "--json"))
+    [verdict] = answer(cli("trigger", "go", "--contact", "ann", "--json"))["verdicts"]
+    run = verdict["enrollment_id"]
+    failed = answer(cli("get", run, "--json"))
+    assert (failed["status"], failed["step"], failed["last_error"]["transient"]) == ("failed", "add", False)
+    assert failed["path"] == ["add_up", "add", "add_up", "seen", "add_up", "alert"]
+    for given, wanted in (("contact=x", "input[contact]"), ("steps:=1", "input[steps]")):
+        refused = cli("retry", run, "--input", given)
+        assert (refused.returncode, wanted in refused.stderr) == (1, True), refused.stderr
+    assert answer(cli("retry", run, "--json"))["status"] == "failed"
+    retried = answer(cli("retry", run, "--input", "a:=2", "--json"))
+    assert (retried["status"], retried["step"], retried["variables"]["b"]) == ("waiting", "rest", 3)
+    assert cli("retry", run).returncode == 1
+
+
 def test_conversations_and_shared_variables_are_read_and_changed(cli: Cli) -> None:
     answer(
         cli(

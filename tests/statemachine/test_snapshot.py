@@ -37,7 +37,7 @@ FULL = Snapshot(
     {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
     "drop", {"outcome": "more", "events": [{"n": 1}]}, AT, "max_concurrent", (Undo("a", 1, {"x": 1}, 2, True),),
     Origin("p", 3, "a", "a", False, ("outer",)),
-    Brood(("x",), {"y": 1}, {"z": {"code": "boom"}}, 9, (1, 2), 3, 5, True), ("v",),
+    Brood(("x",), {"y": 1}, {"z": {"code": "boom"}}, 9, (1, 2), 3, 5, True), ("v",), 2.5,
 )  # fmt: skip
 
 

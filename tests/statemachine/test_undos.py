@@ -11,6 +11,7 @@ from statemachine.conversion import convert
 from statemachine.definition import load_workflow
 from statemachine.errors import WorkflowError
 from statemachine.limits import MAX_UNDOS
+from statemachine.run_explanation import explain_run
 from statemachine.snapshot import Status
 from tests.statemachine.checked_world import Simulation, compiled
 from tests.statemachine.test_guards import CALL, HANDLER, REST, attempt, bad, mark, problems, said, seen, started
@@ -288,3 +289,38 @@ def test_the_simulation_leaves_no_trace_of_undos_in_a_run_that_has_ended() -> No
     assert [undo.step for undo in simulation.run.undos] == ["a"]
     simulation.trigger("stop")
     assert simulation.run.undos == ()
+
+
+def test_explain_says_what_it_failed_with_and_what_it_undoes() -> None:
+    simulation = started(undoing("a", REST), bad(), on_failure=[BACK], exit=[{"on": "stop"}])
+    record = simulation.records[simulation.last]
+    account = explain_run(record.workflow, record.snapshot, simulation.world.surroundings(simulation.last))
+    assert account.reason.endswith(
+        " It undoes step 'a'. It failed at step 'bad': `items` has to be a list, not text (no list) (not_a_list), "
+        "and ends so after `on_failure`."
+    )
+    assert "exit" not in [move.kind for move in account.moves]
+
+
+def test_branches_in_on_failure_come_to_their_end_and_one_that_fails_leaves_it_to_the_run() -> None:
+    both = {"id": "both", "type": "parallel", "branches": {"x": [mark("a")], "y": [REST, mark("b")]}}
+    simulation = Simulation(compiled(bad(), on_failure=[both, said("told", "n")], variables={"seen": ""}))
+    simulation.trigger("go", data={"text": "no list"})
+    simulation.wait(days=1)
+    parent, *children = [record.snapshot for record in simulation.records.values()]
+    assert [child.status for child in children] == [Status.COMPLETED, Status.COMPLETED]
+    assert (parent.status, parent.step, parent.variables["seen"]) == (Status.FAILED, "bad", "told")
+    fork = {"id": "both", "type": "parallel", "branches": {"x": [mark("a"), bad()], "y": [mark("b")]}}
+    simulation = Simulation(compiled(fork, on_failure=[mark("told")], variables={"seen": ""}))
+    simulation.trigger("go", data={"text": "no list"})
+    told = [line for record in simulation.records.values() for line in record.history if line.step == "told"]
+    assert len(told) == 1
+    simulation.audit()
+
+
+def test_a_message_that_the_contact_does_not_want_is_not_undone() -> None:
+    send = {"id": "send", "type": "send_sms", "config": {"body": "Hi"}, "compensate": [mark("unsent")]}
+    simulation = Simulation(compiled(send, BACK, variables={"seen": ""}))
+    simulation.trigger("contact_unsubscribed", contact_patch={"phone": "+49"})
+    simulation.trigger("go")
+    assert (simulation.run.status, seen(simulation), simulation.run.undos) == (Status.COMPLETED, "", ())

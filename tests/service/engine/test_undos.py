@@ -60,6 +60,32 @@ async def _book(house: House, *orders: str) -> None:
     await house.finish(await house.take(), outcome="error")
 
 
+SLOW = """
+    key: slow
+    trigger: {type: go}
+    limits: {max_execution: 1h}
+    steps:
+      - {id: one, type: task, config: {queue: work}}
+      - {id: day, type: wait, config: {for: 1d}}
+      - {id: two, type: task, config: {queue: work}}
+"""
+
+
+async def test_the_time_of_its_tasks_in_all_is_kept_and_fails_a_run(house: House) -> None:
+    await house.publish(SLOW)
+    await house.trigger("go")
+    house.clock.move(timedelta(minutes=40))
+    await house.finish(await house.take())
+    assert house.run().active_s == 2400
+    await house.fire(timedelta(days=1))
+    await house.fire(timedelta(minutes=19))
+    assert house.run().status == "waiting"
+    await house.fire(timedelta(minutes=1))
+    run = house.run()
+    assert run.last_error is not None
+    assert (run.status, run.last_error.code) == ("failed", "execution_timeout")
+
+
 async def test_finished_steps_are_undone_across_commits(house: House) -> None:
     await house.publish(TRIP)
     await _book(house, "a", "b")

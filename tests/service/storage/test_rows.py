@@ -72,6 +72,7 @@ FULL = Snapshot(
     pause_events="drop",
     place_at=AT,
     queued="max_concurrent",
+    active_s=1.5,
     undos=(Undo("a", 2, {"x": 1}, {"y": 2}, True), Undo("b", 3)),
     moments={"s": AT + timedelta(hours=1)},
     open_children=2,

@@ -295,9 +295,10 @@ class EnrollmentServiceServicer(object):
 
     def Retry(self, request, context):
         """Continues a FAILED enrollment from the step that failed, as a new visit with fresh attempts and a new idempotency
-        key. Atomic.
+        key, with its place in loops and in the bodies of `try`, `fallback` and undos. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
-        another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        another enrollment lives in its place; INVALID_ARGUMENT for input that no variables can have (LIMIT_EXCEEDED
+        beyond 256 KiB); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -118,9 +118,10 @@ class EnrollmentServiceStub:
     """
     Retry: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]
     """Continues a FAILED enrollment from the step that failed, as a new visit with fresh attempts and a new idempotency
-    key. Atomic.
+    key, with its place in loops and in the bodies of `try`, `fallback` and undos. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
-    another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    another enrollment lives in its place; INVALID_ARGUMENT for input that no variables can have (LIMIT_EXCEEDED
+    beyond 256 KiB); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     SetVariables: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]
     """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
@@ -248,9 +249,10 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     """
     Retry: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.RetryRequest, _enrollment_service_pb2.RetryResponse]  # type: ignore[assignment]
     """Continues a FAILED enrollment from the step that failed, as a new visit with fresh attempts and a new idempotency
-    key. Atomic.
+    key, with its place in loops and in the bodies of `try`, `fallback` and undos. Atomic.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
-    another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    another enrollment lives in its place; INVALID_ARGUMENT for input that no variables can have (LIMIT_EXCEEDED
+    beyond 256 KiB); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     SetVariables: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.SetVariablesRequest, _enrollment_service_pb2.SetVariablesResponse]  # type: ignore[assignment]
     """Sets and removes variables of a live enrollment, also of one that is paused: all of them or none. A wait that reads
@@ -471,9 +473,10 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_service_pb2.RetryResponse, _abc.Awaitable[_enrollment_service_pb2.RetryResponse]]:
         """Continues a FAILED enrollment from the step that failed, as a new visit with fresh attempts and a new idempotency
-        key. Atomic.
+        key, with its place in loops and in the bodies of `try`, `fallback` and undos. Atomic.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_REFUSED) when it has not failed, or
-        another enrollment lives in its place; ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        another enrollment lives in its place; INVALID_ARGUMENT for input that no variables can have (LIMIT_EXCEEDED
+        beyond 256 KiB); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
