@@ -184,8 +184,8 @@ def _waiting(transaction: Transaction, tenant: str) -> list[HumanTask]:
     found: list[HumanTask] = []
     after = ""
     for _ in range(_PAGES):
-        page = unassigned(transaction, tenant, after=after, limit=_PAGE)
-        found += (task for task in page if task.wanted.automatic)
+        page = unassigned(transaction, tenant, after=after, limit=_PAGE, automatic=True)
+        found += page
         if len(page) < _PAGE:
             break
         after = page[-1].task_id

@@ -118,6 +118,8 @@ _READ: Final = ", ".join(f"h.{name}" for name in _COLUMNS)
 _INSTANTS: Final = frozenset({"assigned_at", "created_at", "closed_at", "ended_at"})
 _ASSIGNMENT: Final = tuple(Assignment.__dataclass_fields__)
 _OPEN: Final = "h.closed_at is null"
+_MANUAL: Final = '%"automatic":false%'
+"""What `wanted` is like as it is written: the task waits for whoever claims it."""
 
 INSERT: Final = f"""
 insert into human_tasks ({_NAMES})
@@ -202,14 +204,19 @@ def not_for_people(task: LeasedTask) -> PreconditionFailed:
     )
 
 
-def unassigned(transaction: Transaction, tenant: str, *, after: str, limit: int) -> list[HumanTask]:
-    """A page of open ones that nobody holds, the oldest first."""
+def unassigned(
+    transaction: Transaction, tenant: str, *, after: str, limit: int, automatic: bool = False
+) -> list[HumanTask]:
+    """A page of open ones that nobody holds, the oldest first; `automatic`: without those that wait to be claimed."""
+    given_out = "and cast(h.wanted as text) not like :manual " if automatic else ""
+    parameters = {"manual": _MANUAL} if automatic else {}
     rows = transaction.rows(
         f"select {_READ} from human_tasks as h where h.tenant_id = :tenant and h.agent_id is null and {_OPEN} "
-        "and h.task_id > :after order by h.task_id limit :limit",
+        f"and h.task_id > :after {given_out}order by h.task_id limit :limit",
         tenant=tenant,
         after=after,
         limit=limit,
+        **parameters,
     )
     return [_task_of(row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from service.engine.commands import DecideTask, EnrollContact
 from service.housekeeping import Housekeeping
 from service.storage.agents import Agent, list_notifications
 from service.storage.database import Database, Transaction
-from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments
+from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments, unassigned
 from statemachine.errors import TaskHeld
 from tests.service.engine.house import House, all_of
 
@@ -91,6 +92,19 @@ async def test_a_limit_that_makes_room_is_noticed_by_whichever_replica_looks(hou
     await house.operate(house.run("ask", "c1"), "cancel")
     assert await staffing.give_out_all(house.engine) == 1
     assert holders(house) == ["ann", "ann"]
+
+
+async def test_what_waits_to_be_claimed_is_given_to_nobody(house: House) -> None:
+    await house.publish(ASK.replace("assign: {group: sales}", "queue: q"))
+    await house.trigger("go")
+    await put(house, "ann", "sales")
+    assert await staffing.give_out_all(house.engine) == 0
+    assert holders(house) == [None]
+    pages = [
+        await house.engine.read(partial(unassigned, tenant="default", after="", limit=9, automatic=automatic))
+        for automatic in (True, False)
+    ]
+    assert [len(page) for page in pages] == [0, 1]
 
 
 async def test_a_claim_between_reading_and_deciding_makes_the_decision_look_again(
