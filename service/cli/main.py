@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "migrate-runs": Entry("Workflows", "versions:migrate_runs", "Move live enrollments to another version."),
     "funnel": Entry("Workflows", "insight:funnel", "Show what became of every visit of every step."),
     "stats": Entry("Workflows", "insight:stats", "Count enrollments by status, exit reason, goal and error."),
+    "experiment": Entry("Workflows", "experiment:experiment", "Compare the variants of a split."),
     "set-weights": Entry("Workflows", "splits:set_weights", "Set the weights of a split of a live version."),
     "delete": Entry("Workflows", "versions:delete", "Delete a workflow with all its versions."),
     "trigger": Entry("Runs", "events:trigger", "Send an event."),

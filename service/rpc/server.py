@@ -30,6 +30,7 @@ from service.rpc.contact_rpcs import ContactRpcs
 from service.rpc.conversation_rpcs import ConversationRpcs
 from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
+from service.rpc.experiment_rpcs import ExperimentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
 from service.rpc.forecast_rpcs import ForecastRpcs
 from service.rpc.human_task_rpcs import HumanTaskRpcs
@@ -165,6 +166,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         VersionRpcs,
         InsightRpcs,
         SplitRpcs,
+        ExperimentRpcs,
     ),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs, HumanTaskRpcs),
     _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs),

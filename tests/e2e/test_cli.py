@@ -479,5 +479,12 @@ def test_the_weights_of_a_split_are_set_live(cli: Cli, tmp_path: Path) -> None:
     answer(cli("publish", str(split), "--json"))
     assert answer(cli("set-weights", "w", "a=1", "b=3", "--json"))["shares"] == {"a": 2500, "b": 7500}
     assert "ab of w version 1: a 0 %, b 100 %" in cli("set-weights", "w", "b=1", "a=0", "--step", "ab").stdout
+    variants = answer(cli("experiment", "w", "--step", "ab", "--json"))["variants"]
+    assert [(one["variant"], one["share"], one["control"]) for one in variants] == [
+        ("a", 0, True),
+        ("b", 10_000, False),
+    ]
+    assert "the workflow has no goal" in cli("experiment", "w", "--confidence", "0.9").stdout
+    assert "unheard" in cli("experiment", "w", "--goal-event", "unheard", "--within", "7d").stderr
     assert (cli("set-weights", "w", "a=1").returncode, cli("set-weights", "w", "a").returncode) == (1, 2)
     assert "there twice" in cli("set-weights", "w", "a=1", "a=2").stderr

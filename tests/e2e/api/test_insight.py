@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from statewright.client import AsyncClient
 from statewright.v1 import (
     AdvanceRequest,
     CancelRequest,
+    ExperimentRequest,
     FunnelRequest,
     FunnelResponse,
     GetHistoryRequest,
@@ -138,6 +140,42 @@ async def test_what_cannot_be_counted_is_refused_with_its_place(client: AsyncCli
         refused = await refusal(call(request, timeout=10))
         assert refused.code == code, request
         assert not places or refused.places == places, request
+
+
+async def test_an_experiment_tells_of_each_variant_and_refuses_what_there_is_not(client: AsyncClient) -> None:
+    await publish(client, SPLIT.replace("steps:", "exit: [{on: paid, goal: order}]\nsteps:"))
+    for number in range(30):
+        await client.enrollments.Trigger(TriggerRequest(event=event("go", f"c{number}")), timeout=10)
+    await client.enrollments.Trigger(TriggerRequest(event=event("paid", "c1")), timeout=10)
+    answer = await client.workflows.Experiment(ExperimentRequest(key="split", goal_event="paid"), timeout=10)
+    assert [(one.variant, one.share, one.control) for one in answer.variants] == [
+        ("a", 3334, True),
+        ("b", 3333, False),
+        ("c", 3333, False),
+    ]
+    assert (sum(one.entered for one in answer.variants), sum(one.converted for one in answer.variants)) == (30, 1)
+    assert 0.001 < answer.shares_p_value <= 1
+    assert not answer.variants[0].HasField("p_value")
+    assert all(one.rate_interval.low <= one.rate <= one.rate_interval.high for one in answer.variants)
+    refused: tuple[tuple[dict[str, Any], list[str]], ...] = (
+        ({"key": ""}, ["key"]),
+        ({"step": "tell"}, ["step"]),
+        ({"step": "nowhere"}, ["step"]),
+        ({"goal": "fame"}, ["goal"]),
+        ({"goal_event": "unheard"}, ["goal_event"]),
+        ({"goal": "order", "goal_event": "paid"}, ["goal_event"]),
+        ({"within": Duration(seconds=5)}, ["within"]),
+        ({"goal_event": "paid", "within": Duration(seconds=-5)}, ["within"]),
+        ({"control": "z"}, ["control"]),
+        ({"confidence": 1.0}, ["confidence"]),
+        (BACKWARDS, ["start_time_before"]),
+    )
+    for given, places in refused:
+        request = ExperimentRequest(**{"key": "split", **given})
+        refusing = await refusal(client.workflows.Experiment(request, timeout=10))
+        assert (refusing.code, refusing.places) == (grpc.StatusCode.INVALID_ARGUMENT, places), given
+    unknown = await refusal(client.workflows.Experiment(ExperimentRequest(key="nowhere"), timeout=10))
+    assert unknown.code == grpc.StatusCode.NOT_FOUND
 
 
 SPLIT = """

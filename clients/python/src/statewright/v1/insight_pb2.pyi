@@ -33,6 +33,46 @@ class FunnelStep(_message.Message):
     removed: bool
     def __init__(self, step: _Optional[str] = ..., step_type: _Optional[str] = ..., entered: _Optional[int] = ..., waiting: _Optional[int] = ..., passed: _Optional[int] = ..., exited: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., enrollments: _Optional[int] = ..., converted: _Optional[int] = ..., removed: bool = ...) -> None: ...
 
+class RateInterval(_message.Message):
+    __slots__ = ("low", "high")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
+class ExperimentVariant(_message.Message):
+    __slots__ = ("variant", "share", "entered", "converted", "rate", "rate_interval", "goals", "control", "difference", "difference_interval", "lift", "p_value", "significant", "removed")
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ENTERED_FIELD_NUMBER: _ClassVar[int]
+    CONVERTED_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    RATE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    GOALS_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    LIFT_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    SIGNIFICANT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    variant: str
+    share: int
+    entered: int
+    converted: int
+    rate: float
+    rate_interval: RateInterval
+    goals: _containers.RepeatedCompositeFieldContainer[NamedCount]
+    control: bool
+    difference: float
+    difference_interval: RateInterval
+    lift: float
+    p_value: float
+    significant: bool
+    removed: bool
+    def __init__(self, variant: _Optional[str] = ..., share: _Optional[int] = ..., entered: _Optional[int] = ..., converted: _Optional[int] = ..., rate: _Optional[float] = ..., rate_interval: _Optional[_Union[RateInterval, _Mapping]] = ..., goals: _Optional[_Iterable[_Union[NamedCount, _Mapping]]] = ..., control: bool = ..., difference: _Optional[float] = ..., difference_interval: _Optional[_Union[RateInterval, _Mapping]] = ..., lift: _Optional[float] = ..., p_value: _Optional[float] = ..., significant: bool = ..., removed: bool = ...) -> None: ...
+
 class NamedCount(_message.Message):
     __slots__ = ("name", "count")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -554,3 +554,45 @@ class SetSplitWeightsResponse(_message.Message):
     step: str
     shares: _containers.ScalarMap[str, int]
     def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., version: _Optional[int] = ..., step: _Optional[str] = ..., shares: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ExperimentRequest(_message.Message):
+    __slots__ = ("key", "version", "step", "goal", "goal_event", "within", "control", "confidence", "start_time_from", "start_time_before")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    GOAL_EVENT_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    version: int
+    step: str
+    goal: str
+    goal_event: str
+    within: _duration_pb2.Duration
+    control: str
+    confidence: float
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., step: _Optional[str] = ..., goal: _Optional[str] = ..., goal_event: _Optional[str] = ..., within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control: _Optional[str] = ..., confidence: _Optional[float] = ..., start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ExperimentResponse(_message.Message):
+    __slots__ = ("version", "step", "variants", "confidence", "shares_p_value", "warnings", "count_time")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    VARIANTS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SHARES_P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    step: str
+    variants: _containers.RepeatedCompositeFieldContainer[_insight_pb2.ExperimentVariant]
+    confidence: float
+    shares_p_value: float
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    count_time: _timestamp_pb2.Timestamp
+    def __init__(self, version: _Optional[int] = ..., step: _Optional[str] = ..., variants: _Optional[_Iterable[_Union[_insight_pb2.ExperimentVariant, _Mapping]]] = ..., confidence: _Optional[float] = ..., shares_p_value: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

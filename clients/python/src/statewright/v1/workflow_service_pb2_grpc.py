@@ -124,6 +124,11 @@ class WorkflowServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
                 _registered_method=True)
+        self.Experiment = channel.unary_unary(
+                '/statewright.v1.WorkflowService/Experiment',
+                request_serializer=statewright_dot_v1_dot_workflow__service__pb2.ExperimentRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_workflow__service__pb2.ExperimentResponse.FromString,
+                _registered_method=True)
         self.SetSplitWeights = channel.unary_unary(
                 '/statewright.v1.WorkflowService/SetSplitWeights',
                 request_serializer=statewright_dot_v1_dot_workflow__service__pb2.SetSplitWeightsRequest.SerializeToString,
@@ -306,6 +311,16 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Experiment(self, request, context):
+        """Compares the variants of a split: how many were given each, how many converted, and whether they differ by more than
+        chance. One snapshot of the database. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, a goal that
+        no run can reach and none has reached, an event that never came, or a control that is no variant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetSplitWeights(self, request, context):
         """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
         Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
@@ -413,6 +428,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.Funnel,
                     request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.SerializeToString,
+            ),
+            'Experiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.Experiment,
+                    request_deserializer=statewright_dot_v1_dot_workflow__service__pb2.ExperimentRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_workflow__service__pb2.ExperimentResponse.SerializeToString,
             ),
             'SetSplitWeights': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSplitWeights,
@@ -889,6 +909,33 @@ class WorkflowService(object):
             '/statewright.v1.WorkflowService/Funnel',
             statewright_dot_v1_dot_workflow__service__pb2.FunnelRequest.SerializeToString,
             statewright_dot_v1_dot_workflow__service__pb2.FunnelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Experiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.WorkflowService/Experiment',
+            statewright_dot_v1_dot_workflow__service__pb2.ExperimentRequest.SerializeToString,
+            statewright_dot_v1_dot_workflow__service__pb2.ExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,

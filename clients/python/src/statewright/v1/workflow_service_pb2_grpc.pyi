@@ -132,6 +132,12 @@ class WorkflowServiceStub:
     No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
     """
+    Experiment: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ExperimentRequest, _workflow_service_pb2.ExperimentResponse]
+    """Compares the variants of a split: how many were given each, how many converted, and whether they differ by more than
+    chance. One snapshot of the database. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, a goal that
+    no run can reach and none has reached, an event that never came, or a control that is no variant.
+    """
     SetSplitWeights: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.SetSplitWeightsRequest, _workflow_service_pb2.SetSplitWeightsResponse]
     """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
     Contacts that were given a variant keep it, also when they come again. The version itself stays as it is; every
@@ -248,6 +254,12 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
     No effect.
     Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+    """
+    Experiment: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ExperimentRequest, _workflow_service_pb2.ExperimentResponse]  # type: ignore[assignment]
+    """Compares the variants of a split: how many were given each, how many converted, and whether they differ by more than
+    chance. One snapshot of the database. No effect.
+    Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, a goal that
+    no run can reach and none has reached, an event that never came, or a control that is no variant.
     """
     SetSplitWeights: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.SetSplitWeightsRequest, _workflow_service_pb2.SetSplitWeightsResponse]  # type: ignore[assignment]
     """Sets the weights of a split of a published version, from the next contact that comes to it on, at every replica.
@@ -464,6 +476,18 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says of every step how many visits it had and what became of them, from history, in one snapshot of the database.
         No effect.
         Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def Experiment(
+        self,
+        request: _workflow_service_pb2.ExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.ExperimentResponse, _abc.Awaitable[_workflow_service_pb2.ExperimentResponse]]:
+        """Compares the variants of a split: how many were given each, how many converted, and whether they differ by more than
+        chance. One snapshot of the database. No effect.
+        Errors: NOT_FOUND (WORKFLOW_NOT_FOUND, VERSION_NOT_FOUND); INVALID_ARGUMENT for a step that is no split, a goal that
+        no run can reach and none has reached, an event that never came, or a control that is no variant.
         """
 
     @_abc_1.abstractmethod
