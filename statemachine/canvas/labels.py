@@ -39,7 +39,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "reply": "send_reply",
 }
 """Words of editors that are neither a name nor an alias of a step type."""
-_LOGIC: Final = frozenset({"wait", "delay", "split", "ab_split", "loop"})
+_LOGIC: Final = frozenset({
+    "wait", "delay", "split", "ab_split", "loop", "try", "fallback", "error_handler", "compensate",
+})  # fmt: skip
 _CONDITION_KEYS: Final = frozenset({
     "condition", "conditions", "expression", "left", "field", "cases", "branches", "all", "any", "not", "type",
 })  # fmt: skip
@@ -109,7 +111,7 @@ def _known(word: str) -> str | None:
 
 
 def _logic(kind: str, label: str, config: Mapping[str, Any]) -> str:
-    """Some editors file waits, loops and splits under `condition`; then the label tells."""
+    """Some editors file waits, loops, splits and what takes errors under `condition`; then the label tells."""
     named = _known(_word(label))
     if named in _LOGIC and not _CONDITION_KEYS & {snake_case(str(key)) for key in config}:
         return named

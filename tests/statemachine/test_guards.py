@@ -374,6 +374,29 @@ class TestOtherFormats:
         }
 
 
+def test_a_drawing_says_by_edges_what_takes_errors() -> None:
+    nodes = [
+        {"id": "start", "type": "trigger", "label": "go"},
+        {"id": "t", "type": "logic", "label": "Try"},
+        {"id": "c", "type": "action", "label": "Set Variable", "config": {"path": "seen", "value": "{{error.step}}"}},
+        {"id": "x", "type": "loop", "config": {"items": "trigger.data.text"}},
+        {"id": "y", "type": "loop", "config": {"items": "trigger.data.text"}},
+        {"id": "h", "type": "logic", "label": "Error Handler"},
+        *({"id": name, "type": "note"} for name in ("in_x", "in_y", "after")),
+    ]
+    edges = [("start", "t"), ("t", "x", "steps"), ("t", "c", "catch"), ("t", "y", "done"), ("x", "in_x", "body"),
+             ("in_x", "x"), ("x", "t"), ("c", "t"), ("y", "in_y", "body"), ("in_y", "y"), ("y", "h", "error"),
+             ("y", "after"), ("h", "after")]  # fmt: skip
+    drawn = [{"source": e[0], "target": e[1], **({"label": e[2]} if len(e) > 2 else {})} for e in edges]
+    document = {"key": "flow", "variables": {"seen": ""}, "nodes": nodes, "edges": drawn}
+    loaded = load_workflow(json.dumps(document), version=1)
+    assert loaded.workflow is not None, [str(problem) for problem in loaded.problems]
+    simulation = Simulation(loaded.workflow)
+    simulation.trigger("go", data={"text": "no list"})
+    assert (simulation.run.status, seen(simulation)) == (Status.COMPLETED, "x")
+    assert simulation.path() == ["start", "t", "x", "t", "c", "t", "y", "h", "after"]
+
+
 def _meaning(step: Any) -> tuple[Any, ...]:
     places = tuple(zip(step.within, step.bodies, strict=True))
     return dict(step.targets), places, step.on_error or step.caught_by, dict(step.via), dict(step.ways_out)
