@@ -140,3 +140,24 @@ async def test_replicas_that_race_let_one_newcomer_begin(house: House) -> None:
     other = await house.replica("r2")
     await all_of(house.ask_all([event("one"), event("two")]), house.ask_all([event("three")], of=other))
     assert sorted(_statuses(house).values()) == ["pending", "pending", "waiting"]
+
+
+async def test_interrupt_ends_the_children_of_the_others_too(house: House) -> None:
+    await house.publish("""
+        key: talk
+        trigger: {type: talk}
+        steps:
+          - id: both
+            type: parallel
+            config:
+              branches:
+                left: [{id: a, type: wait, config: {for: 1h}}, {id: say, type: send_sms, config: {body: x, to: "1"}}]
+                right: [{id: b, type: wait, config: {for: 1h}}]
+    """)
+    await house.publish(_newcomer("interrupt"))
+    await house.trigger("talk")
+    assert (await house.trigger("new")).verdicts[-1].kind == "ENROLLED"
+    parents = [run for run in house.runs("talk") if run.parent_id is None]
+    assert [run.exit_reason for run in parents] == ["interrupted"]
+    assert not any(run.live for run in house.runs("talk"))
+    assert house.run("new").status == "waiting"
