@@ -202,6 +202,53 @@ async def test_of_two_who_claim_at_once_one_gets_it(client: AsyncClient) -> None
     assert sum(isinstance(result, Exception) for result in results) == 1
 
 
+WORK = """
+key: work
+trigger: {type: manual}
+steps:
+  - {id: work, type: task, config: {queue: refunds}}
+"""
+
+
+async def test_bad_human_calls_are_refused_and_say_why(client: AsyncClient) -> None:
+    await publish(client, REFUND)
+    await publish(client, WORK)
+    await put(client, "ann", groups=["sales"])
+    _, task = await ask(client)
+    _, work = await ask(client, workflow="work")
+
+    def claim(**given: Any) -> Any:
+        return client.tasks.Claim(ClaimRequest(**given), timeout=10)
+
+    def reassign(**given: Any) -> Any:
+        return client.tasks.Reassign(ReassignRequest(**given), timeout=10)
+
+    reasons: list[tuple[Any, str]] = [
+        (claim(task_id="none", agent_id="ann"), "TASK_NOT_FOUND"),
+        (claim(task_id=task.id, agent_id="none"), "AGENT_NOT_FOUND"),
+        (claim(task_id=work.id, agent_id="ann"), "FAILED_PRECONDITION"),
+        (decide(client, work, "ann", "done"), "FAILED_PRECONDITION"),
+        (decide(client, task, "none", "approved", {"amount": 1}), "AGENT_NOT_FOUND"),
+        (decide(client, task, "ann", "approved", {"amount": 1, "x": "y" * 70_000}), "LIMIT_EXCEEDED"),
+        (reassign(task_id=task.id, agent_id="none"), "AGENT_NOT_FOUND"),
+        (client.tasks.Release(ReleaseRequest(task_id=work.id, agent_id="ann"), timeout=10), "FAILED_PRECONDITION"),
+    ]
+    assert [(await refusal(call)).info.reason for call, _ in reasons] == [reason for _, reason in reasons]
+    places: list[tuple[Any, list[str]]] = [
+        (claim(), ["task_id", "agent_id"]),
+        (decide(client, task, "", ""), ["agent_id", "decision"]),
+        (reassign(task_id=task.id), ["to"]),
+        (reassign(task_id=task.id, agent_id="ann", skills=["de"]), ["skills"]),
+        (reassign(task_id=task.id, group=""), ["group"]),
+        (
+            client.tasks.List(TaskServiceListRequest(unassigned=True, agent_id="ann"), timeout=10),
+            ["unassigned"],
+        ),
+    ]
+    assert [(await refusal(call)).places for call, _ in places] == [place for _, place in places]
+    assert (await read(client, task)).human.agent_id == "ann"
+
+
 OWNER = """
 key: owner
 trigger: {type: manual}
