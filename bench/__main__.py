@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import growth, report, w1_burst, w1_tasks, w2_timers, w3_events, w4_open_loop
+from bench import growth, report, w1_burst, w1_tasks, w2_timers, w3_events, w4_open_loop, w6_children
 from bench.figures import Figure, summarise
 from bench.processes import has_postgresql, place
 from bench.stand import Sizes, stand
@@ -24,6 +24,7 @@ WORKLOADS: Final[dict[str, ModuleType]] = {
     "w2": w2_timers,
     "w3": w3_events,
     "w4": w4_open_loop,
+    "w6": w6_children,
 }
 DATABASES: Final = ("postgresql", "sqlite")
 
