@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from statemachine.canvas.edge import ERROR, Edge, read_edge
+from statemachine.canvas.fans import PARALLEL, spread
 from statemachine.canvas.node import Node, read_node
 from statemachine.document import kind_of
 from statemachine.names import canonical_event, snake_case
@@ -55,6 +56,7 @@ class _Reading:
         self.raw: dict[str, tuple[Any, Path]] = {}
         self.by_id: dict[str, Node] = {}
         self.ways: dict[str, dict[str | None, Edge]] = {}
+        self.fans: dict[str, list[Edge]] = {}
         self.listed_first: Node | None = None
 
     # --- the document ---
@@ -117,6 +119,23 @@ class _Reading:
             if edge is not None and self._joins(edge) and self._is_only(edge):
                 self.ways.setdefault(edge.source, {})[edge.outcome] = edge
                 self.canvas.edges.append(edge)
+        if self.fans:
+            self._spread()
+
+    def _spread(self) -> None:
+        """Draw a parallel node wherever several edges without a label leave one node."""
+        single = [edge for edge in self.canvas.edges if edge.outcome is not None or edge.source not in self.fans]
+        names, edges = spread(self.fans, single, self.by_id)
+        for name in names:
+            source = self.by_id[next(edge.source for edge in edges if edge.target == name and edge.outcome is None)]
+            node = read_node({"id": name, "type": PARALLEL, "label": "Parallel"}, source.path, self.problems)
+            assert node is not None
+            self.by_id[name] = node
+            self.canvas.nodes.append(node)
+        self.canvas.edges[:] = edges
+        self.ways = {}
+        for edge in edges:
+            self.ways.setdefault(edge.source, {})[edge.outcome] = edge
 
     def _joins(self, edge: Edge) -> bool:
         """Whether both ends are nodes that an edge may join."""
@@ -137,8 +156,7 @@ class _Reading:
         if other is None:
             return True
         if edge.outcome is None:
-            message = f"a second edge leaves {edge.source!r} without a label: parallel branches cannot be run yet"
-            self.problems.add("not_supported_yet", edge.path, message, "label the edges when only one is to be taken")
+            self.fans.setdefault(edge.source, [other]).append(edge)
         else:
             message = f"two edges lead out of {edge.source!r} for {edge.outcome!r}"
             self.problems.add("conflicting_keys", edge.outcome_path, message)

@@ -53,7 +53,7 @@ BEYOND_A_SCHEMA = {
 }  # fmt: skip
 """What takes another place of the document, another language, or a table of zones to see."""
 BEYOND_IT_IN_THESE_FILES = {
-    "bad_duration.six_years.yaml", "not_supported_yet.schedule.yaml", "not_supported_yet.parallel_edges.json",
+    "bad_duration.six_years.yaml", "not_supported_yet.schedule.yaml",
     "bad_time.quiet_hours.yaml",
     "not_supported_yet.knowledge_base.json", "not_supported_yet.integration.json", "unknown_type.label.json",
     "not_applicable.over_limit.yaml",

@@ -196,8 +196,6 @@ def test_without_a_trigger_a_run_begins_at_the_root(nodes: list[Node], edges: li
 @pytest.mark.parametrize(
     ("nodes", "edges", "problem"),
     [
-        ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("t", "b")], ("not_supported_yet", "edges[1]")),
-        ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("a", "b"), ("a", "b")], ("not_supported_yet", "edges[2]")),
         ([TRIGGER, tag("a"), tag("b")], [("t", "a"), ("a", "b"), ("a", "end", "done")],
          ("conflicting_keys", "edges[2]")),
         ([TRIGGER, WAIT, tag("b")], [("t", "w"), ("w", "b", "Done"), ("w", "end")], ("conflicting_keys", "edges[2]")),
