@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statemachine.calendar import ALL_DAYS, next_local, zone_names
+from statemachine.step import Rest, Result
+from tests.statemachine.steps.fakes import Stay, build, run
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BEGIN, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
@@ -35,11 +37,15 @@ class WallClock:
             assert (now.second, now.microsecond) == (0, 0)
             self.latest.append(max(now, self.latest[-1]) if self.latest else now)
 
+    def reached(self, local: datetime) -> datetime:
+        """The first minute in which the clock shows this local time, or has passed over it."""
+        return self.begin + bisect_left(self.latest, local) * MINUTE
+
     def next(self, start: datetime, clock: time, days: frozenset[int] = ALL_DAYS) -> datetime:
         """The first minute from `start` on in which a day's `clock` is first reached, or passed over."""
         day = self.latest[0].date() + DAY
         while True:
-            reached = self.begin + bisect_left(self.latest, datetime.combine(day, clock)) * MINUTE
+            reached = self.reached(datetime.combine(day, clock))
             if reached >= start and day.weekday() in days:
                 assert reached < self.begin + len(self.latest) * MINUTE
                 return reached
@@ -83,7 +89,16 @@ STARTS = [timedelta(minutes=minutes) for minutes in (-90, -60, -1, 0, 1, 30, 60)
 STARTS += [timedelta(microseconds=-1), timedelta(microseconds=1)]
 
 
-def test_the_next_time_of_day_is_right_around_every_change_of_every_clock_from_2024_to_2030() -> None:
+OFFSET = timedelta(hours=30)
+UNTIL = build("wait", until="{{variables.at}}", offset="-30h")
+
+
+def until(local: datetime, zone: ZoneInfo) -> Result:
+    """What a wait says to a local time, thirty elapsed hours before."""
+    return run(UNTIL, Stay(variables={"at": local.isoformat()}, timezone=zone.key, now=BEGIN - 9 * DAY))
+
+
+def test_local_times_are_right_around_every_change_of_every_clock_from_2024_to_2030() -> None:
     forwards = backwards = 0
     for name, (zone, jumps) in kinds_of_clocks().items():
         for jump in jumps:
@@ -91,6 +106,8 @@ def test_the_next_time_of_day_is_right_around_every_change_of_every_clock_from_2
             forwards, backwards = forwards + gap, backwards + (not gap)
             wall = WallClock(zone, jump - 1.1 * DAY, jump + 1.2 * DAY)
             for clock in times_around(jump, zone):
+                local = datetime.combine(shown(jump, zone).date(), clock)
+                assert until(local, zone) == Rest(wall.reached(local) - OFFSET), f"until {local} in {name}"
                 for start in STARTS:
                     expected = wall.next(jump + start, clock)
                     found = next_local(jump + start, clock, ALL_DAYS, zone)
