@@ -135,8 +135,9 @@ def _repeat(row: Row) -> tuple[RepeatKey, Repeat]:
     kind, tenant, scope, name, body_hash, answer, at = row
     when = instant(at)
     assert when is not None
-    raised = int(body_hash) if kind == "pending" else 0
-    return (kind, tenant, scope, name), Repeat(body_hash, load(answer), when, raised)
+    if kind == "pending":
+        return (kind, tenant, scope, name), Repeat("", None, when, int(body_hash))
+    return (kind, tenant, scope, name), Repeat(body_hash, load(answer), when)
 
 
 LOOK_BACK: Final = f"""
