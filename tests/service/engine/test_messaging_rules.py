@@ -116,3 +116,24 @@ async def test_verdicts_are_counted(house: House) -> None:
     house.clock.now = EVENING
     await house.ask(event("news"), of=replica)
     assert b'statewright_messages_total{channel="sms",rule="quiet_hours",verdict="held"} 1.0' in metrics.render()
+
+
+async def test_branches_at_once_share_the_caps_of_their_contact(house: House) -> None:
+    await house.publish("""
+        key: both
+        trigger: {type: both}
+        sending: {caps: {count: 1, per: 1d}}
+        steps:
+          - id: at_once
+            type: parallel
+            config:
+              branches:
+                one: [{id: first, type: send_sms, config: {to: "+491", body: Hi}}]
+                two: [{id: later, type: wait, config: {for: 1h}}, {id: second, type: send_sms, config: {to: "+491", body: Hi}}]
+                three: [{id: third, type: send_sms, config: {to: "+491", body: Hi}}]
+    """)
+    await house.trigger("both")
+    for after, sent in ((0, 1), (3600, 1), (23 * 3600, 2), (24 * 3600, 3)):
+        await house.fire(after)
+        assert house.count("tasks") == sent
+    assert len(house.contact().sends["sms"]) == 1
