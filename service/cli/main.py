@@ -52,6 +52,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "get": Entry("Runs", "enrollments:get", "Read one enrollment."),
     "list": Entry("Runs", "enrollments:list_", "List enrollments."),
     "count": Entry("Runs", "enrollments:count", "Count enrollments by status and step."),
+    "summary": Entry("Runs", "summary:summary", "Sum up what happened to an enrollment, step by step."),
     "history": Entry("Runs", "enrollments:history", "Read what happened to an enrollment."),
     "watch": Entry("Runs", "watch:watch", "Follow what happens as it happens."),
     "explain": Entry("Runs", "explain:explain", "Say why a run waits, or what an event would do, and why."),

@@ -40,6 +40,7 @@ from service.rpc.render_rpcs import RenderRpcs
 from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import SimulateRpcs
 from service.rpc.split_rpcs import SplitRpcs
+from service.rpc.summary_rpcs import SummaryRpcs
 from service.rpc.task_rpcs import TaskRpcs
 from service.rpc.task_stream import TaskStreamRpcs
 from service.rpc.trigger_rpcs import TriggerRpcs
@@ -158,6 +159,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         ExplainRpcs,
         ForecastRpcs,
         BulkRpcs,
+        SummaryRpcs,
     ),
     _service(workflow_service_pb2, "WorkflowService"): (
         WorkflowRpcs,

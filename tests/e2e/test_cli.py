@@ -464,6 +464,8 @@ def test_a_funnel_and_totals_are_counted(cli: Cli, enrolled: str) -> None:
     shown = cli("funnel", "welcome", "--version", "1", "--since", "30d")
     assert "1 enrollment, 1 cancelled" in shown.stdout
     assert "····" in next(line for line in shown.stdout.splitlines() if line.startswith("wait_1_day"))
+    assert "wait_1_day" in cli("summary", enrolled).stdout
+    assert answer(cli("summary", enrolled, "--json"))["steps"][-1]["visits"] == 1
     totals = answer(cli("stats", "welcome", "--json"))["workflows"]
     assert [(one["total"], one["exit_reasons"]) for one in totals] == [(1, [{"name": "test", "count": 1}])]
     assert "1 test" in cli("stats").stdout

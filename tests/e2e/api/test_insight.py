@@ -17,6 +17,7 @@ from statewright.v1 import (
     FunnelRequest,
     FunnelResponse,
     GetHistoryRequest,
+    GetSummaryRequest,
     OutboxServiceListRequest,
     SetSplitWeightsRequest,
     StatsRequest,
@@ -229,3 +230,35 @@ async def test_the_variant_is_told_with_history_tasks_and_messages(url: str) -> 
         history = await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run), timeout=10)
     assert [dict(one.variants) for one in (*told.messages, *tasks.tasks)] == [{"ab": "b"}] * 2
     assert [dict(one.variants) for one in history.entries[:3]] == [{}, {"ab": "b"}, {"ab": "b"}]
+
+
+LOOP = """
+key: summed
+trigger: {type: go}
+steps:
+  - {id: twice, type: loop, config: {count: 2}, body: [{id: tag, type: add_tag, config: {tag: x}}]}
+  - {id: never, type: pass, when: {expression: "false"}}
+  - {id: sum, type: update_field, config: {field: company, value: a, operation: increment}, on_error: rest}
+  - {id: rest, type: wait, config: {for: 1d}}
+"""
+
+
+async def test_a_summary_tells_of_each_step_how_often_and_how_it_went(client: AsyncClient) -> None:
+    await publish(client, LOOP)
+    started = event("go", patch={"company": "Acme"})
+    answer = await client.enrollments.Trigger(TriggerRequest(event=started), timeout=10)
+    run = answer.verdicts[0].enrollment_id
+    summary = await client.enrollments.GetSummary(GetSummaryRequest(enrollment_id=run), timeout=10)
+    told = {one.step: (one.visits, one.completed, one.failed, one.skipped) for one in summary.steps}
+    assert told == {
+        "twice": (3, 3, 0, 0),
+        "tag": (2, 2, 0, 0),
+        "never": (0, 0, 0, 1),
+        "sum": (1, 0, 1, 0),
+        "rest": (1, 0, 0, 0),
+    }
+    assert (summary.enrollment.id, summary.entries, summary.errors) == (run, 9, 1)
+    missing = await refusal(client.enrollments.GetSummary(GetSummaryRequest(enrollment_id="none"), timeout=10))
+    assert missing.info.reason == "ENROLLMENT_NOT_FOUND"
+    empty = await refusal(client.enrollments.GetSummary(GetSummaryRequest(), timeout=10))
+    assert empty.places == ["enrollment_id"]

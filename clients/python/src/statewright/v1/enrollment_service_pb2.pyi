@@ -776,3 +776,45 @@ class ForecastStay(_message.Message):
     leave_time: _timestamp_pb2.Timestamp
     outcome: str
     def __init__(self, step: _Optional[str] = ..., step_type: _Optional[str] = ..., enter_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leave_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[str] = ...) -> None: ...
+
+class GetSummaryRequest(_message.Message):
+    __slots__ = ("enrollment_id",)
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    enrollment_id: str
+    def __init__(self, enrollment_id: _Optional[str] = ...) -> None: ...
+
+class GetSummaryResponse(_message.Message):
+    __slots__ = ("enrollment", "entries", "warnings", "errors", "steps")
+    ENROLLMENT_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    enrollment: _enrollment_pb2.Enrollment
+    entries: int
+    warnings: int
+    errors: int
+    steps: _containers.RepeatedCompositeFieldContainer[StepSummary]
+    def __init__(self, enrollment: _Optional[_Union[_enrollment_pb2.Enrollment, _Mapping]] = ..., entries: _Optional[int] = ..., warnings: _Optional[int] = ..., errors: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepSummary, _Mapping]]] = ...) -> None: ...
+
+class StepSummary(_message.Message):
+    __slots__ = ("step", "visits", "completed", "failed", "skipped", "retries", "duration", "first_time", "last_time")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    VISITS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    visits: int
+    completed: int
+    failed: int
+    skipped: int
+    retries: int
+    duration: _duration_pb2.Duration
+    first_time: _timestamp_pb2.Timestamp
+    last_time: _timestamp_pb2.Timestamp
+    def __init__(self, step: _Optional[str] = ..., visits: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., skipped: _Optional[int] = ..., retries: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -95,6 +95,11 @@ class EnrollmentServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryResponse.FromString,
                 _registered_method=True)
+        self.GetSummary = channel.unary_unary(
+                '/statewright.v1.EnrollmentService/GetSummary',
+                request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/statewright.v1.EnrollmentService/Watch',
                 request_serializer=statewright_dot_v1_dot_enrollment__service__pb2.EnrollmentServiceWatchRequest.SerializeToString,
@@ -249,6 +254,14 @@ class EnrollmentServiceServicer(object):
     def GetHistory(self, request, context):
         """Reads what happened to an enrollment, in order, in pages. No effect.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSummary(self, request, context):
+        """Sums up an enrollment's history: how often it came to each step, how that went and how long it took. No effect.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -416,6 +429,11 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
                     servicer.GetHistory,
                     request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryResponse.SerializeToString,
+            ),
+            'GetSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSummary,
+                    request_deserializer=statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -771,6 +789,33 @@ class EnrollmentService(object):
             '/statewright.v1.EnrollmentService/GetHistory',
             statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryRequest.SerializeToString,
             statewright_dot_v1_dot_enrollment__service__pb2.GetHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.EnrollmentService/GetSummary',
+            statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryRequest.SerializeToString,
+            statewright_dot_v1_dot_enrollment__service__pb2.GetSummaryResponse.FromString,
             options,
             channel_credentials,
             insecure,

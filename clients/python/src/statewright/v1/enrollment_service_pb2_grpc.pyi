@@ -93,6 +93,10 @@ class EnrollmentServiceStub:
     """Reads what happened to an enrollment, in order, in pages. No effect.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
     """
+    GetSummary: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetSummaryRequest, _enrollment_service_pb2.GetSummaryResponse]
+    """Sums up an enrollment's history: how often it came to each step, how that went and how long it took. No effect.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND).
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_enrollment_service_pb2.EnrollmentServiceWatchRequest, _enrollment_service_pb2.EnrollmentServiceWatchResponse]
     """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
     at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
@@ -223,6 +227,10 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     GetHistory: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetHistoryRequest, _enrollment_service_pb2.GetHistoryResponse]  # type: ignore[assignment]
     """Reads what happened to an enrollment, in order, in pages. No effect.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+    """
+    GetSummary: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetSummaryRequest, _enrollment_service_pb2.GetSummaryResponse]  # type: ignore[assignment]
+    """Sums up an enrollment's history: how often it came to each step, how that went and how long it took. No effect.
+    Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND).
     """
     Watch: _aio.UnaryStreamMultiCallable[_enrollment_service_pb2.EnrollmentServiceWatchRequest, _enrollment_service_pb2.EnrollmentServiceWatchResponse]  # type: ignore[assignment]
     """Sends what happens to an enrollment, a workflow's or a contact's enrollments as it happens. No effect. Every event
@@ -417,6 +425,16 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_enrollment_service_pb2.GetHistoryResponse, _abc.Awaitable[_enrollment_service_pb2.GetHistoryResponse]]:
         """Reads what happened to an enrollment, in order, in pages. No effect.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSummary(
+        self,
+        request: _enrollment_service_pb2.GetSummaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrollment_service_pb2.GetSummaryResponse, _abc.Awaitable[_enrollment_service_pb2.GetSummaryResponse]]:
+        """Sums up an enrollment's history: how often it came to each step, how that went and how long it took. No effect.
+        Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
