@@ -53,6 +53,7 @@ def read_roster(
         globals=directory.globals_of(tenant),
         usages=_usages(transaction, tenant, candidates, now),
         shares=directory.shares_in(tenant),
+        versions=lambda key, number: catalog.known(tenant, key, number or directory.active(tenant, key) or 0),
     )
     if contact_id is None:
         return house
