@@ -129,7 +129,9 @@ async def test_branches_at_once_share_the_caps_of_their_contact(house: House) ->
             config:
               branches:
                 one: [{id: first, type: send_sms, config: {to: "+491", body: Hi}}]
-                two: [{id: later, type: wait, config: {for: 1h}}, {id: second, type: send_sms, config: {to: "+491", body: Hi}}]
+                two:
+                  - {id: later, type: wait, config: {for: 1h}}
+                  - {id: second, type: send_sms, config: {to: "+491", body: Hi}}
                 three: [{id: third, type: send_sms, config: {to: "+491", body: Hi}}]
     """)
     await house.trigger("both")
