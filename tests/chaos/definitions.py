@@ -14,22 +14,24 @@ from statemachine.definition import load_workflow
 
 EVENTS: Final = ("go", "poke", "message_received", "order_placed", "tag_added")
 TAGS: Final = ("red", "green", "blue")
+LEAF: Final = "leaf"
 QUEUES: Final = ("work", "messages")
 
 Step = dict[str, Any]
 
 
 def random_definition(random: Random, key: str) -> dict[str, Any]:
-    """A definition without errors; what the generator gets wrong is drawn again."""
+    """A definition without errors; what the generator gets wrong is drawn again. `LEAF` goes into no other workflow."""
     while True:
-        definition = _Author(random).definition(key)
+        definition = _Author(random, leaf=key == LEAF).definition(key)
         if load_workflow(json.dumps(definition)).workflow is not None:
             return definition
 
 
 class _Author:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, *, leaf: bool = False) -> None:
         self._random = random
+        self._leaf = leaf
         self._count = 0
 
     def definition(self, key: str) -> dict[str, Any]:
@@ -153,7 +155,9 @@ class _Author:
         return {"type": "exit", "config": {"reason": "enough"}, "when": "variables.n == 2"}
 
     def loop(self, depth: int) -> Step:
-        config = self._pick({"type": "count", "count": 2}, {"type": "for_each", "items": [1, 2, 3]})
+        config = dict(self._pick({"type": "count", "count": 2}, {"type": "for_each", "items": [1, 2, 3]}))
+        if self._chance(0.3):
+            config |= {"parallel": True, "concurrency": self._random.randint(1, 3)}
         return {"type": "loop", "config": config, "body": self._steps(depth + 1, 3)}
 
     def attempt(self, depth: int) -> Step:
@@ -170,6 +174,13 @@ class _Author:
         }
         join, on_error = self._pick("all", "all", "any", 2), self._pick("fail", "continue")
         return {"type": "parallel", "config": {"branches": branches, "join": join, "on_branch_error": on_error}}
+
+    def other(self, depth: int) -> Step:
+        """Another workflow, which itself goes into no other."""
+        if self._leaf:
+            return self.compute(depth)
+        config = {"workflow": LEAF, "input": {"text": "inside"}, "wait": self._chance(0.7)}
+        return {"type": "sub_workflow", "config": config, **({"on_error": "end"} if self._chance(0.5) else {})}
 
     def undo(self, depth: int) -> Step:
         return {"type": "compensate", "when": "variables.n == 1"}
@@ -193,6 +204,7 @@ Maker = Callable[[_Author, int], Step]
 _PLAIN: Final[tuple[Maker, ...]] = (
     _Author.wait, _Author.listen, _Author.listen, _Author.task, _Author.task, _Author.message, _Author.change,
     _Author.compute, _Author.branch, _Author.split, _Author.leave, _Author.undo,
+    _Author.other,
 )  # fmt: skip
 _NESTED: Final[tuple[Maker, ...]] = (_Author.loop, _Author.attempt, _Author.fall_back, _Author.handle, _Author.fork)
 _WAITS: Final[tuple[dict[str, Any], ...]] = (

@@ -39,7 +39,7 @@ from statemachine.errors import Unavailable, WorkflowError
 from statemachine.event import Event
 from statemachine.snapshot import Snapshot
 from tests.audit import assert_sound
-from tests.chaos.definitions import EVENTS, QUEUES, TAGS, random_definition
+from tests.chaos.definitions import EVENTS, LEAF, QUEUES, TAGS, random_definition
 from tests.chaos.faulty import FaultyDatabase
 from tests.service.engine.house import FakeClock
 
@@ -119,6 +119,7 @@ class Stage:
     async def open(self) -> None:
         for _ in range(2):
             self._cast.append(await self._born())
+        await self._publish(LEAF)
         for number in range(WORKFLOWS):
             await self._publish(f"flow{number}")
 
