@@ -15,7 +15,7 @@ from statemachine.offspring import dismiss, rest_for
 from statemachine.run import MAX_CONSUMED, Run
 from statemachine.snapshot import Status
 from statemachine.step import Await, End, FamilyStep, Outcome
-from statemachine.workflow import Step
+from statemachine.workflow import OUT, Step
 
 
 def on_child(run: Run, cause: ChildCause) -> bool:
@@ -82,6 +82,8 @@ def hear(run: Run, cause: ChildCause) -> None:
 def _leave(run: Run, step: Step, end: End) -> None:
     """An `exit` in a body that a child runs is that of its parent."""
     dismiss(run, f"parent_{end.status}")
+    if OUT in step.ways_out:  # steps of a `finally` come between: the visit of this one is over
+        run.note("step_completed", step=step.id, step_type=step.type, outcome=end.status, duration_ms=0)
     end_from(run, step, end)
     if run.ended_at is None:
         proceed(run)

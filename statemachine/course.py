@@ -532,7 +532,7 @@ def _throw(run: Run, step: Step, thrown: Thrown) -> None:
 
 def _fail(run: Run, error: LastError) -> None:
     """The run has failed where it stands: do what `on_failure` says, once, and end it."""
-    if run.failing or not run.workflow_version.on_failure or run.history_full or run.before.part:
+    if not _has_failure_steps(run):
         return finish(run, Status.FAILED)
     revoke(run)
     if run.brood is not None:
@@ -542,6 +542,12 @@ def _fail(run: Run, error: LastError) -> None:
     frames = run.frames
     run.set_frames((Guard(ON_FAILURE, ON_FAILURE, caught=error, pending=Thrown(error, frames)),))
     return fire(run, HANDLE_FAILURE)
+
+
+def _has_failure_steps(run: Run) -> bool:
+    """Whether there is something to do when the run fails now."""
+    parts = run.failing or run.before.part
+    return bool(run.workflow_version.on_failure) and not parts and not run.history_full
 
 
 def _end_failing(run: Run) -> None:
@@ -587,8 +593,22 @@ def exit_run(run: Run, reason: str | None, *, goal: str | None = None, event: st
 
 
 def fail_run(run: Run, code: str, message: str) -> None:
-    """Fail the run as a whole; no `on_error` of a step catches that."""
+    """Fail the run as a whole; no `on_error` of a step catches that.
+
+    The step in which it rests has failed with it: what `on_failure` does next is other visits, of other steps.
+    """
     error = run.keep_error(code, message)
+    if run.resting and _has_failure_steps(run):
+        step = run.step
+        run.note(
+            "step_failed",
+            step=step.id,
+            step_type=step.type,
+            outcome=ERROR,
+            level="error",
+            error_code=code,
+            error=message,
+        )
     leave(run, FAIL)
     _fail(run, error)
 
