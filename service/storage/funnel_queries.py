@@ -92,7 +92,7 @@ spans as (
 
 _VISITS: Final = f"""
 visits as (
-    select h.enrollment_id, h.visit,
+    select h.enrollment_id, h.visit, max(r.goal) as goal, max(r.version) as version,
         max(case when {_SETTLED} then h.sequence end) as settled,
         max(case when {_SETTLED} then h.step end) as settled_step,
         max(case when h.kind = 'step_failed' then 1 else 0 end) as has_failed,
@@ -109,7 +109,7 @@ visits as (
 
 _PLACES: Final = """
 places as (
-    select v.enrollment_id, coalesce(v.settled, v.rested) as decided,
+    select v.enrollment_id, v.goal, v.version, coalesce(v.settled, v.rested) as decided,
         coalesce(v.settled_step, m.step, v.rested_step) as step,
         case when v.settled is null then coalesce(v.ending, 'waiting') when v.has_failed = 1 then 'failed'
             when v.exited_at = v.settled + 1 then 'exited' else 'passed' end as state
@@ -123,8 +123,8 @@ select p.step, count(*), sum(case when p.state = 'waiting' then 1 else 0 end),
     sum(case when p.state in ('passed', 'completed') then 1 else 0 end),
     sum(case when p.state in ('exited', 'cancelled') then 1 else 0 end),
     sum(case when p.state = 'failed' then 1 else 0 end), sum(case when p.state = 'cancelled' then 1 else 0 end),
-    count(distinct p.enrollment_id), count(distinct case when r.goal is not null then p.enrollment_id end)
-from places as p join runs as r on r.id = p.enrollment_id"""
+    count(distinct p.enrollment_id), count(distinct case when p.goal is not null then p.enrollment_id end)
+from places as p"""
 
 
 def count_steps(transaction: Transaction, cohort: Cohort) -> list[StepCounts]:
@@ -138,7 +138,7 @@ def count_steps(transaction: Transaction, cohort: Cohort) -> list[StepCounts]:
             f"with {_MOVES} runs as ({runs} and {on_it}), {_VISITS}, {_PLACES} {_COUNTED} "
             "left join spans as s on s.enrollment_id = p.enrollment_id and s.begins <= p.decided "
             "and p.decided < s.ends "
-            "where coalesce(s.version, r.version) = :version group by p.step"
+            "where coalesce(s.version, p.version) = :version group by p.step"
         )
         parameters["version"] = cohort.version
     return [StepCounts(row[0], *map(int, row[1:])) for row in transaction.rows(sql, **parameters)]
