@@ -232,7 +232,9 @@ class _Driver:
 
 
 class _Ordered:
-    """A leased task in the words of its order."""
+    """A leased task, which no person does, in the words of its order."""
+
+    human = None
 
     def __init__(self, task: LeasedTask) -> None:
         self.queue, self.type, self.input = task.queue, task.type, task.input
