@@ -19,7 +19,7 @@ SOON = START + timedelta(minutes=1)
 
 def enroll(database: Database, id: str = "e1", **given: Any) -> None:  # noqa: A002 - the column's name
     """An enrollment that nothing will ever move, unless `given` says otherwise."""
-    extra = {name: given.pop(name) for name in ("open_children", "quarantined_at") if name in given}
+    extra = {name: given.pop(name) for name in ("quarantined_at",) if name in given}
     row = {
         "tenant_id": "default",
         "id": id,
@@ -33,6 +33,7 @@ def enroll(database: Database, id: str = "e1", **given: Any) -> None:  # noqa: A
         "waiting_for": None,
         "priority": 0,
         "revision": 1,
+        "open_children": 0,
         "trigger": {},
         "variables": {},
         "outputs": {},
