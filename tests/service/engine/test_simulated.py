@@ -238,4 +238,3 @@ class _Ordered:
 
     def __init__(self, task: LeasedTask) -> None:
         self.queue, self.type, self.input = task.queue, task.type, task.input
-        self.human = None
