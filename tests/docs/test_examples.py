@@ -35,7 +35,12 @@ _STUBS = {
 _ANN = Contact(
     "ann",
     {"first_name": "Ann", "email": "ann@example.com", "phone": "+49151", "source": "web"},
-    {"plan": "pro", "renewal_date": "2026-03-01", "invoices": [{"number": 7, "paid": False}]},
+    {
+        "plan": "pro",
+        "renewal_date": "2026-03-01",
+        "birthday_at": "2026-05-04T08:00Z",
+        "invoices": [{"number": 7, "paid": False}],
+    },
 )
 _DATA = {
     "content": "hi", "channel": "sms", "total": 120, "net": 10, "offer": "spring", "order_id": "o1", "sku": "s1",

@@ -182,7 +182,7 @@ BUYERS: Mapping[str, int] = {"early": 24 * 30, "late": 1}
 def test_a_reply_that_comes_before_its_wait_is_not_lost(stage: Stage) -> None:
     run = stage.caller.start("question_wanted", "quick")
     task = stage.caller.take("questions")
-    assert stage.tell("message_received", "quick", content="yes", channel="sms") == []
+    assert stage.tell("message_received", "quick", content="yes", channel="sms") == [("BUFFERED", "question")]
     assert stage.caller.status(run) == "WAITING"
     stage.caller.complete(task)
     stage.ended(run)

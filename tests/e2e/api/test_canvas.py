@@ -147,8 +147,7 @@ async def test_a_steps_workflow_exports_as_a_canvas_that_publishes(client: Async
 
 
 async def test_what_a_canvas_cannot_run_is_refused_at_its_place(client: AsyncClient) -> None:
-    for name in ("not_supported_yet.parallel_edges", "not_supported_yet.knowledge_base",
-                 "not_supported_yet.integration"):  # fmt: skip
+    for name in ("not_supported_yet.knowledge_base", "not_supported_yet.integration"):
         request = PublishRequest(source=(DRAWN / "bad" / f"{name}.json").read_text(), key="x")
         refused = await refusal(client.workflows.Publish(request, timeout=10))
         assert (refused.code, refused.info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_DEFINITION")
