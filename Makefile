@@ -24,7 +24,7 @@ serve: $(READY) ## a development server on 127.0.0.1:50051
 	@$(BIN)/statewright serve --dev $(ARGS)
 
 test: $(READY) ## every test; of the storm a light form
-	$(BIN)/pytest tests -n 2 --dist loadfile -q $(ARGS)
+	$(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 storm: $(READY) ## kills and crashes under load, at full length
 	STATEWRIGHT_STORM=full $(BIN)/pytest tests/storm -q $(ARGS)

@@ -277,7 +277,7 @@ def _other_version(first: Data, second: Data, renamed: str | None) -> Workflow |
 
 
 @settings(
-    max_examples=200,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
