@@ -343,7 +343,7 @@ class Receiving:
                     continue
                 reason = self.match(workflow, trigger, scope)
                 if reason is None:
-                    self.enter(workflow, trigger, None)
+                    self.enter(workflow, trigger, None, scope)
                     break
                 reasons.append(reason)
             else:
@@ -381,12 +381,14 @@ class Receiving:
         scope = self._entry_scope(workflow)
         for trigger in workflow.triggers:
             if trigger.type == self.event.type and mismatch(trigger, self.event, scope) is None:
-                self.enter(workflow, trigger, None)
+                self.enter(workflow, trigger, None, scope)
                 return True
         return False
 
-    def enter(self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None) -> None:
-        scope = self._entry_scope(workflow)
+    def enter(
+        self, workflow: Workflow, trigger: Trigger | None, entry_key: str | None, scope: Scope | None = None
+    ) -> None:
+        scope = scope or self._entry_scope(workflow)
         key = entry_key if entry_key is not None else _entry_key(workflow, trigger, self.event, scope)
         live = [
             snapshot

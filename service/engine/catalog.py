@@ -6,7 +6,7 @@ whether another replica published, activated or paused something, and the direct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -80,7 +80,7 @@ class Directory:
         workflow: Workflow,
         now: datetime,
         contact: Contact | None,
-        events: Iterable[Event],
+        events: Sequence[Event],
         conversation: Conversation | None = None,
         kept: Mapping[str, Mapping[str, str]] = _NOTHING_KEPT,
     ) -> Surroundings:
@@ -88,7 +88,7 @@ class Directory:
         return Surroundings(
             now,
             contact,
-            tuple(event for event in events if event.type in workflow.reads.events),
+            tuple(event for event in events if event.type in workflow.reads.events) if events else (),
             held=workflow.key in self.paused_in(tenant),
             standstill=self.standstills_in(tenant).get(workflow.key, NO_STANDSTILL),
             tenant_id=tenant,

@@ -103,7 +103,7 @@ def snapshot_of(row: Row) -> Snapshot:
         get("gathered", {}),
         _instant(get("place_at")),
         get("queued", ""),
-        tuple(undo_from_data(one) for one in get("undos", ())),
+        tuple(undo_from_data(one) for one in state["undos"]) if "undos" in state else (),
         origin_from_data(origin) if origin else None,
         brood_from_data(brood) if brood else None,
         tuple(get("written", ())),
