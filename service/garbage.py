@@ -13,9 +13,9 @@ from typing import Final
 
 YOUNG: Final = 1
 EVERYTHING_EVERY_S: Final = 300.0
-_THRESHOLDS: Final = (20_000, 50, 100)
-"""The newest are looked at a few times in a batch, which is cheap, so that a flood of refused calls, which leave rings,
-does not grow large within a beat."""
+_THRESHOLDS: Final = (200_000, 50, 100)
+"""More than batches hold, so that theirs are looked at on the beat alone (a look in every batch took an eighth of its
+time), but not so much that what a flood of refused calls leaves in rings could grow large within a beat."""
 
 
 class Garbage:

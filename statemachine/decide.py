@@ -39,7 +39,9 @@ def decide(workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: S
     that does not apply (any more) answers None.
     """
     run = Run(workflow, snapshot, cause, surroundings)
-    return run.freeze() if _HANDLERS[type(cause)](run, cause) else None
+    decision = run.freeze() if _HANDLERS[type(cause)](run, cause) else None
+    run.let_go()
+    return decision
 
 
 def allowed_transitions(workflow: Workflow, snapshot: Snapshot) -> tuple[str, ...]:

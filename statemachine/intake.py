@@ -235,7 +235,6 @@ class Receiving:
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
         self.conversations: dict[str, Conversation] = {}
-        self._family = _Family(self)
 
     def receive(self) -> Reception:
         self.patch()
@@ -330,7 +329,8 @@ class Receiving:
         decision = self.decide_cause(workflow, snapshot, cause)
         if decision is None:
             return
-        follow(self._family, snapshot, decision)
+        if decision.of_family:
+            follow(_Family(self), snapshot, decision)
         if not _still_there(snapshot, decision.snapshot):
             self._verdict(workflow, ADVANCED, snapshot.id, CONTACT_CHANGED, snapshot.step or "")
 
@@ -467,7 +467,8 @@ class Receiving:
         decision = self.decide_cause(workflow, snapshot, cause, queue=queue)
         if decision is None:
             return False
-        follow(self._family, snapshot, decision)
+        if decision.of_family:
+            follow(_Family(self), snapshot, decision)
         return True
 
     def decide_cause(

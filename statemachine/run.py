@@ -630,6 +630,10 @@ class Run:
             ended=self._farewell() if self._has_left() else None,
         )
 
+    def let_go(self) -> None:
+        """Nobody reads from it any more. The view leads back here: a ring would be left to the garbage collector."""
+        self._scope = None
+
     def _has_left(self) -> bool:
         """Whether this decision ends a child."""
         return self.origin is not None and self.ended_at is not None and self._snapshot.ended_at is None

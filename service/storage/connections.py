@@ -12,7 +12,7 @@ import sqlite3
 from typing import Any, Final
 
 import psycopg
-from psycopg.types.json import set_json_loads
+from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -106,12 +106,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
-    set_json_loads(_as_written, connection)
-
-
-def _as_written(data: str | bytes) -> str | bytes:
-    """JSON columns are decoded by the code that needs them, once, and not before."""
-    return data
+    """JSON columns come as they are written, and are decoded by the code that needs them, once, and not before."""
+    connection.adapters.register_loader("json", TextLoader)
 
 
 def translated(error: Exception) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,3 +138,46 @@ async def test_a_batch_of_500_timers_takes_as_many_statements_as_one_of_10(
         print(f"\n{house.database.kind}: {counts[10]} statements for 10 timers, {counts[499]} for 499")
     assert counts[10] == counts[499]
     assert counts[499] <= BOUND[house.database.kind]
+
+
+async def test_what_commands_make_is_freed_without_the_garbage_collector(house: House) -> None:
+    for source in WORKFLOWS:
+        await house.publish(source)
+    engine = await house.replica("counted", lanes=1)
+    left: dict[int, int] = {}
+    for size in (10, 300):
+        commands = await _mixed(house, engine, size)
+        with _uncollected() as found:
+            await house.ask_all(commands, of=engine)
+            del commands
+        left[size] = found[0]
+    assert left[300] - left[10] < 290, _RINGS
+
+
+async def test_what_timers_make_is_freed_without_the_garbage_collector(house: House) -> None:
+    await house.publish(WORKFLOWS[1])
+    engine = await house.replica("counted", lanes=1)
+    left: dict[int, int] = {}
+    for size in (10, 300):
+        await house.ask_all([event("begin", f"{size}-{number}") for number in range(size)], of=engine)
+        house.clock.move(86_400)
+        with _uncollected() as found:
+            await engine.fire_due()
+        left[size] = found[0]
+    assert left[300] - left[10] < 290, _RINGS
+
+
+_RINGS = "there are objects that lead back to each other"
+
+
+@contextmanager
+def _uncollected() -> Iterator[list[int]]:
+    """How many objects of the block only the garbage collector could free."""
+    found: list[int] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        found.append(gc.collect())
+    finally:
+        gc.enable()
