@@ -18,19 +18,15 @@ from statemachine.cause import EventCause, Phase
 from statemachine.condition_tree import Not, Trace
 from statemachine.event import Event
 from statemachine.gathering import QUIET
-from statemachine.intake import (
-    NOT_MATCHED,
-    Receiving,
-    Roster,
-    Verdict,
-    config_matches,
-    config_value,
-)
+from statemachine.intake import Intake
+from statemachine.matching import config_matches, config_value
 from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE, closed
 from statemachine.reaction import entry_filter
+from statemachine.roster import Roster
 from statemachine.run import Run
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot
+from statemachine.verdict import NOT_MATCHED, Verdict
 from statemachine.workflow import ExitRule, Trigger, Workflow
 
 
@@ -122,7 +118,7 @@ class _Notes:
     cases: list[CaseAccount] = field(default_factory=list)
 
 
-class _Witness(Receiving):
+class _Witness(Intake):
     """Receives the event as production does, and notes what it looks at."""
 
     def __init__(self, event: Event, roster: Roster, now: datetime, mint: Callable[[], str]) -> None:

@@ -24,11 +24,11 @@ from service.storage.tables import LIVE_SQL
 from service.storage.workflows import StoredVersion, get_version
 from statemachine.decision import HistoryEntry
 from statemachine.grace import GRACE
-from statemachine.intake import DROPPED
 from statemachine.places import holds_place
 from statemachine.replay import replay
 from statemachine.snapshot import Snapshot, Status, identity_of, snapshot_to_data
 from statemachine.step import CONTACT_CHANGED
+from statemachine.verdict import DROPPED
 from statemachine.workflow import Workflow
 from tests.funnel import assert_funnels_hold
 

@@ -23,8 +23,8 @@ from service.engine.commands import (
 )
 from statemachine.contact import contact_from_data, contact_to_data
 from statemachine.conversation import conversation_from_data, conversation_to_data
-from statemachine.intake import Verdict
 from statemachine.snapshot import Snapshot, snapshot_from_data, snapshot_to_data
+from statemachine.verdict import Verdict
 
 
 def method_of(command: Command) -> str:

@@ -81,14 +81,16 @@ from statemachine.errors import (
 )
 from statemachine.event import Event, event_from_data
 from statemachine.grace import Look
-from statemachine.intake import BLOCKED, ENROLLED, Reception, Verdict, enter, look_again, receive
+from statemachine.intake import enter, look_again, receive
 from statemachine.limits import MAX_RAISED_PER_MINUTE
 from statemachine.migration import migrate, route_of
 from statemachine.patch import apply_patch, change_tags, close_conversation, raised_of_new, with_variables
 from statemachine.places import NO_USAGE, Usage, count_move
+from statemachine.roster import Reception
 from statemachine.sending.consent import set_consent
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
+from statemachine.verdict import BLOCKED, ENROLLED, Verdict
 from statemachine.watching import tell_watchers
 from statemachine.workflow import Limits, Workflow
 

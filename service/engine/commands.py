@@ -16,9 +16,9 @@ from statemachine.cause import Operation, TaskFailure
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
-from statemachine.intake import Verdict
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
+from statemachine.verdict import Verdict
 
 
 @record

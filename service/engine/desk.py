@@ -18,8 +18,8 @@ from statemachine.conversation import Conversation
 from statemachine.decision import Decision
 from statemachine.event import Event, with_taken
 from statemachine.grace import Look
-from statemachine.intake import Roster
 from statemachine.places import Usages
+from statemachine.roster import Roster
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 

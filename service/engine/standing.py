@@ -25,8 +25,8 @@ from statemachine.cause import Surroundings
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
-from statemachine.intake import Roster
 from statemachine.places import Usage
+from statemachine.roster import Roster
 from statemachine.shares import InForce
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow

@@ -18,9 +18,9 @@ from service.rpc.moment import read_instant, write_instant
 from service.rpc.payload import read_struct
 from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
 from statemachine.event import Event
-from statemachine.intake import NOT_MATCHED, Verdict
 from statemachine.limits import MAX_EVENT_BYTES
 from statemachine.names import canonical_event
+from statemachine.verdict import NOT_MATCHED, Verdict
 
 _KINDS: Final = {name.removeprefix("VERDICT_KIND_"): number for name, number in VerdictKind.items()}
 _REASONS: Final = {
@@ -146,7 +146,7 @@ def write_verdict(verdict: Verdict, message: VerdictMessage) -> None:
 
 
 def verdict_kind(kind: str) -> int:
-    """The enum's value for a word of `statemachine.intake`."""
+    """The enum's value for a word of `statemachine.verdict`."""
     return _KINDS[kind]
 
 

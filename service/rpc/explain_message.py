@@ -22,11 +22,11 @@ from service.rpc.moment import write_instant
 from service.rpc.payload import write_value
 from statemachine.condition_tree import Trace
 from statemachine.event_explanation import CaseAccount, EntryAccount, EventAccount, TouchAccount
-from statemachine.intake import BLOCKED, ENROLLED, NOT_MATCHED
 from statemachine.limits import larger_than
 from statemachine.run_explanation import Move as RunMove
 from statemachine.run_explanation import RunAccount
 from statemachine.values import text
+from statemachine.verdict import BLOCKED, ENROLLED, NOT_MATCHED
 
 _MAX_VALUE_BYTES: Final = 2048
 _MAX_TEXT: Final = 500

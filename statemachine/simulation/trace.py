@@ -10,7 +10,7 @@ from typing import Any, Literal
 from statemachine.cause import TaskFailure
 from statemachine.decision import HistoryEntry, TaskOrder
 from statemachine.event import Event
-from statemachine.intake import Verdict
+from statemachine.verdict import Verdict
 
 MomentKind = Literal["event", "raised", "contact", "operation", "history", "attempt"]
 

@@ -37,10 +37,11 @@ from statemachine.decision import PATH_KINDS, ChildOrder, Decision, EmittedEvent
 from statemachine.event import Event, event_from_data, with_taken
 from statemachine.family import follow
 from statemachine.grace import Look
-from statemachine.intake import Reception, Roster, enter, look_again, receive
+from statemachine.intake import enter, look_again, receive
 from statemachine.limits import size_up_to
 from statemachine.patch import apply_patch, raised_of_new
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
+from statemachine.roster import Reception, Roster
 from statemachine.sending.consent import set_consent
 from statemachine.shares import InForce, splits_of
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final, Literal
 from statemachine.calendar import parse_time
 from statemachine.document import Duration, Label, Part, kind_of, read_part
 from statemachine.duration import MAX_DURATION
-from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, DEBOUNCED, ENROLLED, EXITED, NOT_MATCHED
 from statemachine.keys import REQUIRED, Moment, Shape, about
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
@@ -19,6 +18,7 @@ from statemachine.simulation.script import EARLIEST, LATEST
 from statemachine.simulation.world import START
 from statemachine.source import read_source
 from statemachine.testing.case import Case, Expectation
+from statemachine.verdict import ADVANCED, BLOCKED, BUFFERED, DEBOUNCED, ENROLLED, EXITED, NOT_MATCHED
 from statemachine.workflow import Workflow
 
 StatusWord = Literal["pending", "running", "waiting", "paused", "completed", "failed", "exited", "cancelled"]

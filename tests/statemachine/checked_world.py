@@ -18,10 +18,11 @@ from statemachine.decide import decide
 from statemachine.decision import ChildOrder, Decision, HistoryEntry, TaskOrder
 from statemachine.definition import load_workflow
 from statemachine.event import Event
-from statemachine.intake import Reception, Roster, receive
+from statemachine.intake import receive
 from statemachine.migration import Route, migrate, migration_data
 from statemachine.names import canonical_event
 from statemachine.replay import replay
+from statemachine.roster import Reception, Roster
 from statemachine.simulation.trace import Answer, MomentKind
 from statemachine.simulation.world import START, Record, World
 from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from statemachine.intake import ADVANCED, BLOCKED, BUFFERED, EXITED
 from statemachine.limits import MAX_HELD
+from statemachine.verdict import ADVANCED, BLOCKED, BUFFERED, EXITED
 from tests.statemachine.checked_world import START, Simulation, compiled
 
 Step = dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 
 from statemachine.event import Event
 from statemachine.event_explanation import EventAccount, explain_event
-from statemachine.intake import Roster
+from statemachine.roster import Roster
 from tests.statemachine.checked_world import Simulation, canonical, compiled
 
 Data = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statemachine.gathering import MAX_EVENTS
-from statemachine.intake import Reception
+from statemachine.roster import Reception
 from statemachine.snapshot import Status
 from tests.statemachine.checked_world import START, Simulation, compiled
 

@@ -8,8 +8,8 @@ import pytest
 
 from statemachine.decision import EmittedEvent
 from statemachine.errors import InvalidInput
-from statemachine.intake import ADVANCED, BLOCKED, ENROLLED, EXITED, NOT_MATCHED
 from statemachine.limits import MAX_CAUSATION_DEPTH
+from statemachine.verdict import ADVANCED, BLOCKED, ENROLLED, EXITED, NOT_MATCHED
 from tests.statemachine.checked_world import Simulation, compiled
 
 Data = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statemachine.intake import Reception
+from statemachine.roster import Reception
 from statemachine.snapshot import Status
 from statemachine.watching import MAX_ROUNDS
 from tests.statemachine.checked_world import START, Simulation, compiled

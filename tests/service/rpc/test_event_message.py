@@ -12,7 +12,7 @@ from statewright.v1 import Event, EventResult, TriggerResponse, VerdictKind
 from service.engine.commands import EventAnswer, TriggerEvent
 from service.rpc.event_message import read_trigger, read_triggers, write_event_result, write_trigger_answer
 from statemachine.errors import InvalidInput, LimitExceeded, NotFound
-from statemachine.intake import Verdict
+from statemachine.verdict import Verdict
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
