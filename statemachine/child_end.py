@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any, cast
 
 from statemachine.cause import ChildCause, cause_to_data
-from statemachine.course import complete_step, end_from, fail_run, proceed, settle_failure
+from statemachine.course import proceed, settle_failure
+from statemachine.ending import end_from
 from statemachine.errors import StepFailed
+from statemachine.failing import fail_run
 from statemachine.kin import Brood
 from statemachine.limits import MAX_OUTPUT_BYTES, size_up_to
 from statemachine.offspring import dismiss, rest_for
 from statemachine.run import MAX_CONSUMED, Run
 from statemachine.snapshot import Status
 from statemachine.step import Await, End, FamilyStep, Outcome
+from statemachine.way_out import complete_step
 from statemachine.workflow import OUT, Step
 
 

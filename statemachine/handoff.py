@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from statemachine.asking import ESCALATION, REMINDER, raise_human
-from statemachine.course import leave_step, proceed, revoke
+from statemachine.course import proceed
 from statemachine.decision import HumanChange
 from statemachine.listening import WAIT
+from statemachine.ordering import revoke
 from statemachine.run import Run
 from statemachine.steps.approval import TIMEOUT, Approval
+from statemachine.way_out import leave_step
 
 
 def human_timer(run: Run, name: str) -> None:

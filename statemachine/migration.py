@@ -31,8 +31,8 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 from statemachine.active_time import EXECUTION
+from statemachine.beginning import RUN
 from statemachine.cause import OperatorCause, Surroundings
-from statemachine.course import RUN, end_timers
 from statemachine.decision import Decision
 from statemachine.errors import MigrationRefused, StepFailed
 from statemachine.frame import renamed, step_names, undo_renamed
@@ -44,6 +44,7 @@ from statemachine.standstill import CONTINUE
 from statemachine.step import PureStep, Rest, WaitingStep
 from statemachine.steps.loop import body_kind
 from statemachine.steps.parts import resolve
+from statemachine.way_out import end_timers
 from statemachine.workflow import Step, Workflow, fork_around, is_closed
 
 TIMER_POLICIES: Final = ("keep", "recompute")

@@ -10,31 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from statemachine.asking import close_human
+from statemachine.beginning import set_run_deadline, take_place
 from statemachine.cause import ContactCause, OperatorCause
-from statemachine.course import (
-    WAIT_TIMERS,
-    exit_run,
-    finish,
-    fire,
-    leave,
-    leave_step,
-    proceed,
-    revoke,
-    set_run_deadline,
-    settle_failure,
-    take_place,
-)
+from statemachine.course import proceed, settle_failure
+from statemachine.ending import exit_run, finish
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.handoff import decided_by_operator, is_decision
 from statemachine.lateness import forgive
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.offspring import tell
+from statemachine.ordering import revoke
 from statemachine.reaction import hold_change, look, release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
 from statemachine.step import VARIABLES_CHANGED
 from statemachine.variable_patch import apply_patch
+from statemachine.way_out import WAIT_TIMERS, fire, leave, leave_step
 from statemachine.workflow import own_outcomes
 
 _MOST_NAMES: Final = 50

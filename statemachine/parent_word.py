@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from statemachine.beginning import begin
 from statemachine.cause import ParentCause
-from statemachine.course import ask_to_continue, begin, finish, leave, proceed
+from statemachine.course import ask_to_continue, proceed
+from statemachine.ending import finish
 from statemachine.machine import CANCEL
 from statemachine.operate import pause_run, resume_run
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
+from statemachine.way_out import leave
 
 
 def on_parent(run: Run, cause: ParentCause) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from statemachine.active_time import EXECUTION
 from statemachine.asking import close_human
+from statemachine.beginning import RUN, start, wait_outside
 from statemachine.cause import (
     ChildCause,
     ContactCause,
@@ -28,25 +29,12 @@ from statemachine.cause import (
     cause_to_data,
 )
 from statemachine.child_end import hear
-from statemachine.course import (
-    RUN,
-    ask_again,
-    complete_step,
-    end_by_step,
-    exit_run,
-    fail_run,
-    leave_step,
-    proceed,
-    settle_failure,
-    stand,
-    start,
-    step_failed,
-    wait_outside,
-    wake,
-)
+from statemachine.course import ask_again, proceed, settle_failure, stand, wake
 from statemachine.decision import TaskRetry
+from statemachine.ending import end_by_step, exit_run
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_from_data
+from statemachine.failing import fail_run, step_failed
 from statemachine.gathering import BURST_TIMERS
 from statemachine.handoff import human_timer
 from statemachine.lateness import ring
@@ -61,6 +49,7 @@ from statemachine.standstill import CONTINUE
 from statemachine.step import EffectStep, End, Outcome
 from statemachine.steps.message import MessageStep
 from statemachine.watching import MAX_ROUNDS, look_again
+from statemachine.way_out import complete_step, leave_step
 from statemachine.workflow import ExitRule
 
 if TYPE_CHECKING:

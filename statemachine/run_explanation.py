@@ -12,10 +12,10 @@ from typing import Final
 
 from statemachine.active_time import EXECUTION
 from statemachine.asking import ESCALATION, REMINDER
+from statemachine.beginning import RUN
 from statemachine.calendar import find_zone
 from statemachine.cause import Surroundings, TimerCause
 from statemachine.condition_tree import Trace
-from statemachine.course import RUN
 from statemachine.decide import allowed_transitions
 from statemachine.event_explanation import exit_trace
 from statemachine.frame import Guard, undo_names
