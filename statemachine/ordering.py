@@ -38,7 +38,7 @@ def order_task(run: Run, step: Step, runner: EffectStep, said: Mapping[str, Any]
     if order.human is not None:
         said = {**(said or {}), **ask(run, order.human)}
     note = {**said, **doubts(run)} if said else doubts(run)
-    run.note("step_started", step=step.id, step_type=step.type, attempt=1, input=task_input, metadata=note)
+    run.note("step_started", step=step.id, step_type=step.type, attempt=1, task_input=task_input, metadata=note)
     run.resting = True
     run.status = Status.WAITING
 

@@ -33,7 +33,7 @@ from statemachine.frame import (
     undo_names,
     undoing_around,
 )
-from statemachine.kin import Brood, Origin, child_id
+from statemachine.kin import child_id
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
     MAX_HISTORY,
@@ -44,7 +44,8 @@ from statemachine.limits import (
 )
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
 from statemachine.shares import NO_SPLITS, Shares, splits_to_data
-from statemachine.snapshot import OpenTask, Snapshot, Status, identity_of
+from statemachine.snapshot import Snapshot, Status, identity_of
+from statemachine.standing import Standing
 from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
 from statemachine.variable_path import with_path, without_path
 from statemachine.view import View
@@ -58,29 +59,25 @@ TERMINAL_STATES: Final = {
 }
 """The machine's state for each status in which a run has ended."""
 _NONE: Final[frozenset[str]] = frozenset()
+_NOTHING: Final[Mapping[str, Any]] = {}
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
 MAX_CONSUMED: Final = 100
 _MAX_REASON: Final = 500
 
 
-class Run:
+class Run(Standing):
     """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `emitted`, …)."""
 
     __slots__ = (
         "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
-        "_scope", "_snapshot", "_variables_changed", "_variables_size", "active_s", "alone", "anchor_at", "broke",
-        "brood", "cause", "children", "consumed", "contact_read", "continues", "continuing", "conversation_read",
-        "deadlines", "doubts", "edited_input", "emitted", "ended_at", "enrolled_at", "entered_at", "events_read",
-        "examined", "executed_steps", "exit_reason", "failed_steps", "frames", "gathered", "goal", "held", "history",
-        "holidays", "human", "last_error", "lateness_asked", "moments", "now", "orders", "origin", "outputs",
-        "pause_events", "pause_timers", "paused_at", "person", "place_at", "previous_step", "queued", "resting",
-        "retried_steps", "retries", "revoked", "rulings", "seed", "sent", "sequence", "splits_read", "standstill_s",
-        "state", "status", "step_id", "step_starts", "surroundings", "talk", "task", "timers", "told", "transitions",
-        "undos", "variables", "variants", "version", "visit", "workflow_version", "written",
+        "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children", "contact_read",
+        "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read", "examined", "history",
+        "holidays", "human", "lateness_asked", "orders", "person", "resting", "retries", "revoked", "rulings", "seed",
+        "sent", "splits_read", "state", "surroundings", "talk", "told", "workflow_version",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
-        self._snapshot = snapshot
+        super().__init__(snapshot, surroundings.now)
         self._scope: View | None = None
         self._record: dict[str, Any] = {}
         self._position = 0
@@ -93,12 +90,9 @@ class Run:
         self.workflow_version = workflow
         self.cause = cause
         self.seed = f"{snapshot.id}/{cause.id}"
-        self.now = surroundings.now
-        self._copy(snapshot)
         self.make_up()
-        self.state = _state_of(snapshot)
-        self.step_id = snapshot.step or ""
-        self.resting = bool(snapshot.step) and snapshot.status in _RESTING and CONTINUE not in snapshot.deadlines
+        self.state = TERMINAL_STATES.get(self.status) or self.step_id or START
+        self.resting = bool(self.step_id) and self.status in _RESTING and CONTINUE not in self.deadlines
         self.continuing = False
         self.holidays: dict[str, str] | None = None
         self.sent = False
@@ -120,95 +114,15 @@ class Run:
         self.broke = False
         self.human: list[HumanChange] = []
 
-    def _copy(self, snapshot: Snapshot) -> None:
-        self.version = snapshot.version
-        self.status = snapshot.status
-        self.visit = snapshot.visit
-        self.sequence = snapshot.sequence
-        self.transitions = snapshot.transitions
-        self.timers = snapshot.timers
-        self.variables = snapshot.variables
-        self.outputs = snapshot.outputs
-        self.variants = snapshot.variants
-        self.deadlines = dict(snapshot.deadlines)
-        self.anchor_at = snapshot.anchor_at
-        self.step_starts = dict(snapshot.step_starts)
-        self.moments = snapshot.moments
-        self.previous_step = snapshot.previous_step
-        self.task: OpenTask | None = snapshot.task
-        self.enrolled_at = snapshot.started_at or self.now
-        self.entered_at = snapshot.entered_at
-        self.ended_at = snapshot.ended_at
-        self.paused_at = snapshot.paused_at
-        self.pause_timers = snapshot.pause_timers
-        self.pause_events = snapshot.pause_events
-        self.place_at = snapshot.place_at
-        self.queued = snapshot.queued
-        self.held = snapshot.held
-        self.consumed = snapshot.consumed
-        self.continues = snapshot.continues
-        self.executed_steps = snapshot.executed_steps
-        self.failed_steps = snapshot.failed_steps
-        self.retried_steps = snapshot.retried_steps
-        self.last_error: LastError | None = snapshot.last_error
-        self.exit_reason = snapshot.exit_reason
-        self.goal = snapshot.goal
-        self.standstill_s = snapshot.standstill_s
-        self.frames = snapshot.frames
-        self.undos = snapshot.undos
-        self.active_s = snapshot.active_s
-        self.gathered = snapshot.gathered
-        self.origin: Origin | None = snapshot.origin
-        self.brood: Brood | None = snapshot.brood
-        self.written = snapshot.written
-
     # --- what steps read (step.Context) ---
 
-    @property
-    def enrollment_id(self) -> str:
-        return self._snapshot.id
-
-    @property
-    def workflow(self) -> str:
-        return self._snapshot.workflow
-
     def child_id(self, name: str) -> str:
-        return child_id(self._snapshot.id, self.visit, name)
-
-    @property
-    def before(self) -> Snapshot:
-        """The run as this cause found it."""
-        return self._snapshot
-
-    @property
-    def revision(self) -> int:
-        """That of the snapshot this decision makes."""
-        return self._snapshot.revision + 1
-
-    @property
-    def parent_id(self) -> str | None:
-        return self._snapshot.parent_id
-
-    @property
-    def priority(self) -> int:
-        return self._snapshot.priority
+        return child_id(self.before.id, self.visit, name)
 
     @property
     def around(self) -> tuple[str, ...]:
         """The keys of the workflows around this run's, the outermost first, and its own."""
-        return (*(self.origin.around if self.origin else ()), self._snapshot.workflow)
-
-    @property
-    def trigger(self) -> Mapping[str, Any]:
-        return self._snapshot.trigger
-
-    @property
-    def entry_key(self) -> str:
-        return self._snapshot.entry_key
-
-    @property
-    def contact_id(self) -> str | None:
-        return self._snapshot.contact_id
+        return (*(self.origin.around if self.origin else ()), self.before.workflow)
 
     @property
     def attempt(self) -> int:
@@ -255,7 +169,7 @@ class Run:
     @property
     def moves(self) -> int:
         """The transitions made by this cause."""
-        return self.transitions - self._snapshot.transitions
+        return self.transitions - self.before.transitions
 
     def started_at(self, step_id: str) -> datetime | None:
         return self.step_starts.get(step_id)
@@ -313,7 +227,7 @@ class Run:
         return name in self.consumed or name == f"{self.trigger.get('source', '')}/{self.trigger.get('id', '')}"
 
     def enrollment_names(self) -> dict[str, Any]:
-        snapshot = self._snapshot
+        snapshot = self.before
         return {
             "id": snapshot.id,
             "workflow": snapshot.workflow,
@@ -377,7 +291,7 @@ class Run:
     @property
     def failing(self) -> bool:
         """Whether the run has failed and does what `on_failure` says; children that run a body leave that to it."""
-        return bool(self.frames) and self.frames[0].step == ON_FAILURE and not self._snapshot.part
+        return bool(self.frames) and self.frames[0].step == ON_FAILURE and not self.before.part
 
     def _depth(self, step: Step) -> int:
         """How many frames are around a step; those of an undo stand inside of the step that undoes."""
@@ -444,7 +358,7 @@ class Run:
     @property
     def made_up(self) -> bool:
         """Whether this cause found deadlines that had to be moved."""
-        return self.standstill_s != self._snapshot.standstill_s
+        return self.standstill_s != self.before.standstill_s
 
     # --- what steps write ---
 
@@ -583,23 +497,48 @@ class Run:
         self.doubts.clear()
         return reason if len(reason) <= _MAX_REASON else f"{reason[: _MAX_REASON - 1]}…"
 
-    def note(self, kind: str, **fields: Any) -> None:
+    def note(
+        self,
+        kind: str,
+        *,
+        step: str | None = None,
+        step_type: str | None = None,
+        outcome: str | None = None,
+        attempt: int = 0,
+        duration_ms: int | None = None,
+        level: str = "info",
+        task_input: Any = None,
+        output: Any = None,
+        error_code: str | None = None,
+        error: str | None = None,
+        metadata: Mapping[str, Any] = _NOTHING,
+    ) -> None:
         """Add a line to the history. The first line of a cause carries the cause and what was read."""
-        cause = self._record if self._position == 0 else None
+        position = self._position
         self.history.append(
             HistoryEntry(
                 self.sequence,
-                self._position,
+                position,
                 self.now,
                 kind,
-                visit=self.visit,
-                cause=cause,
-                variants=self.variants,
-                **fields,
+                step,
+                step_type,
+                self.visit,
+                outcome,
+                attempt,
+                duration_ms,
+                level,
+                task_input,
+                output,
+                error_code,
+                error,
+                metadata,
+                None if position else self._record,
+                self.variants,
             )
         )
         self.sequence += 1
-        self._position += 1
+        self._position = position + 1
 
     @property
     def history_full(self) -> bool:
@@ -611,23 +550,23 @@ class Run:
         """The decision as plain data."""
         self._fill_record()
         return Decision(
-            snapshot=self._next_snapshot(),
-            history=tuple(self.history),
-            orders=tuple(self.orders),
-            retries=tuple(self.retries),
-            revoked=tuple(self.revoked),
-            contact=self.person if self._contact_changed else None,
-            events=tuple(self.emitted),
-            human=tuple(self.human),
-            alone=self.alone,
-            continues=self.continuing,
-            changed_variables=self._variables_changed,
-            changed_outputs=self._outputs_changed,
-            rulings=self.rulings,
-            conversation=self.talk if self._conversation_changed else None,
-            told=tuple(self.told),
-            children=tuple(self.children),
-            ended=self._farewell() if self._has_left() else None,
+            self.next_snapshot(),
+            tuple(self.history),
+            tuple(self.orders),
+            tuple(self.retries),
+            tuple(self.revoked),
+            self.person if self._contact_changed else None,
+            self.alone,
+            tuple(self.emitted),
+            tuple(self.human),
+            self.continuing,
+            self._variables_changed,
+            self._outputs_changed,
+            self.rulings,
+            self.talk if self._conversation_changed else None,
+            tuple(self.told),
+            tuple(self.children),
+            self._farewell() if self._has_left() else None,
         )
 
     def let_go(self) -> None:
@@ -636,7 +575,7 @@ class Run:
 
     def _has_left(self) -> bool:
         """Whether this decision ends a child."""
-        return self.origin is not None and self.ended_at is not None and self._snapshot.ended_at is None
+        return self.origin is not None and self.ended_at is not None and self.before.ended_at is None
 
     def _farewell(self) -> ChildCause | None:
         """What the parent of a child that has ended must hear, if it waits for it."""
@@ -647,7 +586,7 @@ class Run:
         own = (origin.step, origin.name)
         error = self.last_error if self.status is Status.FAILED else None
         return ChildCause(
-            self._snapshot.id,
+            self.before.id,
             origin.step,
             origin.visit,
             origin.name,
@@ -664,62 +603,6 @@ class Run:
         step = self.workflow_version.steps.get(step_id)
         return step is not None and body in zip(step.within, step.bodies, strict=True)
 
-    def _next_snapshot(self) -> Snapshot:
-        before = self._snapshot
-        return Snapshot(
-            id=before.id,
-            workflow=before.workflow,
-            version=self.version,
-            contact_id=before.contact_id,
-            entry_key=before.entry_key,
-            status=self.status,
-            step=self.step_id or None,
-            visit=self.visit,
-            sequence=self.sequence,
-            transitions=self.transitions,
-            timers=self.timers,
-            priority=before.priority,
-            parent_id=before.parent_id,
-            open_children=len(self.brood.open) if self.brood is not None else 0,
-            trigger=before.trigger,
-            variables=self.variables,
-            outputs=self.outputs,
-            variants=self.variants,
-            deadlines=self.deadlines,
-            anchor_at=self.anchor_at,
-            step_starts=self.step_starts,
-            moments=self.moments,
-            previous_step=self.previous_step,
-            task=self.task,
-            started_at=self.enrolled_at,
-            entered_at=self.entered_at,
-            transition_at=self.now,
-            ended_at=self.ended_at,
-            paused_at=self.paused_at,
-            pause_timers=self.pause_timers,
-            held=self.held,
-            consumed=self.consumed,
-            continues=self.continues,
-            executed_steps=self.executed_steps,
-            failed_steps=self.failed_steps,
-            retried_steps=self.retried_steps,
-            last_error=self.last_error,
-            exit_reason=self.exit_reason,
-            goal=self.goal,
-            revision=before.revision + 1,
-            standstill_s=self.standstill_s,
-            frames=self.frames,
-            undos=self.undos,
-            active_s=self.active_s,
-            pause_events=self.pause_events,
-            gathered=self.gathered,
-            place_at=self.place_at,
-            queued=self.queued,
-            origin=self.origin,
-            brood=self.brood,
-            written=self.written,
-        )
-
     def _fill_record(self) -> None:
         """What must be known to decide this cause again; it was handed out empty to the first line of history."""
         record = self._record
@@ -729,8 +612,8 @@ class Run:
         reads = self._values_read()
         if reads:
             record["reads"] = reads
-        if self._snapshot.revision == 0:
-            record["enrollment"] = identity_of(self._snapshot)
+        if self.before.revision == 0:
+            record["enrollment"] = identity_of(self.before)
 
     def _values_read(self) -> dict[str, Any]:
         surroundings = self.surroundings
@@ -786,11 +669,6 @@ def _fits(step: Step, frames: Sequence[AnyFrame]) -> bool:
     if inside:
         names.insert(0, undo_body(cast(Undoing, frames[inside - 1]).undo.step))
     return tuple(names[: len(step.within)]) == step.within
-
-
-def _state_of(snapshot: Snapshot) -> str:
-    terminal = TERMINAL_STATES.get(snapshot.status)
-    return terminal or snapshot.step or START
 
 
 def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:

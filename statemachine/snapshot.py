@@ -6,10 +6,11 @@ in columns of their own; this module does not know which.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final
 
 from statemachine.failure import LastError, last_error_from_data, last_error_to_data
@@ -118,7 +119,6 @@ class Snapshot:
     place_at: datetime | None = None
     queued: str = ""
     undos: tuple[Undo, ...] = ()
-
     origin: Origin | None = None
     brood: Brood | None = None
     written: tuple[str, ...] = ()
@@ -152,49 +152,39 @@ class Snapshot:
         return min(self.deadlines.values()) if self.deadlines and self.status in _MOVING else None
 
 
-_INSTANTS: Final = ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at", "place_at")
-_DEFAULTS: Final[dict[str, Any]] = {
-    name: spec.default for name, spec in Snapshot.__dataclass_fields__.items() if name not in ("id", "workflow")
-}
-
-
 def snapshot_to_data(snapshot: Snapshot) -> dict[str, Any]:
     """JSON-ready; fields at their defaults are left out, instants are ISO 8601 text."""
     data: dict[str, Any] = {}
     for name in Snapshot.__dataclass_fields__:
         value = getattr(snapshot, name)
-        if value in ((), {}) or value == _DEFAULTS.get(name, _UNSET):
+        if value in ((), {}) or value == _DEFAULTS.get(name):
             continue
         data[name] = _plain(name, value)
     return data
 
 
 def snapshot_from_data(data: Mapping[str, Any]) -> Snapshot:
-    fields: dict[str, Any] = dict(data)
-    for name in _INSTANTS:
-        if name in fields:
-            fields[name] = datetime.fromisoformat(fields[name])
-    for name in ("deadlines", "step_starts", "moments"):
-        if name in fields:
-            fields[name] = {key: datetime.fromisoformat(value) for key, value in fields[name].items()}
-    if "status" in fields:
-        fields["status"] = Status(fields["status"])
-    if "task" in fields:
-        fields["task"] = open_task_from_data(fields["task"])
-    if "last_error" in fields:
-        fields["last_error"] = last_error_from_data(fields["last_error"])
-    if "frames" in fields:
-        fields["frames"] = frames_from_data(fields["frames"])
-    if "undos" in fields:
-        fields["undos"] = tuple(undo_from_data(one) for one in fields["undos"])
-    if "origin" in fields:
-        fields["origin"] = origin_from_data(fields["origin"])
-    if "brood" in fields:
-        fields["brood"] = brood_from_data(fields["brood"])
-    for name in ("held", "consumed", "written"):
-        if name in fields:
-            fields[name] = tuple(fields[name])
-    return Snapshot(**fields)
+    return make_snapshot(fields_from_data(data))
+
+
+def fields_from_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields: those of which this is the data, the others at their defaults."""
+    fields = {**_DEFAULTS, **data}
+    for name, value in data.items():
+        if name in _READERS:
+            fields[name] = _READERS[name](value)
+    return fields
+
+
+def make_snapshot(fields: Mapping[str, Any]) -> Snapshot:
+    """Of all fields by name."""
+    return Snapshot(*_IN_ORDER(fields))
+
+
+def open_task_to_data(task: OpenTask) -> dict[str, Any]:
+    retry_at = task.retry_at.isoformat() if task.retry_at else None
+    data = {"step": task.step, "visit": task.visit, "attempt": task.attempt, "retry_at": retry_at}
+    return {**data, "reminders": task.reminders} if task.reminders else data
 
 
 def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
@@ -206,6 +196,37 @@ def open_task_from_data(data: Mapping[str, Any]) -> OpenTask:
         datetime.fromisoformat(retry_at) if retry_at else None,
         data.get("reminders", 0),
     )
+
+
+def _instants(texts: Mapping[str, str]) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(text) for name, text in texts.items()}
+
+
+def _undos(data: Sequence[Mapping[str, Any]]) -> tuple[Undo, ...]:
+    return tuple(undo_from_data(one) for one in data)
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    name: {} if spec.default_factory is dict else spec.default
+    for name, spec in Snapshot.__dataclass_fields__.items()
+    if name not in ("id", "workflow", "version")
+}
+_IN_ORDER: Final = itemgetter(*Snapshot.__dataclass_fields__)
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(
+        ("anchor_at", "started_at", "entered_at", "transition_at", "ended_at", "paused_at", "place_at"),
+        datetime.fromisoformat,
+    ),
+    **dict.fromkeys(("deadlines", "step_starts", "moments"), _instants),
+    **dict.fromkeys(("held", "consumed", "written"), tuple),
+    "status": Status,
+    "task": open_task_from_data,
+    "last_error": last_error_from_data,
+    "frames": frames_from_data,
+    "undos": _undos,
+    "origin": origin_from_data,
+    "brood": brood_from_data,
+}
 
 
 def identity_of(snapshot: Snapshot) -> dict[str, Any]:
@@ -220,18 +241,13 @@ def identity_of(snapshot: Snapshot) -> dict[str, Any]:
     return identity
 
 
-_UNSET: Final = object()
-
-
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if name in ("deadlines", "step_starts", "moments"):
         return {key: instant.isoformat() for key, instant in value.items()}
     if isinstance(value, OpenTask):
-        retry_at = value.retry_at.isoformat() if value.retry_at else None
-        data = {"step": value.step, "visit": value.visit, "attempt": value.attempt, "retry_at": retry_at}
-        return {**data, "reminders": value.reminders} if value.reminders else data
+        return open_task_to_data(value)
     if isinstance(value, LastError):
         return last_error_to_data(value)
     if isinstance(value, Status):

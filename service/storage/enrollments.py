@@ -13,15 +13,11 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, load
 from service.storage.tables import LIVE_SQL
-from statemachine.failure import last_error_from_data, last_error_to_data
-from statemachine.frame import frame_to_data, frames_from_data, undo_from_data, undo_to_data
-from statemachine.kin import brood_from_data, brood_to_data, origin_from_data, origin_to_data
+from statemachine.failure import last_error_to_data
+from statemachine.frame import frame_to_data, undo_to_data
+from statemachine.kin import brood_to_data, origin_to_data
 from statemachine.record import record
-from statemachine.snapshot import (
-    Snapshot,
-    Status,
-    open_task_from_data,
-)
+from statemachine.snapshot import Snapshot, Status, fields_from_data, make_snapshot, open_task_to_data
 from statemachine.step import CONTACT_CHANGED
 
 SNAPSHOT_COLUMNS: Final = (
@@ -31,6 +27,7 @@ SNAPSHOT_COLUMNS: Final = (
 )
 """What `stored_of` and `snapshot_of` read, in this order, from table alias `e`."""
 
+_STATUSES: Final = {status.value: status for status in Status}
 _WIDTH: Final = SNAPSHOT_COLUMNS.count(",") + 1
 
 
@@ -52,63 +49,26 @@ def stored_of(row: Row) -> StoredEnrollment:
 
 def snapshot_of(row: Row) -> Snapshot:
     """The snapshot of a row selected as SNAPSHOT_COLUMNS."""
-    state = load(row[15])
-    get = state.get
-    task, error, frames = get("task"), get("last_error"), get("frames")
-    origin, brood = get("origin"), get("brood")
-    return Snapshot(
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        Status(row[6]),
-        row[7],
-        get("visit", 0),
-        get("sequence", 0),
-        get("transitions", 0),
-        get("timers", 0),
-        row[8],
-        row[10],
-        row[11],
-        load(row[12]),
-        load(row[13]) or {},
-        load(row[14]) or {},
-        get("variants", {}),
-        _instants(get("deadlines")),
-        _instant(get("anchor_at")),
-        _instants(get("step_starts")),
-        get("previous_step"),
-        open_task_from_data(task) if task else None,
-        instant(row[17]),
-        _instant(get("entered_at")),
-        instant(row[18]),
-        instant(row[19]),
-        _instant(get("paused_at")),
-        get("pause_timers", "keep"),
-        tuple(get("held", ())),
-        tuple(get("consumed", ())),
-        get("continues", 0),
-        get("executed_steps", 0),
-        get("failed_steps", 0),
-        get("retried_steps", 0),
-        last_error_from_data(error) if error else None,
-        row[16],
-        get("goal"),
-        row[9],
-        get("standstill_s", 0.0),
-        _instants(get("moments")),
-        frames_from_data(frames) if frames else (),
-        get("pause_events", "buffer"),
-        get("gathered", {}),
-        _instant(get("place_at")),
-        get("queued", ""),
-        tuple(undo_from_data(one) for one in state["undos"]) if "undos" in state else (),
-        origin_from_data(origin) if origin else None,
-        brood_from_data(brood) if brood else None,
-        tuple(get("written", ())),
-        get("active_s", 0.0),
-    )
+    fields = fields_from_data(load(row[15]))
+    fields["id"] = row[1]
+    fields["workflow"] = row[2]
+    fields["version"] = row[3]
+    fields["contact_id"] = row[4]
+    fields["entry_key"] = row[5]
+    fields["status"] = _STATUSES[row[6]]
+    fields["step"] = row[7]
+    fields["priority"] = row[8]
+    fields["revision"] = row[9]
+    fields["parent_id"] = row[10]
+    fields["open_children"] = row[11]
+    fields["trigger"] = load(row[12])
+    fields["variables"] = load(row[13]) or {}
+    fields["outputs"] = load(row[14]) or {}
+    fields["exit_reason"] = row[16]
+    fields["started_at"] = instant(row[17])
+    fields["transition_at"] = instant(row[18])
+    fields["ended_at"] = instant(row[19])
+    return make_snapshot(fields)
 
 
 def state_of(snapshot: Snapshot) -> dict[str, Any]:
@@ -136,8 +96,7 @@ def state_of(snapshot: Snapshot) -> dict[str, Any]:
     if snapshot.pause_timers != "keep":
         state["pause_timers"] = snapshot.pause_timers
     if snapshot.task is not None:
-        task = snapshot.task
-        state["task"] = {"step": task.step, "visit": task.visit, "attempt": task.attempt, "retry_at": task.retry_at}
+        state["task"] = open_task_to_data(snapshot.task)
     if snapshot.last_error is not None:
         state["last_error"] = last_error_to_data(snapshot.last_error)
     return state
@@ -182,14 +141,6 @@ def _keep_if_any(state: dict[str, Any], snapshot: Snapshot) -> None:
         state["written"] = snapshot.written
     if snapshot.brood is not None:
         state["brood"] = brood_to_data(snapshot.brood)
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _instants(texts: dict[str, str] | None) -> dict[str, datetime]:
-    return {name: datetime.fromisoformat(text) for name, text in texts.items()} if texts else {}
 
 
 INSERT: Final = """

@@ -27,12 +27,13 @@ from statemachine.failure import LastError
 from statemachine.frame import Frame, Undo
 from statemachine.kin import Brood, Origin
 from statemachine.snapshot import OpenTask, Snapshot, Status, snapshot_from_data, snapshot_to_data
+from statemachine.standing import Standing
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 PLAIN = Snapshot("e1", "flow", 3)
 FULL = Snapshot(
     "e1", "flow", 3, "c1", "key", Status.PAUSED, "s", 4, 5, 6, 7, 8, "parent", 2, {"type": "go"}, {"v": 0}, {"s": None},
-    {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT), AT, AT, AT, AT, AT, "remaining",
+    {"split": "a"}, {"wait": AT}, AT, {"s": AT}, "before", OpenTask("s", 4, 2, AT, 1), AT, AT, AT, AT, AT, "remaining",
     ({"kind": "timer"},), ("a/1",), 1, 2, 3, 4, LastError("s", "boom", "it broke", AT), "why", "goal", 9, 1.5,
     {"s": AT}, (Frame("each", 1, ("a", None)), Frame("n", 0, None, 3, True)),
     "drop", {"outcome": "more", "events": [{"n": 1}]}, AT, "max_concurrent", (Undo("a", 1, {"x": 1}, 2, True),),
@@ -49,6 +50,11 @@ class TestSnapshots:
     def test_what_is_at_its_default_takes_no_room(self) -> None:
         assert snapshot_to_data(PLAIN) == {"id": "e1", "workflow": "flow", "version": 3}
         assert snapshot_from_data(snapshot_to_data(PLAIN)) == PLAIN
+
+    def test_a_run_that_does_nothing_stands_as_its_snapshot_says(self) -> None:
+        later = AT + timedelta(hours=1)
+        same = replace(FULL, revision=FULL.revision + 1, transition_at=later, open_children=1)
+        assert Standing(FULL, later).next_snapshot() == same
 
     @pytest.mark.parametrize("status", list(Status))
     def test_a_run_is_live_until_it_has_ended(self, status: Status) -> None:

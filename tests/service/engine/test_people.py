@@ -70,6 +70,15 @@ async def test_whoever_has_it_is_reminded_then_relieved_and_at_last_it_is_given_
     ]
 
 
+async def test_reminders_end_at_their_most_however_often_the_run_was_put_away(house: House) -> None:
+    await put(house, "ann", "sales")
+    await house.publish(ASK.replace("{after: 1h}", "{after: 10m, every: 10m, max: 3}"))
+    await house.trigger("go")
+    for _ in range(6):
+        await house.fire(timedelta(minutes=10))
+    assert await told(house, "ann") == ["assigned", *["reminder"] * 3]
+
+
 async def test_turns_are_fair_and_limits_hold_across_replicas(house: House) -> None:
     for name in ("ann", "bob", "cid"):
         await put(house, name, "sales", max_open=4 if name == "cid" else None)
