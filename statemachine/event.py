@@ -31,6 +31,11 @@ class Event:
     chain: tuple[str, ...] = ()
     taken_by: str = ""
 
+    @property
+    def name(self) -> str:
+        """What tells it from all others of its tenant."""
+        return f"{self.source}/{self.id}"
+
 
 def event_to_data(event: Event) -> dict[str, Any]:
     """What history keeps of an event: enough to decide again, nothing that is empty."""

@@ -6,33 +6,28 @@ say. `freeze` turns it back into plain data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from statemachine.calendar import first_zone
-from statemachine.cause import DEFAULT_TENANT, Cause, ChildCause, ParentCause, Surroundings, cause_to_data
-from statemachine.contact import Contact, contact_to_data
-from statemachine.conversation import Conversation, conversation_names, conversation_to_data
+from statemachine.cause import Cause, ParentCause, Surroundings
+from statemachine.contact import Contact
+from statemachine.conversation import Conversation, conversation_names
 from statemachine.decision import ChildOrder, Decision, EmittedEvent, HistoryEntry, HumanChange, TaskOrder, TaskRetry
 from statemachine.errors import StepFailed
-from statemachine.event import Event, event_to_data
-from statemachine.failure import LastError, error_names, last_error_to_data
+from statemachine.event import Event
+from statemachine.evidence import keep_evidence
+from statemachine.failure import LastError, error_names
+from statemachine.farewell import farewell
 from statemachine.frame import (
     AnyFrame,
-    Frame,
-    Guard,
-    Leaving,
-    Thrown,
-    Undo,
-    Undoing,
     caught_around,
-    loop_names,
     undo_names,
-    undoing_around,
 )
+from statemachine.framed import Framed
 from statemachine.kin import child_id
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
@@ -43,13 +38,12 @@ from statemachine.limits import (
     size_up_to,
 )
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, START
-from statemachine.shares import NO_SPLITS, Shares, splits_to_data
-from statemachine.snapshot import Snapshot, Status, identity_of
-from statemachine.standing import Standing
-from statemachine.standstill import CONTINUE, NO_STANDSTILL, moved, standstill_to_data
+from statemachine.shares import NO_SPLITS, Shares
+from statemachine.snapshot import Snapshot, Status
+from statemachine.standstill import CONTINUE, moved
 from statemachine.variable_path import with_path, without_path
 from statemachine.view import View
-from statemachine.workflow import ON_FAILURE, UNDO_BODY, UNDONE, Step, Workflow, undo_body
+from statemachine.workflow import Step, Workflow
 
 TERMINAL_STATES: Final = {
     Status.COMPLETED: COMPLETED,
@@ -65,21 +59,21 @@ MAX_CONSUMED: Final = 100
 _MAX_REASON: Final = 500
 
 
-class Run(Standing):
+class Run(Framed):
     """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `emitted`, …)."""
 
     __slots__ = (
-        "_contact_changed", "_conversation_changed", "_outputs_changed", "_position", "_random_count", "_record",
+        "_contact_changed", "_conversation_changed", "_evidence", "_outputs_changed", "_position", "_random_count",
         "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children", "contact_read",
         "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read", "examined", "history",
         "holidays", "human", "lateness_asked", "orders", "person", "resting", "retries", "revoked", "rulings", "seed",
-        "sent", "splits_read", "state", "surroundings", "talk", "told", "workflow_version",
+        "sent", "splits_read", "state", "surroundings", "talk", "told",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
-        super().__init__(snapshot, surroundings.now)
+        super().__init__(workflow, snapshot, surroundings.now)
         self._scope: View | None = None
-        self._record: dict[str, Any] = {}
+        self._evidence: dict[str, Any] = {}
         self._position = 0
         self._random_count = 0
         self._variables_size: int | None = None
@@ -87,7 +81,6 @@ class Run(Standing):
         self.surroundings = surroundings
         self.person = surroundings.contact
         self.talk = surroundings.conversation
-        self.workflow_version = workflow
         self.cause = cause
         self.seed = f"{snapshot.id}/{cause.id}"
         self.make_up()
@@ -163,10 +156,6 @@ class Run(Standing):
         return self._scope
 
     @property
-    def step(self) -> Step:
-        return self.workflow_version.steps[self.step_id]
-
-    @property
     def moves(self) -> int:
         """The transitions made by this cause."""
         return self.transitions - self.before.transitions
@@ -213,7 +202,7 @@ class Run(Standing):
         """The events of these types that count for the wait in which the run rests, in order of acceptance."""
         for event in self.surroundings.events:
             if event.type in kinds and not self.before_anchor(event):
-                self.examined[name_of(event)] = None
+                self.examined[event.name] = None
                 yield event
 
     def before_anchor(self, event: Event) -> bool:
@@ -223,7 +212,7 @@ class Run(Standing):
         """Whether the event enrolled this run, moved it before, or is another run's alone."""
         if event.taken_by and event.taken_by != self.enrollment_id:
             return True
-        name = name_of(event)
+        name = event.name
         return name in self.consumed or name == f"{self.trigger.get('source', '')}/{self.trigger.get('id', '')}"
 
     def enrollment_names(self) -> dict[str, Any]:
@@ -247,104 +236,12 @@ class Run(Standing):
     def error_names(self) -> dict[str, Any] | None:
         return error_names(self.last_error)
 
-    def loop_names(self) -> dict[str, Any] | None:
-        """What `loop.…` leads to; None outside of loops."""
-        return loop_names(self.frames, self.workflow_version.item_names) if self.frames else None
-
-    # --- bodies ---
-
-    @property
-    def frame(self) -> AnyFrame | None:
-        """That of the step itself, when it is under way."""
-        return self.frames[-1] if self.frames and self.frames[-1].step == self.step_id else None
-
-    def keep_frame(self, frame: AnyFrame | None) -> None:
-        around = self.frames[: self._depth(self.step)]
-        self.set_frames(around if frame is None else (*around, frame))
-
-    def break_loop(self) -> None:
-        loop = self._innermost(lambda frame: isinstance(frame, Frame))
-        self._replace_frame(loop, replace(cast(Frame, self.frames[loop]), broken=True))
-
-    def throw(self, guard_id: str, thrown: Thrown) -> None:
-        """Give an error to what takes it: a guard, or (UNDONE) the step that undoes. What is inside of it goes with the
-        error, for a retry."""
-        depth = self._innermost(
-            lambda frame: isinstance(frame, Undoing) if guard_id == UNDONE else frame.step == guard_id
-        )
-        inner = Thrown(thrown.error, (*self.frames[depth:], *thrown.frames))
-        self._replace_frame(depth, replace(cast(Guard | Undoing, self.frames[depth]), thrown=inner))
-
-    def depart(self, guard_id: str, leaving: Leaving) -> None:
-        """Remember where to go on when the `finally` of this guard is done."""
-        depth = self._innermost(lambda frame: frame.step == guard_id)
-        self._replace_frame(depth, replace(cast(Guard, self.frames[depth]), pending=leaving))
-
-    def restore(self, thrown: Thrown) -> None:
-        """Stand again where an error happened that nothing took, unless the version has no such place."""
-        step = self.workflow_version.steps.get(thrown.error.step)
-        frames = (*self.frames, *thrown.frames)
-        if step is not None and _fits(step, frames):
-            self.step_id = step.id
-            self.set_frames(frames)
-
-    @property
-    def failing(self) -> bool:
-        """Whether the run has failed and does what `on_failure` says; children that run a body leave that to it."""
-        return bool(self.frames) and self.frames[0].step == ON_FAILURE and not self.before.part
-
-    def _depth(self, step: Step) -> int:
-        """How many frames are around a step; those of an undo stand inside of the step that undoes."""
-        if step.within and step.within[0].startswith(UNDO_BODY):
-            return undoing_around(self.frames) + len(step.within) - 1
-        return len(step.within)
-
-    def _innermost(self, wanted: Callable[[AnyFrame], bool]) -> int:
-        return next(depth for depth in range(len(self.frames) - 1, -1, -1) if wanted(self.frames[depth]))
-
-    def _replace_frame(self, depth: int, frame: AnyFrame) -> None:
-        self.set_frames((*self.frames[:depth], frame, *self.frames[depth + 1 :]))
-
-    def drop_frames(self, step: Step) -> None:
-        """Entering a step leaves every body that it is not part of; entering a loop from its body does not leave it."""
-        depth = self._depth(step)
-        inside = len(self.frames) > depth and self.frames[depth].step == step.id
-        if len(self.frames) > depth + inside:
-            self.set_frames(self.frames[: depth + inside])
-
     def set_frames(self, frames: tuple[AnyFrame, ...]) -> None:
-        self.frames = frames
+        super().set_frames(frames)
         if self._scope is not None:
             self._scope.loop = self.loop_names()
             self._scope.undo = undo_names(frames)
             self._scope.outputs = self.outputs_seen
-
-    # --- undos ---
-
-    @property
-    def outputs_seen(self) -> Mapping[str, Any]:
-        """The outputs; while a step is undone, its own is that of the visit which is undone."""
-        undo = undo_names(self.frames) if self.undos else None
-        return self.outputs if undo is None else {**self.outputs, undo["step"]: undo["output"]}
-
-    def begin_undoable(self, undo: Undo) -> None:
-        self.undos = (*self.undos, undo)
-
-    def end_undoable(self, output: Any, *, done: bool) -> None:
-        """This visit of the step is finished (`done`), or it has failed, which leaves nothing to undo."""
-        kept = [undo for undo in self.undos if undo.visit != self.visit]
-        mine = next((undo for undo in self.undos if undo.visit == self.visit), None)
-        if mine is not None and done:
-            kept.append(replace(mine, output=output, done=True))
-        self.undos = tuple(kept)
-
-    def next_undo(self) -> Undo | None:
-        steps = self.workflow_version.steps
-        ready = (undo for undo in reversed(self.undos) if undo.done and undo.step in steps and steps[undo.step].undo)
-        return next(ready, None)
-
-    def drop_undo(self, undo: Undo) -> None:
-        self.undos = tuple(one for one in self.undos if one.visit != undo.visit)
 
     # --- deadlines ---
 
@@ -480,7 +377,7 @@ class Run(Standing):
 
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""
-        self.consumed = (*self.consumed, name_of(event))[-MAX_CONSUMED:]
+        self.consumed = (*self.consumed, event.name)[-MAX_CONSUMED:]
         self.scope.event = event
 
     def take(self, event: Event) -> None:
@@ -533,7 +430,7 @@ class Run(Standing):
                 error_code,
                 error,
                 metadata,
-                None if position else self._record,
+                None if position else self._evidence,
                 self.variants,
             )
         )
@@ -548,7 +445,7 @@ class Run(Standing):
 
     def freeze(self) -> Decision:
         """The decision as plain data."""
-        self._fill_record()
+        keep_evidence(self, self._evidence)
         return Decision(
             self.next_snapshot(),
             tuple(self.history),
@@ -566,125 +463,9 @@ class Run(Standing):
             self.talk if self._conversation_changed else None,
             tuple(self.told),
             tuple(self.children),
-            self._farewell() if self._has_left() else None,
+            farewell(self),
         )
 
     def let_go(self) -> None:
         """Nobody reads from it any more. The view leads back here: a ring would be left to the garbage collector."""
         self._scope = None
-
-    def _has_left(self) -> bool:
-        """Whether this decision ends a child."""
-        return self.origin is not None and self.ended_at is not None and self.before.ended_at is None
-
-    def _farewell(self) -> ChildCause | None:
-        """What the parent of a child that has ended must hear, if it waits for it."""
-        origin = self.origin
-        assert origin is not None
-        if not origin.awaited:
-            return None
-        own = (origin.step, origin.name)
-        error = self.last_error if self.status is Status.FAILED else None
-        return ChildCause(
-            self.before.id,
-            origin.step,
-            origin.visit,
-            origin.name,
-            self.status.value,
-            result={name: self.variables[name] for name in self.written if name in self.variables},
-            outputs={name: output for name, output in self.outputs.items() if self._stands_in(name, own)},
-            reason=self.exit_reason,
-            error=last_error_to_data(error) if error else None,
-            broke=self.broke,
-            consumed=self.consumed,
-        )
-
-    def _stands_in(self, step_id: str, body: tuple[str, str]) -> bool:
-        step = self.workflow_version.steps.get(step_id)
-        return step is not None and body in zip(step.within, step.bodies, strict=True)
-
-    def _fill_record(self) -> None:
-        """What must be known to decide this cause again; it was handed out empty to the first line of history."""
-        record = self._record
-        record["cause"] = cause_to_data(self.cause)
-        record["now"] = self.now.isoformat()
-        record["seed"] = self.seed
-        reads = self._values_read()
-        if reads:
-            record["reads"] = reads
-        if self.before.revision == 0:
-            record["enrollment"] = identity_of(self.before)
-
-    def _values_read(self) -> dict[str, Any]:
-        surroundings = self.surroundings
-        reads: dict[str, Any] = {}
-        if self.contact_read and surroundings.contact is not None:
-            reads["contact"] = _contact_subset(surroundings.contact, self.workflow_version.reads.contact)
-        events = [event_to_data(event) for event in surroundings.events if self._was_read(event)]
-        if events:
-            reads["events"] = events
-        if self.conversation_read and surroundings.conversation is not None:
-            reads["conversation"] = conversation_to_data(surroundings.conversation)
-        if surroundings.globals:
-            reads["globals"] = dict(surroundings.globals)
-        if surroundings.tenant_zone:
-            reads["tenant_zone"] = surroundings.tenant_zone
-        if surroundings.tenant_id != DEFAULT_TENANT:
-            reads["tenant_id"] = surroundings.tenant_id
-        if surroundings.held:
-            reads["held"] = True
-        if surroundings.queue is not None:
-            reads["queue"] = dict(surroundings.queue)
-        if surroundings.crowded:
-            reads["crowded"] = True
-        if self.holidays is not None:
-            reads["holidays"] = self.holidays
-        if self.sent and surroundings.counted is not None:
-            reads["counted_s"] = surroundings.counted.total_seconds()
-        if self.splits_read:
-            splits = splits_to_data(surroundings.splits, self.splits_read)
-            if splits:
-                reads["splits"] = splits
-        if surroundings.standstill is not NO_STANDSTILL:
-            told = standstill_to_data(surroundings.standstill, with_end=self.lateness_asked)
-            if told:
-                reads["standstill"] = told
-        return reads
-
-    def _was_read(self, event: Event) -> bool:
-        if self.events_read:
-            return event.type in self.workflow_version.reads.events
-        return bool(self.examined) and name_of(event) in self.examined
-
-
-def name_of(event: Event) -> str:
-    """What tells an event from all others of its tenant."""
-    return f"{event.source}/{event.id}"
-
-
-def _fits(step: Step, frames: Sequence[AnyFrame]) -> bool:
-    """Whether these are the frames around a step, and perhaps its own."""
-    inside = undoing_around(frames)
-    names = [frame.step for frame in frames[inside:]]
-    if inside:
-        names.insert(0, undo_body(cast(Undoing, frames[inside - 1]).undo.step))
-    return tuple(names[: len(step.within)]) == step.within
-
-
-def _contact_subset(contact: Contact, names: frozenset[str]) -> dict[str, Any]:
-    if "*" in names:
-        data = contact_to_data(contact)
-    else:
-        data = {
-            "attributes": {name: value for name, value in contact.attributes.items() if name in names},
-            "custom_fields": {name: value for name, value in contact.custom_fields.items() if name in names},
-            "tags": "tags" in names and list(contact.tags),
-            "lists": "lists" in names and list(contact.lists),
-            "score": "score" in names and contact.score,
-            "consent": "consent" in names and contact.consent,
-            "sends": "sends" in names and contact.sends,
-        }
-    data = {part: value for part, value in data.items() if value}
-    if contact.revision and ("*" in names or "revision" in names):
-        data["revision"] = contact.revision
-    return {"id": contact.id, **data}
