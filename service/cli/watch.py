@@ -27,6 +27,13 @@ _STYLES: Final = {
     "paused": "yellow",
     "waiting": "cyan",
     "migrated": "blue",
+    "child_ended": "green",
+    "queued": "yellow",
+    "dropped": "yellow",
+    "held": "yellow",
+    "debounced": "cyan",
+    "reminded": "yellow",
+    "escalated": "red",
 }
 
 
@@ -34,6 +41,7 @@ _STYLES: Final = {
 @click.argument("enrollment_id", metavar="[ID]", required=False)
 @click.option("--workflow", metavar="KEY", help="All enrollments of this workflow.")
 @click.option("--contact", metavar="ID", help="All enrollments of this contact.")
+@click.option("--children", is_flag=True, help="With an ID: its children too, and theirs.")
 @click.option("--from-start", is_flag=True, help="From the beginning. Default for an ID; not with --workflow.")
 @click.option("--after", type=click.IntRange(min=0), metavar="SEQUENCE", help="Only what came after it.")
 @click.option("--resume", "resume_token", default="", metavar="TOKEN", help="Only what came after that event.")
@@ -42,8 +50,8 @@ _STYLES: Final = {
 def watch(session: Session, limit: int | None, **given: Any) -> None:
     """Follow an enrollment, a workflow or a contact as it happens.
 
-    The watch of one enrollment ends with it; the others last until Ctrl-C. With --json one object per line; give the
-    `resume_token` of the last one to --resume to go on from there.
+    The watch of one enrollment ends with it (with --children, when its whole family has ended); the others last until
+    Ctrl-C. With --json one object per line; give the `resume_token` of the last one to --resume to go on from there.
     """
     from service.cli.output import console, print_json_line
     from service.cli.shapes import plain
@@ -65,6 +73,7 @@ def _request(
     enrollment_id: str | None,
     workflow: str | None,
     contact: str | None,
+    children: bool,
     from_start: bool,
     after: int | None,
     resume_token: str,
@@ -75,11 +84,14 @@ def _request(
     chosen: dict[str, Any] = {name: value for name, value in targets.items() if value}
     if len(chosen) != 1:
         raise click.UsageError("name exactly one: an enrollment's ID, --workflow KEY or --contact ID")
+    if children and not enrollment_id:
+        raise click.UsageError("--children goes with an ID; --contact shows the children of its runs anyway")
     if workflow and (from_start or after is not None):
         raise click.UsageError("a workflow is watched from now on, or from --resume TOKEN")
     if after is None and not resume_token and (from_start or enrollment_id):
         after = 0
-    return EnrollmentServiceWatchRequest(**chosen, after_sequence=after, resume_token=resume_token)
+    place: dict[str, Any] = {"resume_token": resume_token, "include_children": children}
+    return EnrollmentServiceWatchRequest(**chosen, **place, after_sequence=after)
 
 
 def events_of(session: Session, request: Any) -> Iterator[Any]:
@@ -143,4 +155,16 @@ def _more(event: Any) -> str:
 
     outcome = f"→ {event.outcome}" if event.outcome else ""
     attempt = f"attempt {event.attempt}" if event.attempt > 1 else ""
-    return "  ".join(filter(None, (outcome, attempt, error_text(event.error))))
+    return "  ".join(filter(None, (outcome, _which(event), attempt, error_text(event.error))))
+
+
+def _which(event: Any) -> str:
+    """Of all that its line of history says besides: which child, event, rule or queue it is about."""
+    from service.cli.shapes import struct_data
+
+    more = struct_data(event.metadata)
+    if "child" in more:
+        of = f" of {more['step']}" if "step" in more else f": {more['status']}" if "status" in more else ""
+        return f"child {more['child']}{of}"
+    named = [f"{name} {more[name]}" for name in ("event", "rule", "queue", "agent", "group") if more.get(name)]
+    return ", ".join(named)

@@ -23,12 +23,14 @@ from service.rpc.enrollment_message import status_after, write_row_error
 from service.rpc.fields import required_id
 from service.rpc.moment import write_instant
 from service.rpc.pages import make_token, read_token
+from service.rpc.payload import write_any
 from service.rpc.rooms import Rooms
 from service.storage.contact_queries import find_contact
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import is_ended
 from service.storage.history_queries import (
     WatchRow,
+    family_is_over,
     horizon,
     last_sequence,
     latest_position,
@@ -36,21 +38,23 @@ from service.storage.history_queries import (
     position_number,
     watch_contact,
     watch_enrollment,
+    watch_family,
     watch_workflow,
 )
 from service.storage.workflow_queries import find_workflow
 from statemachine.errors import InvalidInput, Unavailable
 
+_FIELDS: Final = {"family": "enrollment_id"}
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_SOON_S: Final = 0.1
 _MOST: Final = 500
 Position = Sequence[str | int]
 
-_STARTED, _COMPLETED = WatchEventKind.WATCH_EVENT_KIND_STEP_STARTED, WatchEventKind.WATCH_EVENT_KIND_STEP_COMPLETED
+_STEP_STARTED: Final = WatchEventKind.WATCH_EVENT_KIND_STEP_STARTED
 _KINDS: Final = {
     "started": WatchEventKind.WATCH_EVENT_KIND_STARTED,
     "step_started": WatchEventKind.WATCH_EVENT_KIND_WAITING,
-    "step_completed": _COMPLETED,
+    "step_completed": WatchEventKind.WATCH_EVENT_KIND_STEP_COMPLETED,
     "step_failed": WatchEventKind.WATCH_EVENT_KIND_STEP_FAILED,
     "waiting": WatchEventKind.WATCH_EVENT_KIND_WAITING,
     "retrying": WatchEventKind.WATCH_EVENT_KIND_RETRYING,
@@ -59,6 +63,13 @@ _KINDS: Final = {
     "migrated": WatchEventKind.WATCH_EVENT_KIND_MIGRATED,
     "variables_set": WatchEventKind.WATCH_EVENT_KIND_VARIABLES_SET,
     "rescheduled": WatchEventKind.WATCH_EVENT_KIND_RESCHEDULED,
+    "child_ended": WatchEventKind.WATCH_EVENT_KIND_CHILD_ENDED,
+    "queued": WatchEventKind.WATCH_EVENT_KIND_QUEUED,
+    "dropped": WatchEventKind.WATCH_EVENT_KIND_DROPPED,
+    "debounced": WatchEventKind.WATCH_EVENT_KIND_DEBOUNCED,
+    "reminded": WatchEventKind.WATCH_EVENT_KIND_REMINDED,
+    "escalated": WatchEventKind.WATCH_EVENT_KIND_ESCALATED,
+    "held": WatchEventKind.WATCH_EVENT_KIND_HELD,
     "completed": WatchEventKind.WATCH_EVENT_KIND_COMPLETED,
     "failed": WatchEventKind.WATCH_EVENT_KIND_FAILED,
     "exited": WatchEventKind.WATCH_EVENT_KIND_EXITED,
@@ -66,6 +77,10 @@ _KINDS: Final = {
 }
 """History kind → what a watcher is told; a skipped step and what is only for the record are not told."""
 _ENTERING: Final = frozenset({"step_started", "waiting", "step_completed", "step_failed"})
+_SAYING_MORE: Final = frozenset(
+    {"started", "waiting", "child_ended", "queued", "dropped", "debounced", "reminded", "escalated", "held"}
+)
+"""The kinds whose metadata a watcher needs; what conditions read, and the like, is left to the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +117,24 @@ class WatchRpcs:
                     raise Unavailable("the server is draining; resume at another one")
 
     async def _look(self, target: str, request: EnrollmentServiceWatchRequest, position: Position) -> Look:
-        name = getattr(request, target)
+        name = getattr(request, _FIELDS.get(target, target))
         looks: dict[str, Callable[[Transaction], Look]] = {
             "enrollment_id": lambda transaction: _look_at_enrollment(transaction, name, int(position[0])),
+            "family": lambda transaction: self._look_at_family(transaction, name, position),
             "contact_id": lambda transaction: Look(
                 watch_contact(transaction, DEFAULT_TENANT, name, after=position, limit=_MOST)
             ),
             "workflow": lambda transaction: self._look_at_workflow(transaction, name, position),
         }
         return await self._engine.read(looks[target])
+
+    def _look_at_family(self, transaction: Transaction, name: str, position: Position) -> Look:
+        """Of a family that is over all is committed; else it is read like a workflow: it need not have a contact."""
+        over, before, settled = family_is_over(transaction, DEFAULT_TENANT, name), None, True
+        if not over:
+            before, settled = self._settled_before(transaction)
+        rows = watch_family(transaction, DEFAULT_TENANT, name, after=position, before=before, limit=_MOST)
+        return Look(rows, settled, over=over and len(rows) < _MOST)
 
     def _look_at_workflow(self, transaction: Transaction, workflow: str, position: Position) -> Look:
         before, settled = self._settled_before(transaction)
@@ -143,7 +167,7 @@ class WatchRpcs:
         return latest_position(transaction, self._settled_before(transaction)[0])
 
     def _require_target(self, transaction: Transaction, request: EnrollmentServiceWatchRequest, target: str) -> None:
-        if target == "enrollment_id":
+        if target in ("enrollment_id", "family"):
             is_ended(transaction, DEFAULT_TENANT, request.enrollment_id)
         elif target == "workflow":
             find_workflow(transaction, DEFAULT_TENANT, request.workflow)
@@ -159,10 +183,14 @@ def _look_at_enrollment(transaction: Transaction, enrollment_id: str, after: int
 
 
 def _target(request: EnrollmentServiceWatchRequest) -> str:
+    """What is watched: the field of the target, or `family` for an enrollment with its children."""
     target = request.WhichOneof("target")
     if target is None:
         raise InvalidInput("a target is required", [("target", "enrollment_id, workflow or contact_id")])
     required_id(target, getattr(request, target))
+    if request.include_children and target != "enrollment_id":
+        wanted = "only with enrollment_id; a contact's watch has the children of its runs anyway"
+        raise InvalidInput(f"include_children goes {wanted}", [("include_children", wanted)])
     if request.HasField("after_sequence"):
         if request.resume_token:
             raise InvalidInput("after_sequence and resume_token exclude each other", [("resume_token", "leave it out")])
@@ -171,14 +199,14 @@ def _target(request: EnrollmentServiceWatchRequest) -> str:
             raise InvalidInput(wanted, [("after_sequence", wanted)])
         if not 0 <= request.after_sequence < 2**62:
             raise InvalidInput("after_sequence must not be negative", [("after_sequence", "0 or more")])
-    return str(target)
+    return "family" if request.include_children else str(target)
 
 
 def _events(row: WatchRow, target: str, request: Any) -> list[WatchEvent]:
     """One line as one or two events: a step that was entered and left at once was still entered."""
     kinds = [_KINDS[row.row.kind]] if row.row.kind in _KINDS else []
     if row.entered and row.row.kind in _ENTERING:
-        kinds.insert(0, _STARTED)
+        kinds.insert(0, _STEP_STARTED)
     token = make_token(request, row.position)
     return [_event(kind, row, target, token) for kind in kinds]
 
@@ -190,6 +218,7 @@ def _event(kind: Any, watched: WatchRow, target: str, token: str) -> WatchEvent:
         enrollment_id=row.enrollment_id,
         workflow=watched.workflow,
         contact_id=watched.contact_id or "",
+        parent_id=watched.parent_id or "",
         step=row.step or "",
         step_type=row.entry.get("step_type") or "",
         attempt=row.entry.get("attempt", 0),
@@ -199,9 +228,11 @@ def _event(kind: Any, watched: WatchRow, target: str, token: str) -> WatchEvent:
     write_instant(row.at, event.time)
     if target == "enrollment_id":
         event.sequence = row.sequence
-    elif target == "contact_id":
+    elif target in ("contact_id", "family"):
         event.sequence = position_number(watched.position)
-    if kind != _STARTED:
+    if kind != _STEP_STARTED:
         event.outcome = row.entry.get("outcome") or ""
+        if row.kind in _SAYING_MORE and row.entry.get("metadata"):
+            write_any(row.entry["metadata"], event.metadata)
         write_row_error(row, event.error)
     return event

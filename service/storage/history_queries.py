@@ -15,16 +15,24 @@ from typing import Any, Final
 
 from service.storage.database import Transaction
 from service.storage.dialect import instant, instant_text, load
+from service.storage.tables import LIVE_SQL
 from statemachine.errors import NotFound
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 LEVELS: Final = ("debug", "info", "warn", "error")
 _COLUMNS: Final = "h.enrollment_id, h.sequence, h.cause_id, h.at, h.kind, h.step, h.visit, h.level, h.entry"
-_WATCHED: Final = f"{_COLUMNS}, e.workflow, e.version, e.contact_id, p.kind, {{position}}"
+_WATCHED: Final = f"{_COLUMNS}, e.workflow, e.version, e.contact_id, p.kind, e.parent_id, {{position}}"
 _BEFORE: Final = (
     "left join history as p on p.tenant_id = h.tenant_id and p.enrollment_id = h.enrollment_id "
     "and p.sequence = h.sequence - 1 and p.visit = h.visit and p.step = h.step"
 )
+_BY_TIME: Final = "h.at, h.enrollment_id, h.sequence"
+_FAMILY: Final = """
+with recursive family (id) as (
+    select f.id from enrollments as f where f.tenant_id = :tenant and f.id = :enrollment
+    union
+    select c.id from family join enrollments as c on c.tenant_id = :tenant and c.parent_id = family.id
+)"""
 _RUN: Final = "enrollments as e on e.tenant_id = h.tenant_id and e.id = h.enrollment_id"
 
 
@@ -47,7 +55,7 @@ class HistoryRow:
 class WatchRow:
     """A line and whose it is. `entered` says that it is the first line of this visit of its step.
 
-    `position` is the line's place among a contact's or a workflow's.
+    `position` is the line's place among a contact's, a family's or a workflow's.
     """
 
     row: HistoryRow
@@ -55,6 +63,7 @@ class WatchRow:
     version: int
     contact_id: str | None
     entered: bool
+    parent_id: str | None
     position: tuple[str | int, ...]
 
 
@@ -129,9 +138,9 @@ def watch_contact(
     if transaction.kind == "sqlite":
         return _by_row_id(transaction, tenant, "e.contact_id = :name", contact_id, after, limit)
     rows = transaction.rows(
-        f"select {_WATCHED.format(position='h.at, h.enrollment_id, h.sequence')} "
+        f"select {_WATCHED.format(position=_BY_TIME)} "
         f"from history as h {_BEFORE} join {_RUN} where h.tenant_id = :tenant and e.contact_id = :contact "
-        f"and {_AFTER} order by h.at, h.enrollment_id, h.sequence limit :limit",
+        f"and {_AFTER} order by {_BY_TIME} limit :limit",
         tenant=tenant,
         contact=contact_id,
         limit=limit,
@@ -153,9 +162,9 @@ def watch_workflow(
     if transaction.kind == "sqlite":
         return _by_row_id(transaction, tenant, "e.workflow = :name", workflow, after, limit)
     rows = transaction.rows(
-        f"select {_WATCHED.format(position='h.at, h.enrollment_id, h.sequence')} "
+        f"select {_WATCHED.format(position=_BY_TIME)} "
         f"from history as h {_BEFORE} join {_RUN} where h.tenant_id = :tenant and e.workflow = :workflow "
-        f"and {_AFTER} and h.at < :before order by h.at, h.enrollment_id, h.sequence limit :limit",
+        f"and {_AFTER} and h.at < :before order by {_BY_TIME} limit :limit",
         tenant=tenant,
         workflow=workflow,
         before=instant_text(before),
@@ -163,6 +172,42 @@ def watch_workflow(
         **_after(after),
     )
     return [_watch_row(row) for row in rows]
+
+
+def watch_family(
+    transaction: Transaction,
+    tenant: str,
+    enrollment_id: str,
+    *,
+    after: Sequence[str | int],
+    before: datetime | None,
+    limit: int,
+) -> list[WatchRow]:
+    """Lines of an enrollment and all below it after a position; on PostgreSQL older than `before`, if it is given."""
+    sqlite = transaction.kind == "sqlite"
+    position = "h.rowid" if sqlite else _BY_TIME
+    newer = "h.rowid > :after_row" if sqlite else _AFTER
+    places: dict[str, Any] = {"after_row": after[0]} if sqlite else _after(after)
+    if before is not None and not sqlite:
+        newer += " and h.at < :before"
+        places["before"] = instant_text(before)
+    rows = transaction.rows(
+        f"{_FAMILY} select {_WATCHED.format(position=position)} from family join history as h "
+        f"on h.tenant_id = :tenant and h.enrollment_id = family.id {_BEFORE} join {_RUN} "
+        f"where {newer} order by {position} limit :limit",
+        tenant=tenant,
+        enrollment=enrollment_id,
+        limit=limit,
+        **places,
+    )
+    return [_watch_row(row) for row in rows]
+
+
+def family_is_over(transaction: Transaction, tenant: str, enrollment_id: str) -> bool:
+    """Whether an enrollment and all below it have ended."""
+    live = f"select 1 from family join enrollments as e on e.tenant_id = :tenant and e.id = family.id and e.{LIVE_SQL}"
+    sql = f"{_FAMILY} {live} limit 1"
+    return transaction.row(sql, tenant=tenant, enrollment=enrollment_id) is None
 
 
 def latest_position(transaction: Transaction, now: datetime) -> tuple[str | int, ...]:
@@ -238,8 +283,9 @@ def _row(row: Sequence[Any]) -> HistoryRow:
 
 
 def _watch_row(row: Sequence[Any]) -> WatchRow:
-    position = tuple(instant_text(part) if isinstance(part, datetime) else part for part in row[13:])
-    return WatchRow(_row(row[:9]), row[9], row[10], row[11], row[5] is not None and row[12] is None, position)
+    position = tuple(instant_text(part) if isinstance(part, datetime) else part for part in row[14:])
+    entered = row[5] is not None and row[12] is None
+    return WatchRow(_row(row[:9]), row[9], row[10], row[11], entered, row[13], position)
 
 
 def _from_microseconds(number: int) -> datetime:

@@ -84,6 +84,8 @@ def test_a_workflow_goes_from_file_to_its_end(cli: Cli) -> None:
 
     watched = cli("watch", verdict["enrollment_id"], "--json", "--limit", "3").stdout.splitlines()
     assert json.loads(watched[0])["kind"] == "started"
+    of_family = cli("watch", verdict["enrollment_id"], "--children", "--json", "--limit", "3").stdout.splitlines()
+    assert [json.loads(line)["kind"] for line in of_family] == [json.loads(line)["kind"] for line in watched]
 
     enrollment = answer(cli("get", verdict["enrollment_id"], "--json"))
     assert (enrollment["workflow"], enrollment["version"], enrollment["contact_id"]) == ("welcome", 1, "ann")
@@ -404,6 +406,7 @@ def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> Non
         (("get", "0190b0a0-0000-7000-8000-000000000000"), 1, "statewright list"),
         (("history", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("watch", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
+        (("watch", "--contact", "ann", "--children"), 2, "--children goes with an ID"),
         (("cancel", "0190b0a0-0000-7000-8000-000000000000"), 1, "Error:"),
         (("set-variables", "0190b0a0-0000-7000-8000-000000000000", "a=1"), 1, "Error:"),
         (("reschedule", "0190b0a0-0000-7000-8000-000000000000", "--by", "1h"), 1, "Error:"),

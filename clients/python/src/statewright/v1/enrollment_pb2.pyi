@@ -68,6 +68,13 @@ class WatchEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WATCH_EVENT_KIND_MIGRATED: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_VARIABLES_SET: _ClassVar[WatchEventKind]
     WATCH_EVENT_KIND_RESCHEDULED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_CHILD_ENDED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_QUEUED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_DROPPED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_DEBOUNCED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_REMINDED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_ESCALATED: _ClassVar[WatchEventKind]
+    WATCH_EVENT_KIND_HELD: _ClassVar[WatchEventKind]
 ENROLLMENT_STATUS_UNSPECIFIED: EnrollmentStatus
 ENROLLMENT_STATUS_PENDING: EnrollmentStatus
 ENROLLMENT_STATUS_RUNNING: EnrollmentStatus
@@ -107,6 +114,13 @@ WATCH_EVENT_KIND_CANCELLED: WatchEventKind
 WATCH_EVENT_KIND_MIGRATED: WatchEventKind
 WATCH_EVENT_KIND_VARIABLES_SET: WatchEventKind
 WATCH_EVENT_KIND_RESCHEDULED: WatchEventKind
+WATCH_EVENT_KIND_CHILD_ENDED: WatchEventKind
+WATCH_EVENT_KIND_QUEUED: WatchEventKind
+WATCH_EVENT_KIND_DROPPED: WatchEventKind
+WATCH_EVENT_KIND_DEBOUNCED: WatchEventKind
+WATCH_EVENT_KIND_REMINDED: WatchEventKind
+WATCH_EVENT_KIND_ESCALATED: WatchEventKind
+WATCH_EVENT_KIND_HELD: WatchEventKind
 
 class EnrollmentTrigger(_message.Message):
     __slots__ = ("id", "type", "event_id")
@@ -256,7 +270,7 @@ class EnrollmentCounts(_message.Message):
     def __init__(self, total: _Optional[int] = ..., statuses: _Optional[_Iterable[_Union[StatusCount, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepCount, _Mapping]]] = ..., exits: _Optional[_Iterable[_Union[ExitCount, _Mapping]]] = ...) -> None: ...
 
 class WatchEvent(_message.Message):
-    __slots__ = ("kind", "enrollment_id", "workflow", "contact_id", "sequence", "time", "step", "step_type", "outcome", "attempt", "error", "resume_token", "status")
+    __slots__ = ("kind", "enrollment_id", "workflow", "contact_id", "sequence", "time", "step", "step_type", "outcome", "attempt", "error", "resume_token", "status", "parent_id", "metadata")
     KIND_FIELD_NUMBER: _ClassVar[int]
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +284,8 @@ class WatchEvent(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     kind: WatchEventKind
     enrollment_id: str
     workflow: str
@@ -283,4 +299,6 @@ class WatchEvent(_message.Message):
     error: StepError
     resume_token: str
     status: EnrollmentStatus
-    def __init__(self, kind: _Optional[_Union[WatchEventKind, str]] = ..., enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., step: _Optional[str] = ..., step_type: _Optional[str] = ..., outcome: _Optional[str] = ..., attempt: _Optional[int] = ..., error: _Optional[_Union[StepError, _Mapping]] = ..., resume_token: _Optional[str] = ..., status: _Optional[_Union[EnrollmentStatus, str]] = ...) -> None: ...
+    parent_id: str
+    metadata: _struct_pb2.Struct
+    def __init__(self, kind: _Optional[_Union[WatchEventKind, str]] = ..., enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., step: _Optional[str] = ..., step_type: _Optional[str] = ..., outcome: _Optional[str] = ..., attempt: _Optional[int] = ..., error: _Optional[_Union[StepError, _Mapping]] = ..., resume_token: _Optional[str] = ..., status: _Optional[_Union[EnrollmentStatus, str]] = ..., parent_id: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...

@@ -284,18 +284,20 @@ class GetHistoryResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[_history_pb2.HistoryEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class EnrollmentServiceWatchRequest(_message.Message):
-    __slots__ = ("enrollment_id", "workflow", "contact_id", "after_sequence", "resume_token")
+    __slots__ = ("enrollment_id", "workflow", "contact_id", "after_sequence", "resume_token", "include_children")
     ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_CHILDREN_FIELD_NUMBER: _ClassVar[int]
     enrollment_id: str
     workflow: str
     contact_id: str
     after_sequence: int
     resume_token: str
-    def __init__(self, enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., resume_token: _Optional[str] = ...) -> None: ...
+    include_children: bool
+    def __init__(self, enrollment_id: _Optional[str] = ..., workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., resume_token: _Optional[str] = ..., include_children: bool = ...) -> None: ...
 
 class EnrollmentServiceWatchResponse(_message.Message):
     __slots__ = ("event",)

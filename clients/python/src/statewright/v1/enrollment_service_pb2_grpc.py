@@ -272,7 +272,7 @@ class EnrollmentServiceServicer(object):
         at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
         the others last until cancelled.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
-        resume token; UNAVAILABLE when the server drains: resume elsewhere.
+        resume token, or for `include_children` without an enrollment; UNAVAILABLE when the server drains: resume elsewhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

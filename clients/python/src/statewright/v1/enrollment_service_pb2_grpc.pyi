@@ -102,7 +102,7 @@ class EnrollmentServiceStub:
     at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
     the others last until cancelled.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
-    resume token; UNAVAILABLE when the server drains: resume elsewhere.
+    resume token, or for `include_children` without an enrollment; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]
     """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
@@ -237,7 +237,7 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
     the others last until cancelled.
     Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
-    resume token; UNAVAILABLE when the server drains: resume elsewhere.
+    resume token, or for `include_children` without an enrollment; UNAVAILABLE when the server drains: resume elsewhere.
     """
     Pause: _aio.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollmentServicePauseRequest, _enrollment_service_pb2.EnrollmentServicePauseResponse]  # type: ignore[assignment]
     """Holds a live enrollment. Task results are kept and applied at resume, and events that came meanwhile are looked at
@@ -447,7 +447,7 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         at least once, without gaps when resumed, from any replica. The watch of one enrollment ends with OK after its end;
         the others last until cancelled.
         Errors: NOT_FOUND (ENROLLMENT_NOT_FOUND, WORKFLOW_NOT_FOUND, CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign
-        resume token; UNAVAILABLE when the server drains: resume elsewhere.
+        resume token, or for `include_children` without an enrollment; UNAVAILABLE when the server drains: resume elsewhere.
         """
 
     @_abc_1.abstractmethod
