@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, SKIP
+from statemachine.snapshot import Status
 from statemachine.step import END
+from statemachine.steps.sub_workflow import SubWorkflow
 from statemachine.workflow import Step, Workflow
 
 Shape = Literal["choice", "wait", "plain", "end"]
@@ -41,12 +43,13 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`lines` are its text, the first one its name."""
+    """`lines` are its text: its name, its type, counts. `workflow` is the key of the workflow that its children run."""
 
     name: str
     shape: Shape
     lines: tuple[str, ...]
     mark: Mark = ""
+    workflow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,13 @@ class Picture:
 
 
 def picture_of(
-    workflow: Workflow, counts: Mapping[str, int] | None = None, highlight: Highlight | None = None
+    workflow: Workflow,
+    counts: Mapping[str, int] | None = None,
+    highlight: Highlight | None = None,
+    children: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Picture:
-    """The picture of a version. `counts` writes at each step how many enrollments rest there."""
+    """The picture of a version. `counts` writes at each step how many enrollments rest there, `children` how many it
+    has started, by their status."""
     marks = highlight or Highlight()
     picture = Picture(workflow.name)
     names = {step_id: f"s{number}" for number, step_id in enumerate(workflow.steps, 1)}
@@ -80,7 +87,8 @@ def picture_of(
     )
     for step in workflow.steps.values():
         mark: Mark = "here" if step.id == marks.step else "visited" if step.id in marks.path else ""
-        picture.nodes.append(Node(names[step.id], _shape(step), tuple(_lines(step, counts)), mark))
+        lines = tuple(_lines(step, counts or {}, children or {}))
+        picture.nodes.append(Node(names[step.id], _shape(step), lines, mark, _inner(step)))
         for outcome, target, aside in _ways(workflow, step):
             taken = (step.id, outcome) in marks.taken
             label = "" if outcome in _SILENT else SKIPPED if aside else outcome
@@ -129,11 +137,22 @@ def _shape(step: Step) -> Shape:
     return "wait" if step.cases or step.type == "wait" else "plain"
 
 
-def _lines(step: Step, counts: Mapping[str, int] | None) -> Iterator[str]:
+def _lines(step: Step, counts: Mapping[str, int], children: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     yield _short(step.name or step.id)
-    yield step.type
-    if counts and counts.get(step.id):
+    inner = _inner(step)
+    yield _short(f"{step.type} → {inner}") if inner else step.type
+    if children.get(step.id):
+        numbers = children[step.id]
+        total = sum(numbers.values())
+        states = ", ".join(f"{numbers[status]:,} {status}" for status in Status if numbers.get(status))
+        yield f"{total:,} {'child' if total == 1 else 'children'}: {states}"
+    if counts.get(step.id):
         yield f"{counts[step.id]:,} here"
+
+
+def _inner(step: Step) -> str:
+    """The key of the workflow that the step starts."""
+    return step.runner.workflow if isinstance(step.runner, SubWorkflow) else ""
 
 
 def _short(text: str) -> str:

@@ -21,6 +21,7 @@ _MARGIN: Final = 20.0
 _LETTER: Final = 6.6
 _LINE: Final = 16.0
 _LOOP: Final = 30.0
+_LINES: Final = ("name", "kind", "count")
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STYLE: Final = """
 text { font: 12px Helvetica, Arial, sans-serif; text-anchor: middle; fill: #1f2937 }
@@ -147,10 +148,12 @@ def _label(edge: Edge, centre: Point) -> Iterator[str]:
 
 def _node(node: Node, centre: Point, size: Size) -> Iterator[str]:
     (x, y), (width, height) = centre, size
-    yield f'<g class="{" ".join(filter(None, (node.shape, node.mark)))}">{_outline(node, x, y, width, height)}'
-    classes = ("name", "kind", "count") if node.shape != "end" else ("name",)
+    link = f' data-workflow="{_text(node.workflow)}"' if node.workflow else ""
+    classes = " ".join(filter(None, (node.shape, node.mark)))
+    yield f'<g class="{classes}"{link}>{_outline(node, x, y, width, height)}'
     first = y - (len(node.lines) - 1) * _LINE / 2 + 4
-    for place, (line, kind) in enumerate(zip(node.lines, classes, strict=False)):
+    for place, line in enumerate(node.lines):
+        kind = _LINES[min(place, 2)]
         yield f'<text class="{kind}" x="{x:.1f}" y="{first + place * _LINE:.1f}">{_text(line)}</text>'
     yield "</g>"
 

@@ -12,6 +12,7 @@ from service.rpc.fields import check_names, chosen
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentFilter, EnrollmentRecord, count_enrollments, find_enrollment
+from service.storage.families import count_children, count_children_of_live
 from service.storage.history_queries import ways_taken
 from service.storage.workflow_queries import find_version
 from statemachine.definition import compile_workflow
@@ -20,9 +21,12 @@ from statemachine.machine import SKIP
 from statemachine.mermaid import draw_mermaid
 from statemachine.picture import Highlight, picture_of
 from statemachine.snapshot import Status
+from statemachine.step import FamilyStep
+from statemachine.steps.sub_workflow import SubWorkflow
 from statemachine.svg import draw_svg
 from statemachine.workflow import Workflow
 
+_Subject = tuple[Workflow, dict[str, int] | None, Highlight | None, dict[str, dict[str, int]] | None]
 _FORMATS: Final = {number: name for name, number in RenderFormat.items()}
 
 
@@ -34,33 +38,34 @@ class RenderRpcs:
     async def render(self, request: RenderRequest) -> RenderResponse:
         chosen("format", request.format, _FORMATS)
         check_names({"key": request.key, "enrollment_id": request.enrollment_id})
-        picture = picture_of(*await self._subject(request))
+        subject = await self._subject(request)
+        workflow, picture = subject[0], picture_of(*subject)
         if request.format != RenderFormat.RENDER_FORMAT_SVG:
-            return RenderResponse(text=draw_mermaid(picture), format=RenderFormat.RENDER_FORMAT_MERMAID)
+            response = RenderResponse(text=draw_mermaid(picture), format=RenderFormat.RENDER_FORMAT_MERMAID)
+            return _with_links(response, workflow)
         async with self._one_at_a_time:
             text = await asyncio.to_thread(draw_svg, picture)
-        return RenderResponse(text=text, format=RenderFormat.RENDER_FORMAT_SVG)
+        return _with_links(RenderResponse(text=text, format=RenderFormat.RENDER_FORMAT_SVG), workflow)
 
-    async def _subject(self, request: RenderRequest) -> tuple[Workflow, dict[str, int] | None, Highlight | None]:
+    async def _subject(self, request: RenderRequest) -> _Subject:
         if request.WhichOneof("target") == "source" and request.source:
             _require_no_key_fields(request)
             workflow = await asyncio.to_thread(compile_workflow, request.source, lenient=request.lenient)
-            return workflow, None, None
+            return workflow, None, None, None
         if not request.key:
             raise InvalidInput("key or source is required", [("target", "key or source")])
         return await self._engine.read(lambda transaction: self._published(transaction, request))
 
-    def _published(
-        self, transaction: Transaction, request: RenderRequest
-    ) -> tuple[Workflow, dict[str, int] | None, Highlight | None]:
+    def _published(self, transaction: Transaction, request: RenderRequest) -> _Subject:
         wanted = request.version if request.HasField("version") else None
-        highlight = None
+        highlight = children = None
         if request.enrollment_id:
             record = find_enrollment(transaction, DEFAULT_TENANT, request.enrollment_id)
             if record.snapshot.workflow != request.key:
                 wish = f"an enrollment of {request.key!r}"
                 raise InvalidInput(f"enrollment_id must be {wish}", [("enrollment_id", wish)])
             highlight = _highlight(transaction, record)
+            children = count_children(transaction, DEFAULT_TENANT, request.enrollment_id)
             wanted = record.snapshot.version if wanted is None else wanted
         _, stored = find_version(transaction, DEFAULT_TENANT, request.key, wanted)
         workflow = self._engine.catalog.version(transaction, DEFAULT_TENANT, request.key, stored.version)
@@ -68,7 +73,17 @@ class RenderRpcs:
         if request.with_counts:
             of_version = EnrollmentFilter(DEFAULT_TENANT, request.key, stored.version)
             counts = count_enrollments(transaction, of_version).by_step
-        return workflow, counts, highlight
+            if children is None and any(isinstance(step.runner, FamilyStep) for step in workflow.steps.values()):
+                children = count_children_of_live(transaction, DEFAULT_TENANT, request.key, stored.version)
+        return workflow, counts, highlight, children
+
+
+def _with_links(response: RenderResponse, workflow: Workflow) -> RenderResponse:
+    """Name the workflows that its steps start."""
+    for step in workflow.steps.values():
+        if isinstance(step.runner, SubWorkflow):
+            response.inner.add(step=step.id, workflow=step.runner.workflow, version=step.runner.version or 0)
+    return response
 
 
 def _highlight(transaction: Transaction, record: EnrollmentRecord) -> Highlight:

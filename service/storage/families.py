@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from service.storage.database import Transaction
 from service.storage.enrollments import SNAPSHOT_COLUMNS, StoredEnrollment, stored_of
@@ -30,3 +30,31 @@ select {SNAPSHOT_COLUMNS} from (
 def load_families(transaction: Transaction, ids: list[dict[str, str]]) -> list[StoredEnrollment]:
     """These enrollments, all above them, and the live ones below them; not their siblings."""
     return [stored_of(row) for row in transaction.rows(_FAMILIES, ids=ids)]
+
+
+def count_children(transaction: Transaction, tenant: str, enrollment_id: str) -> dict[str, dict[str, int]]:
+    """Step → status → how many children of an enrollment; of those that it started in the step."""
+    return _counted(transaction, "c.parent_id = :parent", "", tenant=tenant, parent=enrollment_id)
+
+
+def count_children_of_live(
+    transaction: Transaction, tenant: str, workflow: str, version: int
+) -> dict[str, dict[str, int]]:
+    """The same, of all live enrollments of a version."""
+    parents = (
+        "join enrollments as p on p.tenant_id = c.tenant_id and p.id = c.parent_id "
+        f"and p.{LIVE_SQL} and p.version = :version and p.workflow = :workflow"
+    )
+    return _counted(transaction, "c.parent_id is not null", parents, tenant=tenant, workflow=workflow, version=version)
+
+
+def _counted(transaction: Transaction, condition: str, parents: str, **parameters: Any) -> dict[str, dict[str, int]]:
+    rows = transaction.rows(
+        f"select c.state -> 'origin' ->> 'step' as step, c.status, count(*) from enrollments as c {parents} "
+        f"where c.tenant_id = :tenant and {condition} group by 1, 2",
+        **parameters,
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for step, status, number in rows:
+        counts.setdefault(step, {})[status] = int(number)
+    return counts

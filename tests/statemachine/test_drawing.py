@@ -71,6 +71,17 @@ def test_counts_stand_at_their_steps() -> None:
     assert "1,200 here" in [one.text for one in svg(counts={"ask": 1200}).iter(f"{SVG}text")]
 
 
+def test_children_are_counted_by_status_and_inner_workflows_named() -> None:
+    source = "key: w\nsteps: [{id: sub, type: sub_workflow, config: {workflow: inner}}]"
+    picture = picture_of(compile_workflow(source), {"sub": 1}, None, {"sub": {"completed": 1200, "waiting": 1}})
+    assert "sub<br/>sub_workflow → inner<br/>1,201 children: 1 waiting, 1,200 completed<br/>1 here" in draw_mermaid(
+        picture
+    )
+    drawn = ElementTree.fromstring(draw_svg(picture))
+    assert [one.get("data-workflow") for one in drawn.iter(f"{SVG}g")][-2:] == ["inner", None]
+    assert len([one for one in drawn.iter(f"{SVG}text") if one.get("class") == "count"]) == 2
+
+
 def test_the_way_of_a_run_is_marked_by_the_outcomes_it_took() -> None:
     taken = frozenset({("ask", "answered"), ("thank", SKIP), ("leave", "exited")})
     text = mermaid(highlight=Highlight(("ask", "leave"), "leave", taken))

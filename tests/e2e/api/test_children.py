@@ -13,6 +13,8 @@ from statewright.v1 import (
     GetHistoryRequest,
     PollRequest,
     PublishRequest,
+    RenderFormat,
+    RenderRequest,
     ValidateRequest,
 )
 
@@ -67,6 +69,22 @@ async def test_a_family_is_listed_explained_and_goes_on_with_what_its_children_l
     entries = (await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run), timeout=10)).entries
     assert [entry.kind for entry in entries].count("child_ended") == 2
     assert {entry.cause for entry in entries if entry.kind == "child_ended"} == {f"child:{one}" for one in branches}
+
+
+async def test_a_drawing_counts_children_by_status_and_names_inner_workflows(client: AsyncClient) -> None:
+    await publish(client, INNER)
+    await publish(client, FLOW)
+    run = (await client.enrollments.Enroll(EnrollRequest(workflow="calls", input={"n": 7}), timeout=10)).enrollment.id
+    await client.enrollments.Enroll(EnrollRequest(workflow="calls", input={"n": 8}), timeout=10)
+    await answer(client, "asks")
+    of_all = await client.workflows.Render(RenderRequest(key="calls", with_counts=True), timeout=10)
+    assert "both<br/>parallel<br/>4 children: 3 waiting, 1 completed<br/>2 here" in of_all.text
+    assert "sub<br/>sub_workflow → inner<br/>2 children: 2 waiting<br/>2 here" in of_all.text
+    of_one = await client.workflows.Render(RenderRequest(key="calls", enrollment_id=run), timeout=10)
+    assert "both<br/>parallel<br/>2 children: 1 waiting, 1 completed" in of_one.text
+    assert [(one.step, one.workflow, one.version) for one in of_one.inner] == [("sub", "inner", 0)]
+    svg = await client.workflows.Render(RenderRequest(key="calls", format=RenderFormat.RENDER_FORMAT_SVG), timeout=10)
+    assert 'data-workflow="inner"' in svg.text
 
 
 async def test_a_cancelled_family_is_cancelled_to_any_depth(client: AsyncClient) -> None:

@@ -224,12 +224,24 @@ class RenderRequest(_message.Message):
     def __init__(self, key: _Optional[str] = ..., source: _Optional[str] = ..., version: _Optional[int] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ..., with_counts: bool = ..., enrollment_id: _Optional[str] = ..., lenient: bool = ...) -> None: ...
 
 class RenderResponse(_message.Message):
-    __slots__ = ("text", "format")
+    __slots__ = ("text", "format", "inner")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    INNER_FIELD_NUMBER: _ClassVar[int]
     text: str
     format: _workflow_pb2.RenderFormat
-    def __init__(self, text: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ...) -> None: ...
+    inner: _containers.RepeatedCompositeFieldContainer[InnerWorkflow]
+    def __init__(self, text: _Optional[str] = ..., format: _Optional[_Union[_workflow_pb2.RenderFormat, str]] = ..., inner: _Optional[_Iterable[_Union[InnerWorkflow, _Mapping]]] = ...) -> None: ...
+
+class InnerWorkflow(_message.Message):
+    __slots__ = ("step", "workflow", "version")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    workflow: str
+    version: int
+    def __init__(self, step: _Optional[str] = ..., workflow: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class DiffRequest(_message.Message):
     __slots__ = ("key", "from_version", "to_version")
