@@ -8,108 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from service.engine.batch import Result
 from service.engine.catalog import Catalog
 from service.engine.clock import Clock
-from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent, LookAgain, StartPending, TriggerEvent
-from service.engine.firing import NOTHING_FIRED, Fired
+from service.engine.commands import Answer, Command, ContinueRun, DispatchEvent
+from service.engine.counting import EngineMetrics, count_answers, count_commit
+from service.engine.due import Due, DueReport
+from service.engine.feed import Feed
+from service.engine.firing import Fired
 from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
-from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
-from service.engine.turns import whose_turn
-from service.storage.connections import KeyConflict
+from service.engine.tickets import FireTimers, Group, Ticket, lane_number
 from service.storage.database import Database, Transaction
-from service.storage.enrollments import next_due
-from service.storage.looks import due_looks
-from service.storage.parking import any_parked, unpark
-from service.storage.pending_events import MAX_FAILURES, PendingEvent, left_pending, put_off
-from service.storage.places import PendingRun, any_places, forget_places, put_off_pending
 from service.storage.workflows import StoredWorkflow
 from statemachine.definition import Loaded
-from statemachine.errors import NotFound, Saturated, Unavailable, WorkflowError
+from statemachine.errors import NotFound, Saturated, Unavailable
 from statemachine.problem import Problem
 from statemachine.workflow import Workflow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-_HELD_ELSEWHERE_S: Final = 0.02
-"""When to look again at timers that are due but held by another replica."""
-_FORGET_EVERY_S: Final = 10.0
-"""How often the places of ended runs are cleared away."""
-_TRY_LATER: Final = timedelta(seconds=30)
-"""How long a pending run that could not be decided lets others go first."""
-_LEFT_BEHIND: Final = timedelta(seconds=5)
-"""How long a stored event may stay pending before any replica picks it up."""
-
-
-class EngineMetrics(Protocol):
-    def batch(self, items: int, seconds: float, statements: int) -> None: ...
-    def answered(self, kind: str, result: str, count: int) -> None: ...
-    def exited(self, workflow: str, goal: str, count: int) -> None: ...
-    def ruled(self, channel: str, verdict: str, rule: str, count: int) -> None: ...
-    def blocked(self, rule: str, count: int) -> None: ...
-    def fired(self, count: int, lag_s: float) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class DueReport:
-    """`next_in_s` is in wall seconds; None when no timer waits."""
-
-    fired: int
-    lag_s: float
-    next_in_s: float | None
-
-
-class Subscription:
-    """Wakes when this replica commits something; several commits may be one wake-up."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def notify(self) -> None:
-        self._event.set()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Return at the next commit, or after `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._event.wait()
-        except TimeoutError:
-            return
-        self._event.clear()
-
-
-class Feed:
-    """Tells those who watch the database that it is worth a look."""
-
-    def __init__(self) -> None:
-        self._subscriptions: set[Subscription] = set()
-
-    @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[Subscription]:
-        subscription = Subscription()
-        self._subscriptions.add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
-
-    def notify(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.notify()
 
 
 class Engine:
@@ -148,7 +73,7 @@ class Engine:
         self._idle = asyncio.Event()
         self._analysis = asyncio.Semaphore(1)
         self._on_due_earlier: Callable[[float], None] | None = None
-        self._forget_at_s = 0.0
+        self._due = Due(self, metrics)
         self._loop: asyncio.AbstractEventLoop
 
     # --- life ---
@@ -196,8 +121,14 @@ class Engine:
         group = Group(len(commands), lambda answers: _resolve(future, answers))
         self._distribute([Ticket(command, group, index) for index, command in enumerate(commands)])
         results = await future
-        self._count(commands, results)
+        if self._metrics is not None:
+            count_answers(self._metrics, commands, results)
         return results
+
+    @property
+    def room(self) -> int:
+        """How many commands more may wait now."""
+        return max(0, self._max_pending - self.pending)
 
     async def capacity(self) -> None:
         """Wait until there is room for more; a saturated stream simply stops being read."""
@@ -217,112 +148,30 @@ class Engine:
             return self._taking[0].put(tickets)
         by_lane: dict[int, list[Ticket]] = {}
         for ticket in tickets:
-            by_lane.setdefault(_lane_number(ticket.command, len(self._taking)), []).append(ticket)
+            by_lane.setdefault(lane_number(ticket.command, len(self._taking)), []).append(ticket)
         for number, chosen in by_lane.items():
             self._taking[number].put(chosen)
         return None
 
-    def _count(self, commands: Sequence[Command], results: Sequence[Result]) -> None:
-        if self._metrics is None:
-            return
-        counts: dict[tuple[str, str], int] = {}
-        for command, result in zip(commands, results, strict=True):
-            name = (type(command).__name__, "ok" if not isinstance(result, Exception) else _reason(result))
-            counts[name] = counts.get(name, 0) + 1
-        for (kind, outcome), count in counts.items():
-            self._metrics.answered(kind, outcome, count)
-
     # --- timers ---
 
     async def fire_due(self) -> DueReport:
-        """Fire due timers, batch by batch, until none is due; says when the next one is."""
-        fired = NOTHING_FIRED
-        unparking = not self.draining and await self.read(any_parked)
-        while not self.draining:
-            unparking = unparking and bool(await self.write(unpark))
-            fired = fired.plus(await self._fire())
-            if not unparking:
-                break
-        await self._let_in()
-        if self._metrics is not None:
-            self._metrics.fired(fired.fired, fired.lag_s)
-        next_in_s = await self.read(self._next_due_in)
-        if not fired.fired and next_in_s is not None:
-            next_in_s = max(next_in_s, _HELD_ELSEWHERE_S)
-        return DueReport(fired.fired, fired.lag_s, next_in_s)
+        """Do what is due: timers fire, pending runs begin. Says when the next timer is due."""
+        return await self._due.fire()
 
-    async def _let_in(self) -> None:
-        """Let pending runs begin for which there is a place by now, in their order; and look at events for the last
-        time whose grace is over."""
-        if self.draining:
-            return
-        kept, waiting, looking = await self.read(any_places)
-        if looking:
-            await self._look_again()
-        if kept and time.monotonic() >= self._forget_at_s:
-            self._forget_at_s = time.monotonic() + _FORGET_EVERY_S
-            await self.write(lambda transaction: forget_places(transaction, self.clock.read(transaction).workflow))
-        while waiting and not self.draining:
-            found = await self.read(self._whose_turn)
-            commands = [StartPending(one.tenant, one.enrollment_id, one.contact_id, one.workflow) for one in found]
-            try:
-                results = await self.ask_all(commands)
-            except (Saturated, Unavailable):
-                return
-            failed = [one for one, result in zip(found, results, strict=True) if isinstance(result, Exception)]
-            if failed:
-                await self.write(lambda transaction, failed=failed: self._put_off_pending(transaction, failed))  # type: ignore[misc]
-            waiting = len(found) >= MAX_BATCH and not failed
-
-    async def _look_again(self) -> None:
-        due = await self.read(
-            lambda transaction: due_looks(transaction, self.clock.read(transaction).workflow, MAX_BATCH)
-        )
-        with suppress(Saturated, Unavailable):
-            await self.ask_all([LookAgain(one.tenant, one.contact_id) for one in due])
-
-    def _whose_turn(self, transaction: Transaction) -> list[PendingRun]:
-        return whose_turn(transaction, self.catalog, self.clock.read(transaction).workflow, MAX_BATCH)
-
-    def _put_off_pending(self, transaction: Transaction, failed: Sequence[PendingRun]) -> None:
-        put_off_pending(transaction, failed, self.clock.read(transaction).workflow + _TRY_LATER * self.clock.rate)
+    async def fire_lanes(self) -> Fired:
+        """Let the lanes fire what is due, batch by batch, until a batch is not full."""
+        future: asyncio.Future[Fired] = self._loop.create_future()
+        FireTimers(self._firing, lambda result: self._call(_resolve, future, result)).begin()
+        return await future
 
     def on_due_earlier(self, callback: Callable[[float], None]) -> None:
         """`callback(seconds)` runs on the loop when a commit sets a timer due in that many wall seconds."""
         self._on_due_earlier = callback
 
     async def pick_up_pending(self) -> int:
-        """Dispatch stored events that a process which died left behind, or whose first dispatch failed."""
-        if self.draining:
-            return 0
-        left = (await self.read(self._left_pending))[: max(0, self._max_pending - self.pending)]
-        results = await self.ask_all([DispatchEvent(one.tenant, one.row_id, one.event) for one in left])
-        failed = [one for one, result in zip(left, results, strict=True) if _is_failure(result)]
-        if failed:
-            await self.write(lambda transaction: self._put_off(transaction, failed))
-        return len(left)
-
-    def _put_off(self, transaction: Transaction, failed: Sequence[PendingEvent]) -> None:
-        now = self.clock.read(transaction)
-        put_off(transaction, failed, now=now.workflow, wall=now.wall, rate=self.clock.rate)
-        for one in failed:
-            if one.failures + 1 >= MAX_FAILURES:
-                log.error("a stored event is quarantined", extra={"event": one.event.id, "type": one.event.type})
-
-    async def _fire(self) -> Fired:
-        future: asyncio.Future[Fired] = self._loop.create_future()
-        FireTimers(self._firing, lambda result: self._call(_resolve, future, result)).begin()
-        return await future
-
-    def _next_due_in(self, transaction: Transaction) -> float | None:
-        due_at = next_due(transaction)
-        if due_at is None:
-            return None
-        return self.clock.wall_delay(due_at - self.clock.read(transaction).workflow).total_seconds()
-
-    def _left_pending(self, transaction: Transaction) -> list[PendingEvent]:
-        now = self.clock.read(transaction).workflow
-        return left_pending(transaction, now - _LEFT_BEHIND * self.clock.rate, now, MAX_BATCH)
+        """Dispatch stored events that nobody has dispatched; how many."""
+        return await self._due.pick_up()
 
     # --- workflows ---
 
@@ -430,15 +279,8 @@ class Engine:
         if ledger.earliest_due is not None:
             delay_s = self.clock.wall_delay(ledger.earliest_due - ledger.times.workflow).total_seconds()
         self._call(self._follow_up, follow_ups, delay_s)
-        if ledger.exits and self._metrics is not None:
-            for (workflow, goal), count in ledger.exits.items():
-                self._metrics.exited(workflow, goal, count)
-        if ledger.rulings and self._metrics is not None:
-            for (channel, verdict, rule), count in ledger.rulings.items():
-                self._metrics.ruled(channel, verdict, rule, count)
-        if ledger.blocked and self._metrics is not None:
-            for rule, count in ledger.blocked.items():
-                self._metrics.blocked(rule, count)
+        if self._metrics is not None:
+            count_commit(self._metrics, ledger)
 
     def measured(self, items: int, seconds: float, statements: int) -> None:
         if self._metrics is not None:
@@ -482,27 +324,8 @@ def _resolve(future: asyncio.Future[Any], result: object) -> None:
         future.set_result(result)
 
 
-def _is_failure(result: Result) -> bool:
-    """Whether a dispatch failed by its own fault; a lost race or a database that is away is nobody's."""
-    if isinstance(result, Unavailable | Saturated):
-        return isinstance(result.__cause__, KeyConflict)
-    return isinstance(result, Exception)
-
-
 def _ignored(results: Sequence[Result | None]) -> None:
     """Follow-ups have no caller; what they could not do is picked up again from the database."""
     for result in results:
         if isinstance(result, Exception):
             log.warning("a follow-up was not carried out and will be picked up again: %s", result)
-
-
-def _lane_number(command: Command, lanes: int) -> int:
-    contact_id: str | None = getattr(command, "contact_id", None)
-    if isinstance(command, TriggerEvent | DispatchEvent):
-        contact_id = command.event.contact_id
-    name = contact_id or getattr(command, "enrollment_id", None) or getattr(command, "task_id", None) or ""
-    return zlib.crc32(f"{command.tenant}/{name}".encode()) % lanes
-
-
-def _reason(error: Exception) -> str:
-    return error.reason if isinstance(error, WorkflowError) else "INTERNAL"

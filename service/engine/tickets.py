@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from service.engine.batch import Result
-from service.engine.commands import Command
+from service.engine.commands import Command, DispatchEvent, TriggerEvent
 from service.engine.firing import NOTHING_FIRED, Fired
 
 MAX_BATCH: Final = 500
@@ -93,3 +94,12 @@ class FireTimers:
             last = not self._at_work
         if last:
             self._answer(self._error or self._total)
+
+
+def lane_number(command: Command, lanes: int) -> int:
+    """Which of so many lanes takes a command: for one contact always the same, so they keep their order."""
+    contact_id: str | None = getattr(command, "contact_id", None)
+    if isinstance(command, TriggerEvent | DispatchEvent):
+        contact_id = command.event.contact_id
+    name = contact_id or getattr(command, "enrollment_id", None) or getattr(command, "task_id", None) or ""
+    return zlib.crc32(f"{command.tenant}/{name}".encode()) % lanes

@@ -24,7 +24,8 @@ from service.engine.commands import (
     OperateAnswer,
     TriggerEvent,
 )
-from service.engine.engine import DueReport, Engine
+from service.engine.due import DueReport
+from service.engine.engine import Engine
 from service.engine.publishing import Publication, Published
 from service.storage.contacts import lock_contacts
 from service.storage.database import Database, Row, Transaction

@@ -12,7 +12,8 @@ import pytest
 from service.engine import lanes
 from service.engine.batch import Result
 from service.engine.commands import EventAnswer
-from service.engine.engine import DueReport, Engine
+from service.engine.due import DueReport
+from service.engine.engine import Engine
 from service.storage.database import Database
 from statemachine.errors import Saturated, Unavailable
 from tests.conftest import FreshDatabase
