@@ -84,6 +84,7 @@ def fail(run: Run, error: LastError) -> None:
     if run.brood is not None:
         dismiss(run, "parent_failed")
     run.deadlines = {}
+    run.gathered = {}
     run.anchor_at = None
     frames = run.frames
     run.set_frames((Guard(ON_FAILURE, ON_FAILURE, caught=error, pending=Thrown(error, frames)),))

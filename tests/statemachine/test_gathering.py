@@ -151,6 +151,31 @@ def test_an_exit_rule_and_an_operator_end_a_run_in_the_middle_of_a_burst() -> No
     simulation.audit()
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"type": "wait", "config": {"on": "said", "timeout": "1d"}},
+        {
+            "type": "send_sms",
+            "config": {"body": "x", "to": "1"},
+            "sending": {"quiet_hours": {"from": "08:00", "to": "12:00"}},
+        },
+    ],
+)
+def test_a_run_that_fails_in_the_middle_of_a_burst_leaves_it_behind(step: dict[str, Any]) -> None:
+    wait = {"id": "listen", "type": "wait", "config": BURST, "branches": {"buyer": "end"}}
+    limits = {"max_duration": "4s"}
+    simulation = Simulation(compiled(wait, limits=limits, on_failure=[{"id": "last", **step}], timezone="UTC"))
+    simulation.trigger("go")
+    simulation.trigger("said")
+    simulation.wait(seconds=4)
+    assert (simulation.run.step, simulation.run.gathered) == ("last", {})
+    simulation.trigger("said")
+    simulation.wait(days=1)
+    simulation.audit()
+    assert "waiting" in simulation.kinds()
+
+
 def test_a_burst_is_ended_sooner_by_rescheduling_it() -> None:
     simulation = listening(HELD)
     simulation.trigger("said")
