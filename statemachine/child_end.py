@@ -25,7 +25,7 @@ def on_child(run: Run, cause: ChildCause) -> bool:
     brood = run.brood
     if cause.missing and (brood is None or cause.name not in brood.open):
         return _note_missing(run, cause)
-    if brood is None or run.visit != cause.visit or cause.name not in brood.open:
+    if not awaits(run, cause):
         return False
     if run.held_back:
         run.held = (*run.held, cause_to_data(cause))
@@ -33,6 +33,11 @@ def on_child(run: Run, cause: ChildCause) -> bool:
         return True
     hear(run, cause)
     return True
+
+
+def awaits(run: Run, cause: ChildCause) -> bool:
+    """Whether the run still waits for this child."""
+    return run.brood is not None and run.visit == cause.visit and cause.name in run.brood.open
 
 
 def _note_missing(run: Run, cause: ChildCause) -> bool:

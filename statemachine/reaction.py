@@ -28,7 +28,7 @@ from statemachine.cause import (
     cause_from_data,
     cause_to_data,
 )
-from statemachine.child_end import hear
+from statemachine.child_end import awaits, hear
 from statemachine.course import ask_again, proceed, settle_failure, stand, wake
 from statemachine.decision import TaskRetry
 from statemachine.ending import end_by_step, exit_run
@@ -284,7 +284,7 @@ def _task_completed(run: Run, cause: TaskCause) -> None:
     if cause.outcome not in allowed:
         message = f"the worker answered {cause.outcome!r}; allowed: {', '.join(allowed)}"
         return settle_failure(run, "unknown_outcome", message)
-    if step.runner.human:
+    if step.runner.human and run.cause is cause:  # else it was told when it came, and the run was held
         close_human(run, "decided", cause.outcome, cause.output)
     try:
         run.patch_variables(cause.variables)
@@ -424,7 +424,7 @@ def release(run: Run, *, catch_up: bool = False) -> None:
             on_task(run, cause)
             continue
         if isinstance(cause, ChildCause):
-            if run.ended_at is None:
+            if awaits(run, cause):
                 hear(run, cause)
             continue
         if catch_up and cause.event.accepted_at is not None:

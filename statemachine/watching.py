@@ -64,8 +64,10 @@ def look_again(run: Run) -> Outcome | End | bool:
 
     Raises StepFailed where the data do not make a time any more.
     """
+    if not run.resting or run.gathered:
+        return False
     runner = run.step.runner
-    if not run.resting or not isinstance(runner, WaitingStep) or run.gathered:
+    if not isinstance(runner, WaitingStep):
         return False
     condition = runner.until_true()
     if condition is not None and condition.test(run.scope):

@@ -61,6 +61,18 @@ def test_a_decision_is_the_outcome_and_leaves_who_and_what_as_output() -> None:
     simulation.audit()
 
 
+@pytest.mark.parametrize("hold", ["run", "workflow"])
+def test_a_decision_about_a_run_that_is_held_is_told_once(hold: str) -> None:
+    simulation = started(ask(), TAG)
+    simulation.operate("pause") if hold == "run" else simulation.pause_workflow()
+    assert decide(simulation, "approved")
+    simulation.operate("resume") if hold == "run" else simulation.resume_workflow()
+    simulation.wait(seconds=1)
+    assert simulation.contact.tags == ("approved",)
+    assert changes(simulation) == ["approval_requested", "approval_decided"]
+    simulation.audit()
+
+
 def test_reminders_repeat_and_end_and_the_time_out_takes_its_branch() -> None:
     simulation = started(ask(timeout="10h", reminder={"after": "1h", "every": "2h", "max": 3}), TAG, LATE)
     fired = []

@@ -297,6 +297,20 @@ class TestOperators:
         simulation.audit()
         assert root(simulation).status is Status.COMPLETED
 
+    @pytest.mark.parametrize("join", ["any", "all"])
+    def test_branches_that_end_while_their_run_is_paused_are_heard_only_as_long_as_it_waits_for_them(
+        self, join: str
+    ) -> None:
+        simulation = started(parallel(branches=TWO, join=join, on_error="after"), tag("after"), rest())
+        simulation.operate("pause", root(simulation).id)
+        for name in ("a", "b"):
+            simulation.operate("cancel" if join == "all" else "resume", child(simulation, name).id)
+            simulation.complete(run_id=child(simulation, name).id)
+        assert len(root(simulation).held) == 2
+        simulation.operate("resume", root(simulation).id)
+        simulation.audit()
+        assert (root(simulation).step, simulation.contact.tags) == ("rest", ("after",))
+
     def test_a_paused_workflow_holds_its_branches(self) -> None:
         simulation = started(parallel(branches={"a": [rest("r1")], "b": [rest("r2")]}), tag("after"))
         simulation.pause_workflow()

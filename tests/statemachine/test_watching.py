@@ -90,6 +90,16 @@ class TestConditions:
         simulation.operate("resume") if hold == "run" else simulation.resume_workflow()
         assert outcome(simulation) == ("done", timedelta(days=1))
 
+    def test_a_run_that_an_earlier_event_of_the_pause_ends_does_not_look_any_more(self) -> None:
+        simulation = resting({**VIP, "on": "bought"})
+        simulation.operate("pause")
+        simulation.trigger("bought")
+        simulation.world.change_contact("c1", {"score": 9})
+        assert len(simulation.run.held) == 2
+        simulation.operate("resume")
+        simulation.audit()
+        assert simulation.run.status is Status.COMPLETED
+
     def test_a_condition_that_cannot_be_answered_is_false(self) -> None:
         simulation = resting({"until_true": {"expression": "contact.plan.level > 1"}, "timeout": "3d"})
         simulation.world.change_contact("c1", {"plan": "none"})
