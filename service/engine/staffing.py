@@ -100,12 +100,12 @@ def set_availability(
 def delete(transaction: Transaction, now: datetime, tenant: str, agent_id: str) -> tuple[Agent, int, int]:
     """Answers the agent as it was, how many tasks they held, and how many of these others hold now. Raises NotFound."""
     find_agent(transaction, tenant, agent_id)
-    held = held_by(transaction, tenant, agent_id)
     office = Office(now)
     office.lock(transaction, {(tenant, agent_id), (tenant, ANYBODY)})
     agent = office.agents.pop((tenant, agent_id), None)
     if agent is None:
         raise NotFound("agent", agent_id)
+    held = held_by(transaction, tenant, agent_id)
     for task in held:
         office.take_back(task, "agent_deleted")
     given = sum(office.give_out(task) for task in held)

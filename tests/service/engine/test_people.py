@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from service.engine import claims, deciding, staffing
-from service.engine.commands import DecideTask, EnrollContact
+from service.engine.commands import DecideTask, EnrollContact, Operate
+from service.engine.people import Office
 from service.housekeeping import Housekeeping
 from service.storage.agents import Agent, list_notifications
 from service.storage.database import Database, Transaction
 from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments, unassigned
 from statemachine.errors import TaskHeld
-from tests.service.engine.house import House, all_of
+from tests.service.engine.house import House, all_of, event
 
 HOUR = timedelta(hours=1)
 ASK = """
@@ -151,3 +152,30 @@ async def test_what_agents_were_told_long_ago_is_forgotten(house: House) -> None
     house.clock.move(1)
     assert await housekeeping.forget_notifications() == 1
     assert await told(house, "ann") == []
+
+
+async def test_a_task_that_is_decided_in_the_batch_that_ordered_it_is_over(house: House) -> None:
+    await house.publish(ASK.replace("steps:", "steps:\n      - {id: wait, type: wait, config: {on: click}}"))
+    await house.trigger("go")
+    approve = Operate("default", house.run().id, "advance", "r1", data={"transition": "approved"})
+    await house.ask_all([event("click"), approve])
+    assert (house.run().status, house.rows("select status from tasks")) == ("completed", [("completed",)])
+
+
+async def test_what_an_agent_is_given_until_they_are_deleted_is_taken_back_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(ASK.replace("assign: {group: sales}", "queue: q"))
+    await house.trigger("go")
+    (task_id,) = house.rows("select task_id from human_tasks")[0]
+    await put(house, "ann")
+    lock = Office.lock
+
+    def lock_late(office: Office, transaction: Transaction, keys: Any) -> None:
+        monkeypatch.setattr(Office, "lock", lock)
+        claims.claim(transaction, house.clock.now, "default", task_id, "ann")
+        lock(office, transaction, keys)
+
+    monkeypatch.setattr(Office, "lock", lock_late)
+    await house.engine.write(lambda transaction: staffing.delete(transaction, house.clock.now, "default", "ann"))
+    assert holders(house) == [None]
