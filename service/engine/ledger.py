@@ -32,6 +32,7 @@ from statemachine.conversation import Conversation
 from statemachine.decision import Decision, EmittedEvent, HumanChange, TaskOrder, TaskRetry
 from statemachine.event import Event
 from statemachine.grace import Look
+from statemachine.places import CONFLICT
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
@@ -301,6 +302,9 @@ class Ledger:
             elif was_queued and not snapshot.queued:
                 begun.append(name)
         waking = self.directory.pending or bool(self._requeued)
+        for row in self._requeued.values():  # in one statement with it, WAKE_PENDING does not see what is queued here
+            if row["rule"] == CONFLICT and (row["tenant_id"], row["contact_id"]) in self._ended:
+                row["try_at"] = self.times.workflow
         woken = [
             {"tenant_id": tenant, "contact_id": contact, "try_at": self.times.workflow}
             for tenant, contact in sorted(self._ended if waking else ())
@@ -385,16 +389,14 @@ class Ledger:
     def _change_human(self, tenant: str, write: _RunWrite, change: HumanChange) -> None:
         assert write.task_id is not None
         self.handoffs.change(tenant, write.task_id, change)
-        if change.decision is not None:
-            self._decided_tasks.append(
-                {
-                    "tenant_id": tenant,
-                    "id": write.task_id,
-                    "output": change.output,
-                    "finished_at": self.times.wall,
-                    "agent_id": change.by,
-                }
-            )
+        if change.decision is None:
+            return
+        decided = {"output": change.output, "finished_at": self.times.wall}
+        fresh = self._new_tasks.get(write.task_id)
+        if fresh is not None:
+            fresh.update(decided, status="completed", worker_id=change.by)
+        else:
+            self._decided_tasks.append({"tenant_id": tenant, "id": write.task_id, "agent_id": change.by, **decided})
 
     def _task_of(self, tenant: str, snapshot: Snapshot, order: TaskOrder) -> LeasedTask:
         return LeasedTask(

@@ -18,7 +18,6 @@ def whose_turn(transaction: Transaction, catalog: Catalog, now: datetime, most: 
     names = [name for name in queued_workflows(transaction, now) if name[1] not in directory.paused_in(name[0])]
     usages = read_usage(transaction, names, now)
     found = woken(transaction, now, most)
-    found = [one for one in found if one.workflow not in directory.paused_in(one.tenant)]
     for tenant, key in sorted(names):
         active = directory.active(tenant, key)
         limits = Limits() if active is None else catalog.version(transaction, tenant, key, active).limits

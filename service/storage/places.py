@@ -123,9 +123,12 @@ def first_queued(transaction: Transaction, tenant: str, workflow: str, now: date
 
 
 def woken(transaction: Transaction, now: datetime, most: int) -> list[PendingRun]:
-    """Those whose contact has lost a run that may have been in their way."""
+    """Those whose contact has lost a run that may have been in their way; none of a workflow that is paused."""
     rows = transaction.rows(
-        f"select {_PENDING} where p.rule = '{CONFLICT}' and p.try_at <= :now {_ORDER}", now=instant_text(now), most=most
+        f"select {_PENDING} where p.rule = '{CONFLICT}' and p.try_at <= :now and not exists (select 1 from workflows "
+        f"as w where w.tenant_id = p.tenant_id and w.key = p.workflow and w.status = 'paused') {_ORDER}",
+        now=instant_text(now),
+        most=most,
     )
     return [PendingRun(*row) for row in rows]
 

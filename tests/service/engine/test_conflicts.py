@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from service.engine.commands import Operate
+from service.engine.turns import whose_turn
 from tests.service.engine.house import House, all_of, event
 
 TALK = """
@@ -161,3 +163,42 @@ async def test_interrupt_ends_the_children_of_the_others_too(house: House) -> No
     assert [run.exit_reason for run in parents] == ["interrupted"]
     assert not any(run.live for run in house.runs("talk"))
     assert house.run("new").status == "waiting"
+
+
+async def test_queue_goes_on_when_the_other_ends_in_the_batch_in_which_the_newcomer_came(house: House) -> None:
+    await house.publish(TALK)
+    await house.publish(_newcomer("queue"))
+    await house.trigger("talk")
+    await house.ask_all([event("new"), Operate("default", house.run("talk").id, "cancel", "r1")])
+    await house.fire()
+    assert _statuses(house)["new"] == "waiting"
+
+
+async def test_queue_goes_on_when_the_newcomers_own_event_ends_the_other(house: House) -> None:
+    await house.publish("""
+        key: talk
+        trigger: {type: talk}
+        steps:
+          - {id: hold, type: wait, config: {until_true: contact.score > 5}, next: end}
+          - {id: say, type: send_sms, config: {body: Hi, to: "+49151"}}
+    """)
+    await house.publish(_newcomer("queue"))
+    await house.trigger("talk")
+    await house.trigger("new", contact_patch={"score": 9})
+    assert _statuses(house) == {"talk": "completed", "new": "pending"}
+    await house.fire()
+    assert _statuses(house)["new"] == "waiting"
+
+
+async def test_those_who_wait_before_a_paused_workflow_are_in_nobodys_way(house: House) -> None:
+    for source in (TALK, _newcomer("queue"), _newcomer("queue", key="late")):
+        await house.publish(source)
+    for contact, kind in (("ann", "new"), ("bob", "late")):
+        await house.trigger("talk", contact)
+        await house.trigger(kind, contact)
+    await house.engine.pause_workflow("default", "new")
+    for run in house.runs("talk"):
+        await house.operate(run, "cancel")
+    with house.database.reading() as transaction:
+        (first,) = whose_turn(transaction, house.engine.catalog, house.clock.now, 1)
+    assert first.workflow == "late"
