@@ -204,7 +204,7 @@ class Batch:
         directory = self.ledger.directory
         desk = self._desk(tenant, event.contact_id)
         events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
-        talks = self._stock.talks.around(tenant, event.conversation_id, desk.runs.values())
+        talks = self._stock.talks.around(desk, event.conversation_id)
         candidates = directory.candidates(tenant, event.type)
         usages, versions = self._stock.usages_of(tenant), partial(self._stock.versions.find, tenant)
         roster = desk.roster(directory, candidates, (*events, event), talks, usages, versions)
@@ -236,7 +236,7 @@ class Batch:
             priority=command.priority,
         )
         desk = self._desk(command.tenant, command.contact_id)
-        talks = self._stock.talks.around(command.tenant, command.conversation_id, desk.runs.values())
+        talks = self._stock.talks.around(desk, command.conversation_id)
         usages, versions = self._stock.usages_of(command.tenant), partial(self._stock.versions.find, command.tenant)
         roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages, versions)
         reception = enter(workflow, event, roster, self.ledger.times.workflow, new_id, entry_key=command.key)
@@ -288,7 +288,7 @@ class Batch:
         over = next((look for look in desk.looks if look.until_at <= now), None)
         if over is None:
             return EventAnswer("", True, (), self.ledger.times.wall)
-        talks = self._stock.talks.around(command.tenant, over.event.conversation_id, desk.runs.values())
+        talks = self._stock.talks.around(desk, over.event.conversation_id)
         usages, versions = self._stock.usages_of(command.tenant), partial(self._stock.versions.find, command.tenant)
         roster = desk.roster(self.ledger.directory, (), tuple(desk.events), talks, usages, versions)
         reception = look_again(over, roster, now, new_id)

@@ -122,7 +122,7 @@ class Firing:
             key = (stored.tenant, snapshot.contact_id)
             if profile is not None and key not in self._contacts:
                 self._contacts[key] = (contact_from_data(snapshot.contact_id, load(profile), revision), revision)
-            if workflow.reads.conversation and (own := own_conversation(stored.tenant, workflow, snapshot)):
+            if self._versions.talks(stored.tenant, workflow) and (own := own_conversation(stored.tenant, snapshot)):
                 talks.add(own)
             if workflow.reads.events or workflow.inner:
                 now = self.ledger.times.workflow
@@ -165,7 +165,7 @@ class Firing:
                 workflow = home.runs[row.snapshot.id][0]
                 reads = self._versions.reads(row.tenant, workflow, reads_of(workflow, row.snapshot))
                 want_events(wanted, (row.tenant, contact_id), reads, row.snapshot.started_at or now, now)
-                if workflow.reads.conversation and (own := own_conversation(row.tenant, workflow, row.snapshot)):
+                if self._versions.talks(row.tenant, workflow) and (own := own_conversation(row.tenant, row.snapshot)):
                     talks.add(own)
 
     def _seat(self, desk: Desk, stored: StoredEnrollment) -> None:
@@ -197,9 +197,11 @@ class Firing:
         runs = [(stored.tenant, stored.snapshot) for stored, _, _ in claimed]
         runs += [(desk.tenant, snapshot) for desk in self._desks.values() for _, snapshot in desk.runs.values()]
         wanted = {
-            (tenant, run.contact_id, run.workflow)
+            (tenant, run.contact_id, key)
             for tenant, run in runs
-            if run.contact_id is not None and run.workflow in self.ledger.directory.shares_in(tenant)
+            if run.contact_id is not None
+            for key in self._versions.keys(tenant, self._versions.of(tenant, run.workflow, run.version))
+            if key in self.ledger.directory.shares_in(tenant)
         }
         if wanted:
             for key, kept in kept_variants(transaction, wanted).items():

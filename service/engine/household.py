@@ -68,6 +68,20 @@ class Versions:
                 own |= self.reads(tenant, found, found.reads, depth + 1)
         return own
 
+    def talks(self, tenant: str, workflow: Workflow) -> bool:
+        """Whether a run, or one that it starts, may read its conversation."""
+        own = workflow.reads
+        return own.conversation or (bool(workflow.inner) and self.reads(tenant, workflow, own).conversation)
+
+    def keys(self, tenant: str, workflow: Workflow, depth: int = 1) -> set[str]:
+        """The key of the workflow, and those of the workflows that it starts."""
+        keys = {workflow.key}
+        for key, version in workflow.inner if depth < MAX_WORKFLOWS_DEEP else ():
+            found = self.find(tenant, key, version)
+            if found is not None:
+                keys |= self.keys(tenant, found, depth + 1)
+        return keys
+
     def of(self, tenant: str, key: str, version: int) -> Workflow:
         """The version of a run that exists. Raises NotFound."""
         return self._catalog.version(self._transaction, tenant, key, version)

@@ -109,7 +109,8 @@ class Stock:
         self._open_desks(keys - self.held, found)
         self._load_versions(transaction)
         self.versions = Versions(self._room.catalog, self.directory, transaction)
-        self._seat_runs(transaction, [*stored_runs, *self._late_watchers(transaction)])
+        stored_runs += self._late_watchers(transaction)
+        self._seat_runs(transaction, stored_runs)
         self._seat_families(transaction, stored_runs)
         self._load_looks(transaction)
         self._load_past(transaction)
@@ -351,11 +352,12 @@ class Stock:
     def _load_kept(self, transaction: Transaction) -> None:
         """The variants that contacts were given before, of workflows where shares of splits were set."""
         wanted: set[tuple[str, str, str]] = set()
+        inner = self.versions.keys
         for command, key in zip(self.commands, self.keys, strict=True):
             if key is not None and key in self.desks and self.desks[key].revision:
-                wanted.update((*key, workflow.key) for workflow in self._candidates(command))
+                wanted.update((*key, name) for flow in self._entered(command, key) for name in inner(key[0], flow))
         for key, desk in self.desks.items():
-            wanted.update((*key, workflow.key) for workflow, _ in desk.runs.values())
+            wanted.update((*key, name) for flow, _ in desk.runs.values() for name in inner(key[0], flow))
         wanted = {one for one in wanted if one[2] in self.directory.shares_in(one[0])}
         for key, kept in kept_variants(transaction, wanted).items() if wanted else ():
             self.desks[key].kept.update(kept)
@@ -402,8 +404,9 @@ class Stock:
                 named.add((command.tenant, command.conversation_id))
         for desk in self.desks.values():
             for workflow, snapshot in desk.runs.values():
-                if workflow.reads.conversation and (own := own_conversation(desk.tenant, workflow, snapshot)):
+                if self.versions.talks(desk.tenant, workflow) and (own := own_conversation(desk.tenant, snapshot)):
                     named.add(own)
+            named.update((desk.tenant, look.event.conversation_id) for look in desk.looks if look.event.conversation_id)
         return named
 
 

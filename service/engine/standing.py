@@ -97,7 +97,8 @@ def _conversations(
     transaction: Transaction, tenant: str, named: str | None, runs: Iterable[tuple[Workflow, Snapshot]]
 ) -> Mapping[str, Conversation]:
     """By id: the one that is named, and those of runs whose versions read them."""
-    wanted = {own for workflow, snapshot in runs if (own := own_conversation(tenant, workflow, snapshot))}
+    reading = (snapshot for workflow, snapshot in runs if workflow.reads.conversation)
+    wanted = {own for snapshot in reading if (own := own_conversation(tenant, snapshot))}
     if named:
         wanted.add((tenant, named))
     found = load_conversations(transaction, wanted) if wanted else {}

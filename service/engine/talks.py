@@ -5,14 +5,14 @@ They are asked for in one query, and only when an event names one or a run is at
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
+from service.engine.desk import Desk
 from service.storage.conversations import Key, load_conversations
 from service.storage.database import Transaction
 from statemachine.conversation import Conversation
 from statemachine.snapshot import Snapshot
-from statemachine.workflow import Workflow
 
 _NOTHING: Final[Mapping[str, Conversation]] = {}
 
@@ -36,13 +36,13 @@ class Talks:
         """As it is now."""
         return self._known.get((tenant, conversation_id)) if conversation_id else None
 
-    def around(
-        self, tenant: str, conversation_id: str | None, runs: Iterable[tuple[Workflow, Snapshot]]
-    ) -> Mapping[str, Conversation]:
-        """By id: the one that an event names, and those of runs."""
+    def around(self, desk: Desk, conversation_id: str | None) -> Mapping[str, Conversation]:
+        """By id: the one that an event names, those of the runs, and those of events that are looked at again."""
         if not self._known:
             return _NOTHING
-        names = {conversation_id, *(snapshot.conversation_id for _, snapshot in runs)}
+        tenant = desk.tenant
+        names = {conversation_id, *(snapshot.conversation_id for _, snapshot in desk.runs.values())}
+        names.update(look.event.conversation_id for look in desk.looks)
         found = ((name, self.get(tenant, name)) for name in names)
         return {name: talk for name, talk in found if name and talk is not None}
 
@@ -53,8 +53,8 @@ class Talks:
         return self._revisions.get(key, 0)
 
 
-def own_conversation(tenant: str, workflow: Workflow, snapshot: Snapshot) -> Key | None:
-    """The conversation that a run may read."""
-    if not workflow.reads.conversation or snapshot.conversation_id is None or snapshot.contact_id is None:
+def own_conversation(tenant: str, snapshot: Snapshot) -> Key | None:
+    """The conversation that a run belongs to."""
+    if snapshot.conversation_id is None or snapshot.contact_id is None:
         return None
     return tenant, snapshot.conversation_id

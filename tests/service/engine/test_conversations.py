@@ -176,3 +176,22 @@ async def test_batches_without_conversations_ask_for_none(house: House, monkeypa
     assert asked == []
     await house.ask(message())
     assert asked[0] == 1
+
+
+INNER = """
+    key: inner
+    trigger: {type: never}
+    steps: [{id: keep, type: set_variable, config: {path: conversation.said, value: hello}}]
+"""
+
+
+@pytest.mark.parametrize("before", ["{type: task, config: {queue: work}}", "{type: wait, config: {for: 1h}}"])
+async def test_a_workflow_inside_another_has_the_conversation_whatever_leads_to_it(house: House, before: str) -> None:
+    await house.publish(INNER)
+    sub = "{id: sub, type: sub_workflow, config: {workflow: inner}}"
+    await house.publish(f"key: outer\ntrigger: {{type: go}}\nsteps: [{before.replace('{', '{id: before, ', 1)}, {sub}]")
+    await house.trigger("go", conversation_id="k1")
+    for task in await house.lease():
+        await house.finish(task)
+    await house.fire(3600)
+    assert (house.run("outer").status, (await talk(house)).variables) == (Status.COMPLETED, {"said": "hello"})

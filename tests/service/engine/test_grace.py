@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.service.engine.house import House
 
 FLOW = """
@@ -89,3 +91,21 @@ async def test_a_run_that_is_let_in_late_may_have_to_wait_for_a_place(house: Hou
     await house.trigger("go", "bob", contact_patch={"plan": "pro"})
     await house.change(patch={"plan": "pro"})
     assert house.run(contact="ann").status == "pending"
+
+
+@pytest.mark.parametrize("emit", [True, False])
+async def test_a_run_that_is_let_in_late_has_the_conversation_of_its_event(house: House, emit: bool) -> None:
+    await house.publish(f"""{FLOW}      - {{id: say, type: end_chat, config: {{}}}}""")
+    await house.trigger("go", conversation_id="k1")
+    await house.change(patch={"plan": "pro"}, emit=emit)
+    await house.fire(1800)
+    await house.fire(3600)
+    assert house.run().status == "completed"
+
+
+async def test_another_event_that_lets_it_in_brings_the_conversation_along_too(house: House) -> None:
+    await house.publish(FLOW.replace("{id: hold, type: wait, config: {for: 1h}}", "{id: bye, type: end_chat}"))
+    await house.trigger("go", conversation_id="k1")
+    await house.trigger("seen", contact_patch={"plan": "pro"}, conversation_id="k2")
+    assert house.run().status == "completed"
+    assert house.rows("select id, status from conversations order by id") == [("k1", "resolved"), ("k2", "open")]

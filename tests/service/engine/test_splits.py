@@ -126,3 +126,18 @@ async def test_what_cannot_be_set_is_refused_and_nothing_changes(house: House) -
         _set(house, key="nowhere", a=1, b=1)
     assert house.count("split_weights") == 0
     assert _set(house, 1, step="", a=1, b=1).step == "ab"
+
+
+@pytest.mark.parametrize("before", ["{id: rest, type: wait, config: {for: 1h}}", "{id: work, type: task}"])
+async def test_whoever_comes_again_by_another_workflow_stays_with_their_variant(house: House, before: str) -> None:
+    await house.publish(FLOW.replace("  - {id: rest, type: wait, config: {for: 1h}}\n", ""))
+    sub = "{id: sub, type: sub_workflow, config: {workflow: flow, wait: false}}"
+    await house.publish(f"{{key: outer, trigger: {{type: out}}, steps: [{before}, {sub}]}}")
+    await house.trigger("go")
+    label = house.run("flow").variants["ab"]
+    _set(house, a=float(label == "b"), b=float(label == "a"))
+    await house.trigger("out")
+    for task in await house.lease("default"):
+        await house.finish(task)
+    await house.fire(timedelta(hours=1))
+    assert _variants(house) == {"ann": [label] * 2}

@@ -136,3 +136,19 @@ async def test_a_date_that_moves_while_its_timer_is_due_fires_once_or_not_at_all
     assert run.status is (Status.COMPLETED if first == "timer" else Status.WAITING)
     await house.fire(86_400)
     assert house.kinds(house.run()).count("step_completed soon") == 1
+
+
+async def test_a_branch_that_looks_again_at_a_replica_that_has_just_heard_of_its_version_tells_its_run(
+    house: House,
+) -> None:
+    other = await house.replica("r2")
+    look = "{id: look, type: wait, config: {until_true: contact.score > 5}}"
+    await house.publish(f"""
+        key: both
+        trigger: {{type: go}}
+        steps:
+          - {{id: par, type: parallel, config: {{branches: {{a: [{look}], b: [{{id: b, type: pass}}]}}}}}}
+    """)
+    await house.trigger("go")
+    await house.ask(ChangeContact("default", "ann", patch={"score": 9}), of=other)
+    assert not any(run.live for run in house.runs())
