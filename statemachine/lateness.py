@@ -7,7 +7,7 @@ due when it goes on.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from statemachine.cause import OperatorCause
 from statemachine.gathering import QUIET
@@ -20,8 +20,7 @@ _TIMERS: Final = (WAIT, QUIET)
 
 def ring(run: Run, name: str) -> Outcome | End:
     """How the wait ends by the timer `name`, which is due."""
-    runner = run.step.runner
-    assert isinstance(runner, WaitingStep)
+    runner = cast(WaitingStep, run.step.runner)
     outcome = SILENT if name == QUIET else runner.timer_outcome()
     late = _late_by(run, run.deadlines[name], runner.late_after())
     return Outcome(outcome) if late is None else runner.end_late(late)

@@ -20,7 +20,7 @@ from statemachine.workflow import Step
 
 WAIT_TIMERS: Final = (WAIT, QUIET, *BURST_TIMERS)
 """The deadlines that belong to the wait in which a run rests."""
-_STEP_TIMERS: Final = (*WAIT_TIMERS, *PEOPLE_TIMERS)
+_STEP_TIMERS: Final = frozenset((*WAIT_TIMERS, *PEOPLE_TIMERS))
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -94,8 +94,7 @@ def fire(run: Run, transition: str) -> None:
 
 def end_timers(run: Run) -> None:
     """The timers of the wait go, and what it has gathered."""
-    for name in _STEP_TIMERS:
-        run.deadlines.pop(name, None)
+    run.deadlines = {name: at for name, at in run.deadlines.items() if name not in _STEP_TIMERS}
     run.gathered = {}
 
 

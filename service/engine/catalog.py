@@ -29,7 +29,7 @@ from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
 from statemachine.names import CONTACT_CHANGES
-from statemachine.shares import InForce, SetShares, splits_of
+from statemachine.shares import NO_SPLITS, InForce, SetShares, splits_of
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
 from statemachine.workflow import Workflow
@@ -85,18 +85,19 @@ class Directory:
         kept: Mapping[str, Mapping[str, str]] = _NOTHING_KEPT,
     ) -> Surroundings:
         """What a decision about a run of this version may read; `kept` are variants of the contact by workflow."""
+        key, reads = workflow.key, workflow.reads
         return Surroundings(
             now,
             contact,
-            tuple(event for event in events if event.type in workflow.reads.events) if events else (),
-            held=workflow.key in self.paused_in(tenant),
-            standstill=self.standstills_in(tenant).get(workflow.key, NO_STANDSTILL),
-            tenant_id=tenant,
-            tenant_zone=self.zone,
-            conversation=conversation if workflow.reads.conversation else None,
-            globals=named_globals(self.globals_of(tenant), workflow),
+            tuple(event for event in events if event.type in reads.events) if events else (),
+            named_globals(self.globals_of(tenant), workflow) if reads.globals else _NO_GLOBALS,
+            self.zone,
+            key in self.paused_in(tenant),
+            self.standstills_in(tenant).get(key, NO_STANDSTILL),
+            tenant,
+            conversation if reads.conversation else None,
             counted=self.counted.get(tenant),
-            splits=splits_of(self.shares_in(tenant), workflow.key, workflow.version, kept),
+            splits=splits_of(self.shares_in(tenant), key, workflow.version, kept) if self.shares else NO_SPLITS,
         )
 
     def globals_of(self, tenant: str) -> Mapping[str, Any]:

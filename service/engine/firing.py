@@ -26,6 +26,7 @@ from service.storage.families import load_families
 from service.storage.split_weights import kept_variants
 from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
 from statemachine.contact import Contact, contact_from_data, following
+from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import Decision
 from statemachine.event import Event, with_taken
@@ -228,40 +229,49 @@ class Firing:
         self.ledger.postpone(stored, again_at, failures, quarantine=quarantine)
 
     def _decide(self, stored: StoredEnrollment) -> bool:
-        snapshot = stored.snapshot
-        desk = self._desks.get((stored.tenant, snapshot.id))
+        tenant, snapshot = stored.tenant, stored.snapshot
+        desk = self._desks.get((tenant, snapshot.id)) if self._desks else None
         if desk is not None and not desk.runs[snapshot.id][1].live:
             return False
-        if snapshot.workflow in self.ledger.directory.paused_in(stored.tenant):
+        if snapshot.workflow in self.ledger.directory.paused_in(tenant):
             self.ledger.park(stored)
             return False
         if desk is not None:
             return self._decide_at(desk, stored)
-        workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
+        workflow = self._room.catalog.known(tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
-        key = (stored.tenant, snapshot.contact_id or "")
-        contact, _ = self._contacts.get(key, (None, 0))
         cause = TimerCause(snapshot.visit, snapshot.timers)
-        decision = decide(workflow, snapshot, cause, self._surroundings(stored.tenant, workflow, snapshot))
+        decision = decide(workflow, snapshot, cause, self._surroundings(tenant, workflow, snapshot))
         if decision is None:
             self.ledger.postpone(stored, snapshot.due_at, 0, quarantine=False)
             return False
+        self._keep(stored, workflow, decision, cause)
+        return True
+
+    def _keep(self, stored: StoredEnrollment, workflow: Workflow, decision: Decision, cause: Cause) -> None:
         self.ledger.record(stored.tenant, workflow, decision, cause, stored)
-        self._mark_taken(key, decision)
-        if decision.contact is not None:
-            if (
-                contact is not None
-                and self.ledger.directory.watched(stored.tenant)
-                and decision.contact.differs_from(contact)
-            ):
-                self._changed.setdefault(key, contact)
-            self._keep_contact(key, decision.contact)
-        self._keep_conversation(stored.tenant, decision)
+        self._keep_values(stored.tenant, decision)
         if decision.of_family:
             desk = Desk(stored.tenant, None)
             self._seat(desk, stored)
-            self._household(desk).follow(snapshot, decision)
-        return True
+            self._household(desk).follow(stored.snapshot, decision)
+
+    def _keep_values(self, tenant: str, decision: Decision) -> None:
+        """What a decision means to others besides its run and its family."""
+        if decision.alone:
+            self._mark_taken((tenant, decision.snapshot.contact_id or ""), decision)
+        if decision.contact is not None:
+            self._note_change(tenant, decision.contact)
+            self._keep_contact((tenant, decision.contact.id), decision.contact)
+        if decision.conversation is not None:
+            self._keep_conversation(tenant, decision.conversation)
+
+    def _note_change(self, tenant: str, contact: Contact) -> None:
+        """Remember the contact as it was, for the waits that watch it."""
+        key = (tenant, contact.id)
+        before = self._contacts[key][0]
+        if self.ledger.directory.watched(tenant) and contact.differs_from(before):
+            self._changed.setdefault(key, before)
 
     def _keep_contact(self, key: ContactKey, contact: Contact) -> None:
         revision = self._contacts[key][1]
@@ -270,14 +280,12 @@ class Firing:
         self.ledger.keep_contact(key[0], changed, revision)
 
     def _mark_taken(self, key: ContactKey, decision: Decision) -> None:
-        if decision.alone:
-            known = self._events.get(key, ())
-            self._events[key] = list(with_taken(known, decision.alone, decision.snapshot.id))
+        known = self._events.get(key, ())
+        self._events[key] = list(with_taken(known, decision.alone, decision.snapshot.id))
 
-    def _keep_conversation(self, tenant: str, decision: Decision) -> None:
-        if decision.conversation is not None:
-            kept = replace(decision.conversation, revision=decision.conversation.revision + 1)
-            self.ledger.keep_conversation(tenant, kept, self._talks.keep(tenant, kept))
+    def _keep_conversation(self, tenant: str, conversation: Conversation) -> None:
+        kept = replace(conversation, revision=conversation.revision + 1)
+        self.ledger.keep_conversation(tenant, kept, self._talks.keep(tenant, kept))
 
     # --- waits that look again ---
 
@@ -319,24 +327,17 @@ class Firing:
     def _look_again(
         self, key: ContactKey, workflow: Workflow, snapshot: Snapshot, cause: ContactCause, stored: StoredEnrollment
     ) -> None:
-        desk = self._desks.get((key[0], snapshot.id))
-        if desk is not None:
-            workflow, snapshot = desk.runs[snapshot.id]
-            decision = self._decide_alone(desk, workflow, snapshot, cause)
-        else:
-            decision = decide(workflow, snapshot, cause, self._surroundings(key[0], workflow, snapshot))
-        if decision is None:
-            return
+        tenant = key[0]
+        desk = self._desks.get((tenant, snapshot.id))
         if desk is None:
-            self.ledger.record(key[0], workflow, decision, cause, stored)
-            self._mark_taken(key, decision)
-            if decision.contact is not None:
-                self._keep_contact(key, decision.contact)
-            self._keep_conversation(key[0], decision)
-        if decision.of_family:
-            home = desk if desk is not None else Desk(key[0], None)
-            self._seat(home, stored)
-            self._household(home).follow(snapshot, decision)
+            decision = decide(workflow, snapshot, cause, self._surroundings(tenant, workflow, snapshot))
+            if decision is not None:
+                self._keep(stored, workflow, decision, cause)
+            return
+        workflow, snapshot = desk.runs[snapshot.id]
+        decision = self._decide_alone(desk, workflow, snapshot, cause)
+        if decision is not None and decision.of_family:
+            self._household(desk).follow(snapshot, decision)
 
     # --- families ---
 
@@ -364,22 +365,21 @@ class Firing:
             return None
         self.ledger.record(desk.tenant, workflow, decision, cause, desk.stored.get(snapshot.id))
         desk.see(workflow, decision.snapshot)
-        self._mark_taken((desk.tenant, snapshot.contact_id or ""), decision)
-        if decision.contact is not None:
-            key = (desk.tenant, decision.contact.id)
-            if self.ledger.directory.watched(desk.tenant):
-                self._changed.setdefault(key, self._contacts[key][0])
-            self._keep_contact(key, decision.contact)
-        self._keep_conversation(desk.tenant, decision)
+        self._keep_values(desk.tenant, decision)
         return decision
 
     def _surroundings(self, tenant: str, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
         key = (tenant, snapshot.contact_id or "")
-        contact, events = self._contacts.get(key, (None, 0))[0], self._events.get(key, ())
-        talk = self._talks.get(tenant, snapshot.conversation_id)
-        now = self.ledger.times.workflow
-        kept = self._kept.get(key, {})
-        return self.ledger.directory.surroundings(tenant, workflow, now, contact, events, talk, kept)
+        known = self._contacts.get(key)
+        return self.ledger.directory.surroundings(
+            tenant,
+            workflow,
+            self.ledger.times.workflow,
+            None if known is None else known[0],
+            self._events.get(key, ()),
+            self._talks.get(tenant, snapshot.conversation_id) if workflow.reads.conversation else None,
+            self._kept.get(key, {}) if self._kept else {},
+        )
 
 
 def _lag_s(claimed: Sequence[tuple[StoredEnrollment, str | None, int]], now: datetime) -> float:
