@@ -64,7 +64,10 @@ def _consent(run: Run, channel: str) -> Ruling | None:
 
 
 def _granted(run: Run, channel: str) -> bool:
-    return run.person is None or status_of(run.person, channel) == GRANTED
+    if run.person is None:
+        return True
+    run.contact_read = True
+    return status_of(run.person, channel) == GRANTED
 
 
 def _caps_and_windows(run: Run, rules: Sending, channel: str) -> Ruling | None:

@@ -220,3 +220,15 @@ def test_an_edited_input_is_kept_while_a_retried_message_is_held() -> None:
     assert simulation.records[simulation.last].orders[-1].input["to"] == "+492"
     assert simulation.run.gathered == {}
     assert replayed(simulation)
+
+
+@pytest.mark.parametrize("consent", ["granted", "denied", None])
+def test_the_consent_that_was_asked_for_decides_again_where_nothing_else_reads_the_contact(consent: str | None) -> None:
+    text = {"id": "text", "type": "send_sms", "config": {"body": "Hi", "to": "+491"}}
+    rest = {"id": "rest", "type": "wait", "config": {"for": "1h"}}
+    simulation = Simulation(compiled(text, rest, sending={"consent": "required"}))
+    if consent is not None:
+        simulation.world.set_consent("c1", {"sms": consent})
+    simulation.trigger("go")
+    assert verdicts(simulation) == [("sent", None) if consent == "granted" else ("skipped", "consent")]
+    assert replayed(simulation)
