@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
-from tests.chaos.campaign import KINDS, stores
-from tests.chaos.stage import play, wipe
+from tests.chaos.campaign import KINDS, theatres
 
 
 def main() -> None:
@@ -14,10 +12,9 @@ def main() -> None:
     parser.add_argument("seeds", nargs="+", type=int)
     parser.add_argument("--store", choices=KINDS, default="sqlite")
     given = parser.parse_args()
-    with stores((given.store,)) as urls:
+    with theatres((given.store,)) as stages:
         for seed in given.seeds:
-            wipe(urls[given.store])
-            print(seed, asyncio.run(play(urls[given.store], seed)).line(), flush=True)
+            print(seed, stages[given.store].play(seed).line(), flush=True)
 
 
 if __name__ == "__main__":

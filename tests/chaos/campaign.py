@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.chaos.stage import Tally, play, wipe
+from tests.chaos.tally import Tally
+from tests.chaos.theatre import Theatre
 from tests.databases import Databases, Kind, PostgresServer, postgres_for_session
 from tests.service.engine.house import prepare
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
-HANG_S = 120.0
-"""How long a play may take: a second or two on an idle machine."""
+_TOLD_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
 class ChaosReport:
+    """`findings` are all: a campaign goes on after one."""
+
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
-    finding: str = ""
+    findings: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        return f"{'chaos':<11}{self.tally.line()} in {self.seconds:.0f} s: {self.finding or 'nothing found'}"
+        found = "; ".join(self.findings[:3]) or "nothing found"
+        return f"{'chaos':<11}{self.tally.line()} in {self.seconds:.0f} s: {found}"
 
 
 def run(
-    number: int, *, seconds: float, plays: int, folder: Path | None, kinds: tuple[Kind, ...] = KINDS
+    number: int,
+    *,
+    seconds: float,
+    plays: int,
+    folder: Path | None,
+    kinds: tuple[Kind, ...] = KINDS,
+    tell: Callable[[str], None] | None = None,
 ) -> ChaosReport:
-    """Play the seeds from `number` on, until the time is over or so many are played (0: no limit), or one fails."""
+    """Play the seeds from `number` on, until the time is over or so many are played (0: no limit)."""
     report = ChaosReport()
-    started = time.monotonic()
-    with stores(kinds) as urls:
-        while not report.finding and not (plays and report.tally.plays >= plays):
+    started = told_at = time.monotonic()
+    with theatres(kinds) as stages:
+        for seed in range(number, number + (plays or 10**9)):
             report.seconds = time.monotonic() - started
             if seconds and report.seconds >= seconds:
                 break
-            seed = number + report.tally.plays
-            kind = kinds[seed % len(kinds)]
-            wipe(urls[kind])
-            try:
-                report.tally.add(asyncio.run(asyncio.wait_for(play(urls[kind], seed), HANG_S)))
-            except Exception as error:
-                report.finding = f"seed {seed} on {kind}: {type(error).__name__}: {str(error)[:300]}"
-                _keep(folder, seed, kind, report.finding)
+            if tell is not None and time.monotonic() - told_at >= _TOLD_EVERY_S:
+                told_at = time.monotonic()
+                tell(report.line())
+            for kind, theatre in stages.items():
+                try:
+                    report.tally.add(theatre.play(seed))
+                except Exception as error:
+                    finding = f"seed {seed} on {kind}: {type(error).__name__}: {str(error)[:300]}"
+                    report.findings.append(finding)
+                    _keep(folder, seed, kind, finding)
     report.seconds = time.monotonic() - started
     return report
 
@@ -59,20 +69,27 @@ def _keep(folder: Path | None, seed: int, kind: Kind, finding: str) -> None:
 
 
 @contextmanager
-def stores(kinds: tuple[Kind, ...]) -> Iterator[dict[Kind, str]]:
-    """A migrated store of each kind."""
-    with TemporaryDirectory(prefix="chaos-") as folder:
-        if "postgresql" not in kinds:
-            yield _made(kinds, Path(folder), None)
-            return
-        with postgres_for_session() as server:
-            yield _made(kinds, Path(folder), server)
+def theatres(kinds: tuple[Kind, ...]) -> Iterator[dict[Kind, Theatre]]:
+    """One for each kind of store."""
+    with TemporaryDirectory(prefix="chaos-") as folder, _postgres(kinds) as server:
+        databases = Databases(folder=Path(folder), postgres=lambda: _there(server))
+        found = {kind: Theatre(databases.create(kind, Path(folder), prepare)) for kind in kinds}
+        try:
+            yield found
+        finally:
+            for theatre in found.values():
+                theatre.close()
 
 
-def _made(kinds: tuple[Kind, ...], folder: Path, server: PostgresServer | None) -> dict[Kind, str]:
-    def postgres() -> PostgresServer:
-        assert server is not None
-        return server
+@contextmanager
+def _postgres(kinds: tuple[Kind, ...]) -> Iterator[PostgresServer | None]:
+    if "postgresql" not in kinds:
+        yield None
+        return
+    with postgres_for_session() as server:
+        yield server
 
-    databases = Databases(folder=folder, postgres=postgres)
-    return {kind: databases.create(kind, folder, prepare) for kind in kinds}
+
+def _there(server: PostgresServer | None) -> PostgresServer:
+    assert server is not None
+    return server

@@ -1,229 +1,176 @@
-"""Random definitions that publish: every step type that needs nothing but the engine, in bodies within bodies.
-
-Steps only lead forward, so that every run comes to an end, whatever happens to it.
-"""
+"""Random definitions that publish, and the next versions of them."""
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+from functools import cache
 from random import Random
 from typing import Any, Final
 
-from statemachine.definition import load_workflow
+from service.engine.publishing import Publication, prepare
+from statemachine.errors import DefinitionError
+from tests.chaos.steps import Step, StepAuthor
+from tests.chaos.words import EVENTS, LEAF
 
-EVENTS: Final = ("go", "poke", "message_received", "order_placed", "tag_added")
-TAGS: Final = ("red", "green", "blue")
-LEAF: Final = "leaf"
-QUEUES: Final = ("work", "messages")
-
-Step = dict[str, Any]
+Definition = dict[str, Any]
 
 
-def random_definition(random: Random, key: str) -> dict[str, Any]:
+def random_definition(random: Random, key: str) -> Definition:
     """A definition without errors; what the generator gets wrong is drawn again. `LEAF` goes into no other workflow."""
     while True:
-        definition = _Author(random, leaf=key == LEAF).definition(key)
-        if load_workflow(json.dumps(definition)).workflow is not None:
+        definition = _document(random, key)
+        if _publishes(definition):
             return definition
 
 
-class _Author:
-    def __init__(self, random: Random, *, leaf: bool = False) -> None:
-        self._random = random
-        self._leaf = leaf
-        self._count = 0
-
-    def definition(self, key: str) -> dict[str, Any]:
-        made: dict[str, Any] = {"key": key, "name": key, "triggers": self._triggers(), "steps": self._steps(0, 6)}
-        made["retry"] = {
-            "max_attempts": self._random.randint(1, 3),
-            "backoff": "10s",
-            "jitter": self._pick("none", "full"),
-        }
-        made["entry"] = self._entry()
-        made["pause"] = {
-            "timers": self._pick("keep", "remaining", "catch_up"), "events": self._pick("buffer", "deliver", "drop"),
-        }  # fmt: skip
-        if self._chance(0.4):
-            made["exit"] = [self._pick(*_EXITS)]
-        if self._chance(0.3):
-            made["limits"] = self._pick({"max_duration": "5h"}, {"max_transitions": 40}, {"max_concurrent": 1},
-                                        {"max_concurrent": 2, "over_limit": "refuse"}, {"per_minute": 2})  # fmt: skip
-        if self._chance(0.3):
-            made["sending"] = self._pick(*_SENDING)
-        if self._chance(0.25):
-            made["on_failure"] = self._steps(2, 2)
-        if self._chance(0.5):
-            made["variables"] = {"n": 0, "said": "{{ trigger.data.text | default: 'nothing' }}"}
-        return made
-
-    def _triggers(self) -> list[dict[str, Any]]:
-        kinds = self._random.sample(EVENTS, self._random.randint(1, 2))
-        return [
-            {
-                "type": kind,
-                **({"conditions": [{"field": "score", "operator": "<", "value": 50}]} if self._chance(0.2) else {}),
-            }
-            for kind in kinds
-        ]
-
-    def _entry(self) -> dict[str, Any]:
-        entry: dict[str, Any] = {"reentry": self._pick("never", "after_exit", "always", "restart")}
-        if self._chance(0.2):
-            entry["max_entries"] = 3
-        if self._chance(0.2):
-            entry["cooldown"] = "30m"
-        if self._chance(0.25):
-            entry["conflict"] = {"policy": self._pick("queue", "skip", "interrupt"), "channels": ["sms"]}
-        return entry
-
-    # --- steps ---
-
-    def _steps(self, depth: int, most: int) -> list[Step]:
-        return [self._step(depth) for _ in range(self._random.randint(1, most))]
-
-    def _step(self, depth: int) -> Step:
-        self._count += 1
-        name = f"s{self._count}"
-        makers = [*_PLAIN] if depth >= 2 or self._count > 14 else [*_PLAIN, *_NESTED]
-        maker = self._pick(*makers)
-        step: Step = {"id": name, **maker(self, depth)}
-        if self._chance(0.15) and maker in (_Author.task, _Author.change, _Author.message):
-            step["compensate"] = [{"id": f"u{self._count}", **self.change(depth)}]
-        if self._chance(0.1):
-            step["when"] = "variables.n != 3"
-        return step
-
-    def wait(self, depth: int) -> Step:
-        return {"type": "wait", "config": self._pick(*_WAITS)}
-
-    def listen(self, depth: int) -> Step:
-        on = [
-            {"event": kind, "branch": "heard"} for kind in self._random.sample(EVENTS[1:4], self._random.randint(1, 3))
-        ]
-        config: dict[str, Any] = {"on": on, "timeout": self._pick("20s", "10m", "3h")}
-        if self._chance(0.3):
-            config |= {"debounce": "15s", "max_hold": "1m"}
-        if self._chance(0.3):
-            config["since"] = self._pick("enrollment", "wait")
-        return {"type": "wait", "config": config}
-
-    def task(self, depth: int) -> Step:
-        step: Step = {"type": "task", "config": {"queue": "work", "input": {"n": "{{ variables.n | default: 0 }}"}}}
-        if self._chance(0.3):
-            step["on_error"] = "end"
-        if self._chance(0.2):
-            step["crash_policy"] = "at_most_once"
-        return step
-
-    def message(self, depth: int) -> Step:
-        kind = self._pick("send_sms", "send_reply", "end_chat")
-        config: dict[str, Any] = {"body": "Hi {{ first_name | default: 'there' }}"}
-        return {"type": kind, "config": {} if kind == "end_chat" and self._chance(0.5) else config}
-
-    def change(self, depth: int) -> Step:
-        step: Step = self._pick(
-            {"type": "add_tag", "config": {"tag": self._pick(*TAGS)}},
-            {"type": "remove_tag", "config": {"tag": self._pick(*TAGS)}},
-            {"type": "add_tag", "config": {"tag": "chatty", "target": "conversation"}, "on_error": "end"},
-            {"type": "update_score", "config": {"value": self._random.randint(-5, 20)}},
-            {"type": "update_field", "config": {"field": "seen", "value": 1, "operation": "increment"}},
-        )
-        return step
-
-    def compute(self, depth: int) -> Step:
-        step: Step = self._pick(
-            {"type": "set_variable", "config": {"path": "n", "value": self._random.randint(0, 4)}},
-            {
-                "type": "set_variable",
-                "config": {"path": "who", "value": "{{contact.id}} {{ global.shop | default: '' }}"},
-            },
-            {"type": "set_variable", "config": {"path": "conversation.last", "value": "{{now}}"}, "on_error": "end"},
-            {"type": "transform", "config": {"expression": "contact.score + 1"}, "output": "n"},
-        )
-        return step
-
-    def branch(self, depth: int) -> Step:
-        return {"type": "condition", "config": {"conditions": [self._pick(*_CONDITIONS)]}, "branches": {"false": "end"}}
-
-    def split(self, depth: int) -> Step:
-        return {"type": "split", "config": {"variants": {"a": 50, "b": 50}, "mode": self._pick("sticky", "random")},
-                "branches": {"b": "end"} if self._chance(0.3) else {}}  # fmt: skip
-
-    def leave(self, depth: int) -> Step:
-        return {"type": "exit", "config": {"reason": "enough"}, "when": "variables.n == 2"}
-
-    def loop(self, depth: int) -> Step:
-        config = dict(self._pick({"type": "count", "count": 2}, {"type": "for_each", "items": [1, 2, 3]}))
-        if self._chance(0.3):
-            config |= {"parallel": True, "concurrency": self._random.randint(1, 3)}
-        return {"type": "loop", "config": config, "body": self._steps(depth + 1, 3)}
-
-    def attempt(self, depth: int) -> Step:
-        step: Step = {"type": "try", "steps": self._steps(depth + 1, 2)}
-        if self._chance(0.6):
-            step["catch"] = self._steps(depth + 1, 2)
-        if self._chance(0.6) or "catch" not in step:
-            step["finally"] = [{"id": f"{len(str(step))}f{self._count}", **self.compute(depth)}]
-        return step
-
-    def fork(self, depth: int) -> Step:
-        branches = {
-            name: self._steps(depth + 1, 2) for name in ("left", "right", "middle")[: self._random.randint(2, 3)]
-        }
-        join, on_error = self._pick("all", "all", "any", 2), self._pick("fail", "continue")
-        return {"type": "parallel", "config": {"branches": branches, "join": join, "on_branch_error": on_error}}
-
-    def other(self, depth: int) -> Step:
-        """Another workflow, which itself goes into no other."""
-        if self._leaf:
-            return self.compute(depth)
-        config = {"workflow": LEAF, "input": {"text": "inside"}, "wait": self._chance(0.7)}
-        return {"type": "sub_workflow", "config": config, **({"on_error": "end"} if self._chance(0.5) else {})}
-
-    def undo(self, depth: int) -> Step:
-        return {"type": "compensate", "when": "variables.n == 1"}
-
-    def fall_back(self, depth: int) -> Step:
-        return {"type": "fallback", "steps": self._steps(depth + 1, 3)}
-
-    def handle(self, depth: int) -> Step:
-        return {"type": "error_handler", "steps": self._steps(depth + 1, 2)}
-
-    # --- drawing ---
-
-    def _chance(self, share: float) -> bool:
-        return self._random.random() < share
-
-    def _pick(self, *options: Any) -> Any:
-        return self._random.choice(options)
+def next_version(random: Random, definition: Definition) -> tuple[Definition, dict[str, str]]:
+    """A version that is like this one but for a few things, and what has to be said for runs to move to it."""
+    for _ in range(20):
+        changed, mapping = copy.deepcopy(definition), dict[str, str]()
+        for _ in range(random.randint(1, 3)):
+            mapping |= random.choice(_EDITS)(random, changed)
+        if changed != definition and _publishes(changed):
+            return changed, mapping
+    return random_definition(random, definition["key"]), {}
 
 
-Maker = Callable[[_Author, int], Step]
-_PLAIN: Final[tuple[Maker, ...]] = (
-    _Author.wait, _Author.listen, _Author.listen, _Author.task, _Author.task, _Author.message, _Author.change,
-    _Author.compute, _Author.branch, _Author.split, _Author.leave, _Author.undo,
-    _Author.other,
-)  # fmt: skip
-_NESTED: Final[tuple[Maker, ...]] = (_Author.loop, _Author.attempt, _Author.fall_back, _Author.handle, _Author.fork)
-_WAITS: Final[tuple[dict[str, Any], ...]] = (
-    {"for": "30s"},
-    {"for": "2h"},
-    {"until": "2026-03-02T12:00:00Z"},
-    {"at": "09:30"},
-    {"quiet": "10m", "of": "message_received", "timeout": "2h"},
-    {"until_true": "contact.score > 30", "timeout": "1h"},
-)
-_CONDITIONS: Final[tuple[dict[str, Any], ...]] = (
-    {"field": "score", "operator": ">", "value": 10},
-    {"type": "tag", "tag": "red", "operator": "exists"},
-    {"type": "event", "event": "order_placed", "within": "1h", "operator": "exists"},
+def publication(definition: Definition) -> Publication:
+    return Publication("default", json.dumps(definition))
+
+
+def _publishes(definition: Definition) -> bool:
+    return _compiles(json.dumps(definition))
+
+
+@cache
+def _compiles(source: str) -> bool:
+    try:
+        prepare(Publication("default", source))
+    except DefinitionError:
+        return False
+    return True
+
+
+def _document(random: Random, key: str) -> Definition:
+    author = StepAuthor(random, leaf=key == LEAF)
+    pick, chance = author.pick, author.chance
+    made: Definition = {"key": key, "name": key, "triggers": _triggers(author), "steps": author.steps(0, 6)}
+    made["retry"] = {"max_attempts": random.randint(1, 3), "backoff": "10s", "jitter": pick("none", "full")}
+    made["entry"] = _entry(author)
+    made["pause"] = {
+        "timers": pick("keep", "remaining", "catch_up"), "events": pick("buffer", "deliver", "drop"),
+    }  # fmt: skip
+    if chance(0.4):
+        made["exit"] = [pick(*_EXITS)]
+    if chance(0.4):
+        made["limits"] = pick(*_LIMITS)
+    if chance(0.4):
+        made["sending"] = pick(*_SENDING)
+    if chance(0.25):
+        made["on_failure"] = author.steps(2, 2)
+    if chance(0.5):
+        made["variables"] = {"n": 0, "said": "{{ trigger.data.text | default: 'nothing' }}"}
+    if chance(0.3):
+        made["timezone"] = "Europe/Berlin"
+    return made
+
+
+def _triggers(author: StepAuthor) -> list[dict[str, Any]]:
+    triggers: list[dict[str, Any]] = []
+    for kind in author.random.sample(EVENTS, author.random.randint(1, 2)):
+        trigger: dict[str, Any] = {"type": kind}
+        if author.chance(0.3):
+            trigger["conditions"] = [{"field": "score", "operator": "<", "value": 50}]
+        if author.chance(0.1):
+            trigger["key"] = "{{trigger.data.text}}"
+        triggers.append(trigger)
+    return triggers
+
+
+def _entry(author: StepAuthor) -> dict[str, Any]:
+    entry: dict[str, Any] = {"reentry": author.pick("never", "after_exit", "always", "restart")}
+    if author.chance(0.2):
+        entry["max_entries"] = 3
+    if author.chance(0.2):
+        entry["cooldown"] = "30m"
+    if author.chance(0.2):
+        entry["grace"] = "30m"
+    if author.chance(0.2):
+        entry["priority"] = author.random.randint(1, 9)
+    if author.chance(0.25):
+        entry["conflict"] = {"policy": author.pick("queue", "skip", "interrupt"), "channels": ["sms"]}
+    return entry
+
+
+# --- edits ---
+
+
+def _other_limits(random: Random, definition: Definition) -> dict[str, str]:
+    definition["limits"] = random.choice(_LIMITS)
+    return {}
+
+
+def _other_exit(random: Random, definition: Definition) -> dict[str, str]:
+    definition["exit"] = [random.choice(_EXITS)]
+    return {}
+
+
+def _more(random: Random, definition: Definition) -> dict[str, str]:
+    step = {"id": f"n{random.randint(0, 99)}", **StepAuthor(random, leaf=True).change(0)}
+    definition["steps"].insert(random.randint(0, len(definition["steps"])), step)
+    return {}
+
+
+def _less(random: Random, definition: Definition) -> dict[str, str]:
+    if len(definition["steps"]) > 1:
+        definition["steps"].pop(random.randrange(len(definition["steps"])))
+    return {}
+
+
+def _renamed(random: Random, definition: Definition) -> dict[str, str]:
+    step = random.choice(definition["steps"])
+    old, step["id"] = step["id"], f"r{step['id']}"
+    return {old: step["id"]}
+
+
+def _slower(random: Random, definition: Definition) -> dict[str, str]:
+    """Another time in one of the waits."""
+    waits: list[Step] = [step for step in _all_steps(definition["steps"]) if step["type"] == "wait"]
+    if waits:
+        config = random.choice(waits)["config"]
+        for name in ("for", "timeout"):
+            if name in config:
+                config[name] = random.choice(["5s", "45m", "5h"])
+    return {}
+
+
+def _all_steps(value: Any) -> list[Step]:
+    if isinstance(value, list):
+        return [step for part in value for step in _all_steps(part)]
+    if not isinstance(value, dict):
+        return []
+    inner = [step for part in value.values() for step in _all_steps(part)]
+    return [value, *inner] if "id" in value and "type" in value else inner
+
+
+_EDITS: Final = (_other_limits, _other_exit, _more, _more, _less, _renamed, _slower, _slower)
+_LIMITS: Final[tuple[dict[str, Any], ...]] = (
+    {"max_duration": "5h"},
+    {"max_execution": "40s"},
+    {"max_transitions": 40},
+    {"max_concurrent": 1},
+    {"max_concurrent": 2, "over_limit": "refuse"},
+    {"per_minute": 2},
 )
 _SENDING: Final[tuple[dict[str, Any], ...]] = (
     {"caps": [{"count": 1, "per": "1h"}]},
     {"caps": [{"count": 2, "per": "1d", "channel": "sms"}], "on_blocked": "skip"},
+    {"caps": [{"count": 1, "per": "day"}, {"count": 3, "per": "week"}]},
     {"quiet_hours": {"from": "10:00", "to": "12:00"}, "spread": "10m"},
+    {"quiet_hours": {"from": "21:00", "to": "08:00"}, "caps": [{"count": 2, "per": "2h"}]},
+    {"days": ["mon", "wed"], "consent": "required"},
+    {"holidays": ["2026-03-02"], "spread": "1h"},
 )
 _EXITS: Final[tuple[dict[str, Any], ...]] = (
     {"on": "order_placed", "goal": "purchase"},

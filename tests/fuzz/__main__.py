@@ -52,9 +52,9 @@ def _play(number: int, seconds: float, plays: int) -> int:
     """The engine itself, on random workflows, causes and crashes."""
     from tests.chaos.campaign import run
 
-    report = run(number, seconds=seconds, plays=plays, folder=FOUND)
+    report = run(number, seconds=seconds, plays=plays, folder=FOUND, tell=lambda line: print(line, flush=True))
     print(report.line(), flush=True)
-    return int(bool(report.finding))
+    return int(bool(report.findings))
 
 
 def _arguments() -> argparse.Namespace:
