@@ -21,7 +21,7 @@ from statemachine.gathering import QUIET
 from statemachine.intake import Intake
 from statemachine.matching import config_matches, config_value
 from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE, closed
-from statemachine.reaction import entry_filter
+from statemachine.reaction import entering_event, entry_filter
 from statemachine.roster import Roster
 from statemachine.run import Run
 from statemachine.scope import Scope
@@ -235,7 +235,10 @@ _EARLIER: Final = "an earlier one applies"
 def exit_trace(rule: ExitRule, run: Run) -> Trace | None:
     """What an exit rule asks of a run, evaluated; None when it asks nothing."""
     wanted = entry_filter(run) if rule.on_mismatch else None
-    parts = [] if wanted is None else [Not(wanted).explain(run.scope)]
+    parts = []
+    if wanted is not None:
+        with entering_event(run):
+            parts.append(Not(wanted).explain(run.scope))
     if rule.on_mismatch and wanted is None:
         parts.append(Trace("the entry filter stopped matching", False))
     if rule.when is not None:

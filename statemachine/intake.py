@@ -15,7 +15,6 @@ from statemachine.decision import EmittedEvent
 from statemachine.entering import Entering
 from statemachine.event import Event
 from statemachine.grace import Look
-from statemachine.names import CONTACT_CHANGES
 from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.roster import Reception, Roster
 from statemachine.sending.consent import UNSUBSCRIBED, unsubscribe
@@ -121,13 +120,11 @@ class Intake(Entering):
 
     def _buffer(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
         """A run that is held keeps an event that could move it, until it is let go."""
-        wanted = self.event.type in workflow.waiting_for(snapshot.step, part=snapshot.part)
-        leaves = workflow.leaves_on_mismatch and not snapshot.part
-        if not wanted and not (leaves and self.event.type in CONTACT_CHANGES):
+        if self.event.type not in workflow.waiting_for(snapshot.step, part=snapshot.part):
             return
         if self.decide(workflow, snapshot, "wait"):
             self._verdict(workflow, BUFFERED, snapshot.id, "paused", step)
-        elif wanted:
+        else:
             self._verdict(workflow, BLOCKED, snapshot.id, "buffer_full", step)
 
     def _drop(self, workflow: Workflow, snapshot: Snapshot, step: str) -> None:
@@ -136,7 +133,7 @@ class Intake(Entering):
             self._verdict(workflow, BLOCKED, snapshot.id, DROPPED, step)
 
     def changes(self) -> None:
-        """Let the waits that watch the contact look at what has become of it, last of all."""
+        """Let the runs that watch the contact look at what has become of it, last of all."""
         before = self.roster.contact
         if before is not None and self.contact is not before:
             tell_watchers(before, lambda: self.contact, self.runs.values, self._tell, before.revision + 1)
@@ -148,7 +145,9 @@ class Intake(Entering):
             return
         if decision.of_family:
             self._see_to_family(snapshot, decision)
-        if not _still_there(snapshot, decision.snapshot):
+        if decision.snapshot.status is Status.EXITED and decision.snapshot.visit == snapshot.visit:
+            self._verdict(workflow, EXITED, snapshot.id, decision.snapshot.exit_reason or "")
+        elif not _still_there(snapshot, decision.snapshot):
             self._verdict(workflow, ADVANCED, snapshot.id, CONTACT_CHANGED, snapshot.step or "")
 
 

@@ -8,7 +8,8 @@ next step; dropped ones are noted, and no wait of the run takes them any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -41,7 +42,6 @@ from statemachine.lateness import ring
 from statemachine.limits import MAX_HELD, MAX_HELD_BYTES, larger_than
 from statemachine.listening import end_of_burst, take_event
 from statemachine.machine import ERROR
-from statemachine.names import CONTACT_CHANGES
 from statemachine.retry import delay_s, may_retry
 from statemachine.run import Run
 from statemachine.snapshot import OpenTask, Status
@@ -108,8 +108,22 @@ def entry_filter(run: Run) -> Condition | None:
 
 
 def _still_matches(run: Run) -> bool:
+    """The filter is asked again about the event that enrolled."""
     wanted = entry_filter(run)
-    return wanted is None or wanted.test(run.scope)
+    if wanted is None:
+        return True
+    with entering_event(run):
+        return wanted.test(run.scope)
+
+
+@contextmanager
+def entering_event(run: Run) -> Iterator[None]:
+    """As long as it lasts, `event` is the one that enrolled the run."""
+    handled, run.scope.event = run.scope.event, event_from_data(run.trigger)
+    try:
+        yield
+    finally:
+        run.scope.event = handled
 
 
 def _try_cases(run: Run, event: Event) -> bool:
@@ -137,7 +151,12 @@ def _settle(run: Run, taken: Outcome | End | bool) -> bool:
 
 
 def on_contact(run: Run, cause: ContactCause) -> bool:
-    """A wait that watches the contact looks again; a run that is held does so when it is let go."""
+    """A run that does not match any more leaves, a wait that watches the contact looks again; one that is held does so
+    when it is let go."""
+    if run.held_back and run.event_policy != "deliver":
+        return hold_change(run, cause)
+    if _mismatched(run):
+        return True
     if run.held_back:
         return hold_change(run, cause)
     if run.status is not Status.WAITING or not run.resting:
@@ -152,7 +171,9 @@ _TOO_MANY_ROUNDS: Final = "runs of this contact keep moving each other by changi
 
 
 def look(run: Run) -> bool:
-    """Let the wait in which the run rests look again; whether anything came of it."""
+    """Let the wait in which the run rests, if it does, look again; whether anything came of it."""
+    if not run.resting:
+        return False
     try:
         return _settle(run, look_again(run))
     except StepFailed as failure:
@@ -162,8 +183,9 @@ def look(run: Run) -> bool:
 
 def hold_change(run: Run, cause: ContactCause) -> bool:
     """Remember, once, that a run which is held must look again."""
-    watches = run.ended_at is None and bool(run.step_id) and bool(run.step.runner.watches())
-    if not watches or run.history_full or any(kept["kind"] == "contact" for kept in run.held):
+    watches = bool(run.step_id) and bool(run.step.runner.watches())
+    concerned = run.ended_at is None and (watches or _mismatch_of(run) is not None)
+    if not concerned or run.history_full or any(kept["kind"] == "contact" for kept in run.held):
         return False
     run.held = (*run.held, cause_to_data(cause))
     run.note("held", step=run.step_id, metadata={"change": "data"})
@@ -338,13 +360,7 @@ def _hold_event(run: Run, cause: EventCause) -> bool:
 
 
 def _could_move(run: Run, event: Event) -> bool:
-    if event.type in run.workflow_version.waiting_for(run.step_id, part=run.before.part):
-        return True
-    return (
-        not run.before.part
-        and event.type in CONTACT_CHANGES
-        and any(rule.on_mismatch and _exits(run, rule) for rule in run.workflow_version.exits)
-    )
+    return event.type in run.workflow_version.waiting_for(run.step_id, part=run.before.part)
 
 
 def _deliver_event(run: Run, cause: EventCause) -> bool:
@@ -441,9 +457,14 @@ def _catch_up(run: Run, until: datetime) -> None:
 
 
 def _mismatched(run: Run) -> bool:
-    """Whether the contact stopped matching the entry filter while the run was held, and so leaves."""
-    for rule in () if run.failing or run.before.part else run.workflow_version.exits:
-        if rule.on_mismatch and _exits(run, rule):
-            exit_run(run, rule.exit_reason, goal=rule.goal)
-            return True
-    return False
+    """Whether the contact does not match the entry filter any more, and the run so leaves."""
+    rule = _mismatch_of(run)
+    if rule is not None:
+        exit_run(run, rule.exit_reason, goal=rule.goal)
+    return rule is not None
+
+
+def _mismatch_of(run: Run) -> ExitRule | None:
+    """The rule by which the run leaves because its entry filter holds no longer."""
+    rules = () if run.failing or run.before.part else run.workflow_version.exits
+    return next((rule for rule in rules if rule.on_mismatch and _exits(run, rule)), None)

@@ -1,4 +1,5 @@
-"""Waits that look again: `until_true`, and timers that move with the data they were made of.
+"""Runs that look again when their contact changes: `until_true`, timers that move with the data they were made of, and
+runs that leave when their entry filter stops matching.
 
 Nobody polls. Whatever changes a contact tells the runs that watch it, in the same transaction, as a `ContactCause`;
 variables are the run's own. What these runs change is told in further rounds, at most `MAX_ROUNDS` of them.
@@ -54,8 +55,10 @@ def _changed(seen: Contact | None, contact: Contact | None) -> bool:
 
 
 def watching(runs: Iterable[tuple[Workflow, Snapshot]]) -> list[tuple[Workflow, Snapshot]]:
-    """Those that rest in a wait for which their contact matters, in the order in which events move them."""
-    found = [pair for pair in runs if pair[1].live and pair[0].watches_contact_in(pair[1].step)]
+    """Those for which their contact matters where they stand, in the order in which events move them."""
+    found = [
+        pair for pair in runs if pair[1].live and pair[0].watches_contact_in(pair[1].step, part=bool(pair[1].part))
+    ]
     return sorted(found, key=lambda pair: (-pair[0].entry.priority, pair[0].key, pair[1].id))
 
 

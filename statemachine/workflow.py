@@ -313,6 +313,7 @@ class Workflow:
         if known is None:
             step = self.steps.get(step_id) if step_id else None
             words = self.waiting_for(step_id) | (step.runner.watches() if step else frozenset())
+            words |= {CONTACT_CHANGED} if self.leaves_on_mismatch else set()
             known = self._awaited[step_id] = tuple(sorted(words))
         return known
 
@@ -340,12 +341,14 @@ class Workflow:
                 found.setdefault(case.event, set()).add(str(anchor))
         return found
 
-    def watches_contact_in(self, step_id: str | None) -> bool:
-        """Whether a run that rests there looks again when its contact changes."""
+    def watches_contact_in(self, step_id: str | None, *, part: bool = False) -> bool:
+        """Whether a run that stands there looks again when its contact changes; `part`: see `waiting_for`."""
+        if self.leaves_on_mismatch and not part:
+            return True
         step = self.steps.get(step_id) if step_id else None
         return step is not None and CONTACT_CHANGED in step.runner.watches()
 
     @property
     def watches_contact(self) -> bool:
         """Whether a run looks again in any step when its contact changes."""
-        return any(CONTACT_CHANGED in step.runner.watches() for step in self.steps.values())
+        return self.leaves_on_mismatch or any(CONTACT_CHANGED in step.runner.watches() for step in self.steps.values())

@@ -29,6 +29,8 @@ class ContactServiceStub(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -93,6 +95,8 @@ class ContactServiceServicer(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -235,6 +239,8 @@ class ContactService(object):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),

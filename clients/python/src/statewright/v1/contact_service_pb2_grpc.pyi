@@ -30,6 +30,8 @@ class ContactServiceStub:
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -86,6 +88,8 @@ class ContactServiceAsyncStub(ContactServiceStub):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -138,6 +142,8 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
     """Contacts. A write that really changes something raises events in the same transaction, as if they had been triggered:
     contact_created; field_changed with field, old_value and new_value; tag_added; tag_removed; consent_changed with
     channel, old_status, new_status and source.
+    In that transaction waits that watch the contact look again (`until_true`, dates that moved), and runs whose entry filter
+    holds no longer leave (`exit: on_mismatch`), also when `emit` is false.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
