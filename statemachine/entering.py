@@ -57,12 +57,17 @@ class Entering(Receiving):
         return True
 
     def second_looks(self) -> None:
-        """Look again at earlier events of the contact; those whose time is over for the last time."""
+        """Look again at earlier events of the contact; those whose time is over for the last time.
+
+        Those of a paused workflow are looked at when it goes on.
+        """
         event = self.event
         for look in self.roster.looks:
+            if look.workflow in self.roster.paused:
+                continue
             workflow = self.roster.lookers.get(look.workflow)
             over = workflow is None or self.now >= look.until_at
-            if workflow is not None and workflow.key not in self.roster.paused:
+            if workflow is not None:
                 self.event, self.again = look.event, True
                 over = self._look_again(workflow) or over
                 self.event, self.again = event, False

@@ -73,7 +73,7 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
     """What a ServerInfo, answered in `took`, amounts to; `now` is this machine's time."""
     from statewright.v1 import DatabaseKind
 
-    from service.cli.output import span
+    from service.cli.output import instant, span
     from service.cli.shapes import word
 
     mode = "development server" if info.dev else "server"
@@ -87,6 +87,11 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
     if info.pending:
         waiting = ", ".join(f"{each.count} by {each.rule}" for each in info.pending)
         yield Finding("pending", "ok", f"enrollments that wait to begin: {waiting}")
+    yield from map(_places, info.places)
+    for each in info.looks:
+        until = instant(each.last_until_time)
+        text = f"{each.count} events may still enrol (entry.grace), the last until {until}"
+        yield Finding(f"grace {each.workflow}", "ok", text)
     for each in info.blocked:
         text = f"{each.count} events of steps enrolled nobody within the last hour ({each.rule})"
         if each.rule == "causation_own":
@@ -150,6 +155,18 @@ def _queue(queue: Any, info: Any, now: datetime) -> Finding:
     if queue.name == "messages" and not info.dev:
         advice += ", or serve with --dev to keep messages in the local outbox"
     return Finding(check, "warning", f"{work}, {polled}", advice)
+
+
+def _places(places: Any) -> Finding:
+    """The places of one workflow; every one taken must be that of a live enrollment."""
+    check = f"places {places.workflow}"
+    most = f" of {places.max_concurrent}" if places.max_concurrent else ""
+    pace = f" of {places.per_minute}" if places.per_minute else ""
+    text = f"{places.taken}{most} taken, {places.begun}{pace} within a minute, {places.pending} wait"
+    if places.leaked:
+        text += f"; {places.leaked} disagree with the live enrollments"
+        return Finding(check, "error", text, "a defect: report it, with `statewright list --workflow` of it")
+    return Finding(check, "ok", text)
 
 
 def _people(queue: Any) -> Finding:

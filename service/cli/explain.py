@@ -50,7 +50,8 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
     response = session.call(session.client.enrollments.Explain, request)
     if session.json:
         shape = plain(response)
-        print_json(shape["run"] if enrollment_id else {"entries": shape["entries"], "effects": shape["effects"]})
+        entry = {name: shape[name] for name in ("entries", "effects", "looks")}
+        print_json(shape["run"] if enrollment_id else entry)
     elif enrollment_id:
         _show_run(response.run)
     else:
@@ -135,7 +136,9 @@ def _show_event(response: Any) -> None:
         _print(_entry_tree(entry))
     for effect in response.effects:
         _print(_effect_tree(effect))
-    if not response.entries and not response.effects:
+    for look in response.looks:
+        _print(_tree(_look_line(look), word="BUFFERED"))
+    if not response.entries and not response.effects and not response.looks:
         note("no workflow listens for such an event")
 
 
@@ -159,6 +162,17 @@ def _entry_tree(entry: Any) -> Tree:
     if entry.step:
         tree.add(_text(f"would rest first in step {entry.step}"))
     return tree
+
+
+def _look_line(look: Any) -> str:
+    from service.cli.output import instant
+
+    when = f"until {instant(look.until_time)}"
+    if look.held:
+        when += "; its workflow is paused, and looks when it goes on"
+    return (
+        f"{look.workflow}: {look.event_type} {look.event_id} of {instant(look.accept_time)} is looked at again {when}"
+    )
 
 
 def _effect_tree(effect: Any) -> Tree:

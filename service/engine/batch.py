@@ -285,7 +285,8 @@ class Batch:
     def _look_again(self, command: LookAgain) -> EventAnswer:
         desk = self._desk(command.tenant, command.contact_id)
         now = self.ledger.times.workflow
-        over = next((look for look in desk.looks if look.until_at <= now), None)
+        paused = self.ledger.directory.paused_in(command.tenant)
+        over = next((look for look in desk.looks if look.until_at <= now and look.workflow not in paused), None)
         if over is None:
             return EventAnswer("", True, (), self.ledger.times.wall)
         talks = self._stock.talks.around(desk, over.event.conversation_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from statewright.v1 import DatabaseKind, GetServerInfoRequest, GetServerInfoResponse, QueueInfo, ServerInfo
 
@@ -14,7 +14,8 @@ from service.storage.audit import audit_liveness
 from service.storage.database import Transaction
 from service.storage.events import count_blocked
 from service.storage.human_tasks import waiting_by_queue
-from service.storage.places import count_pending
+from service.storage.looks import open_looks
+from service.storage.places import PlaceAccount, account_of_places, count_pending
 from service.storage.server_queries import (
     QueueStatus,
     database_version,
@@ -22,6 +23,7 @@ from service.storage.server_queries import (
     read_health,
     schema_revision,
 )
+from statemachine.workflow import Limits
 
 _KINDS = {"sqlite": DatabaseKind.DATABASE_KIND_SQLITE, "postgresql": DatabaseKind.DATABASE_KIND_POSTGRESQL}
 
@@ -73,7 +75,37 @@ class AdminRpcs:
                 if waiting.oldest_at is not None:
                     write_span(times.workflow - waiting.oldest_at, people.oldest_unassigned_age)
                     people.unserved_tasks = unserved(transaction, DEFAULT_TENANT, waiting.queue)
+        self._write_places(transaction, times.workflow, info)
+        for looks in open_looks(transaction, DEFAULT_TENANT):
+            write_instant(
+                looks.last_until_at, info.looks.add(workflow=looks.workflow, count=looks.count).last_until_time
+            )
         return response
+
+    def _write_places(self, transaction: Transaction, now: datetime, info: ServerInfo) -> None:
+        """Of workflows of which something is kept, and of those that have limits."""
+        kept = {one.workflow: one for one in account_of_places(transaction, DEFAULT_TENANT, now)}
+        limited = self._limits(transaction)
+        for key in sorted(kept.keys() | {key for key, limits in limited.items() if limits.counted}):
+            found, limits = kept.get(key, PlaceAccount(key)), limited.get(key, Limits())
+            info.places.add(
+                workflow=key,
+                taken=found.taken,
+                max_concurrent=limits.max_concurrent or 0,
+                begun=found.begun,
+                per_minute=limits.per_minute or 0,
+                pending=found.pending,
+                leaked=found.leaked,
+            )
+
+    def _limits(self, transaction: Transaction) -> dict[str, Limits]:
+        """Those of the active versions, by workflow."""
+        catalog = self._rooms.engine.catalog
+        return {
+            row.key: catalog.version(transaction, row.tenant, row.key, row.active_version).limits
+            for row in catalog.refresh(transaction).workflows.values()
+            if row.tenant == DEFAULT_TENANT and row.active_version is not None
+        }
 
 
 def _write_queue(status: QueueStatus, queue: QueueInfo) -> None:

@@ -13,6 +13,7 @@ from statewright.v1 import (
     ExplainResponse,
     Move,
     MoveKind,
+    OpenLook,
     RunExplanation,
 )
 
@@ -22,6 +23,7 @@ from service.rpc.moment import write_instant
 from service.rpc.payload import write_value
 from statemachine.condition_tree import Trace
 from statemachine.event_explanation import CaseAccount, EntryAccount, EventAccount, TouchAccount
+from statemachine.grace import Look
 from statemachine.limits import larger_than
 from statemachine.run_explanation import Move as RunMove
 from statemachine.run_explanation import RunAccount
@@ -47,6 +49,17 @@ def write_inactive(workflow: str, message: EntryExplanation) -> None:
     message.verdict = verdict_kind(NOT_MATCHED)  # type: ignore[assignment]
     message.rule = "no_active_version"
     message.reason = "no version of the workflow is active"
+
+
+def write_look(look: Look, message: OpenLook, *, held: bool) -> None:
+    """`held`: its workflow is paused."""
+    message.workflow = look.workflow
+    message.event_id = look.event.id
+    message.event_source = look.event.source
+    message.event_type = look.event.type
+    write_instant(look.event.accepted_at, message.accept_time)
+    write_instant(look.until_at, message.until_time)
+    message.held = held
 
 
 def write_run_account(account: RunAccount, message: RunExplanation) -> None:

@@ -8,7 +8,7 @@ from service.engine.commands import DEFAULT_TENANT
 from service.engine.standing import read_roster, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.event_message import read_trigger
-from service.rpc.explain_message import write_event_account, write_inactive, write_run_account
+from service.rpc.explain_message import write_event_account, write_inactive, write_look, write_run_account
 from service.rpc.fields import check_names, required_id
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
@@ -17,6 +17,7 @@ from service.rpc.task_message import write_human
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
 from service.storage.human_tasks import HumanTask, open_task_of
+from service.storage.looks import load_looks
 from service.storage.places import queue_position
 from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
@@ -69,7 +70,18 @@ class ExplainRpcs:
             transaction, catalog, DEFAULT_TENANT, event.contact_id, candidates, now, event.conversation_id
         )
         write_event_account(explain_event(event, roster, now), response, workflow=workflow)
+        self._write_looks(transaction, event.contact_id, workflow, response)
         return response
+
+    def _write_looks(
+        self, transaction: Transaction, contact_id: str | None, workflow: str, response: ExplainResponse
+    ) -> None:
+        if contact_id is None:
+            return
+        paused = self._engine.catalog.directory.paused_in(DEFAULT_TENANT)
+        for _, _, look in load_looks(transaction, [(DEFAULT_TENANT, contact_id)]):
+            if workflow in ("", look.workflow):
+                write_look(look, response.looks.add(), held=look.workflow in paused)
 
     def _enrolment(self, transaction: Transaction, key: str, event: Event) -> ExplainResponse:
         """What Enroll would answer."""
@@ -81,6 +93,7 @@ class ExplainRpcs:
             return response
         roster = read_roster(transaction, self._engine.catalog, DEFAULT_TENANT, event.contact_id, (workflow,), now)
         write_event_account(explain_enrolment(workflow, event, roster, now), response, workflow=key)
+        self._write_looks(transaction, event.contact_id, key, response)
         return response
 
     def _active(self, transaction: Transaction, key: str) -> Workflow | None:

@@ -30,6 +30,12 @@ from {rows:contacts; tenant_id text, contact_id text}
 order by l.tenant_id, l.contact_id, l.until_at, l.workflow, l.event_id"""
 
 
+_NOT_PAUSED: Final = (
+    "not exists (select 1 from workflows as w where w.tenant_id = l.tenant_id and w.key = l.workflow "
+    "and w.status = 'paused')"
+)
+
+
 def look_row(tenant: str, look: Look) -> dict[str, Any]:
     return look_name(tenant, look) | {"event": look_to_data(look), "until_at": look.until_at}
 
@@ -57,23 +63,40 @@ class DueLook:
 
 
 def due_looks(transaction: Transaction, now: datetime, most: int) -> list[DueLook]:
-    """Contacts with a look whose time is over at `now` (workflow time)."""
+    """Contacts with a look whose time is over at `now` (workflow time); those of paused workflows have to wait."""
     rows = transaction.rows(
-        "select tenant_id, contact_id, min(until_at) from second_looks where until_at <= :now "
-        "group by tenant_id, contact_id order by 3, 1, 2 limit :most",
+        "select l.tenant_id, l.contact_id, min(l.until_at) from second_looks as l where l.until_at <= :now "
+        f"and {_NOT_PAUSED} group by l.tenant_id, l.contact_id order by 3, 1, 2 limit :most",
         now=instant_text(now),
         most=most,
     )
     return [DueLook(row[0], row[1]) for row in rows]
 
 
-def next_look(transaction: Transaction) -> datetime | None:
-    """When the next look ends."""
-    row = transaction.row("select min(until_at) from second_looks")
-    return instant(row[0]) if row else None
+@dataclass(frozen=True, slots=True)
+class OpenLooks:
+    """How many events wait to be looked at again for a workflow, and when the last of them is given up."""
+
+    workflow: str
+    count: int
+    last_until_at: datetime
+
+
+def open_looks(transaction: Transaction, tenant: str) -> list[OpenLooks]:
+    """By workflow."""
+    rows = transaction.rows(
+        "select workflow, count(*), max(until_at) from second_looks where tenant_id = :tenant "
+        "group by workflow order by workflow",
+        tenant=tenant,
+    )
+    return [OpenLooks(row[0], int(row[1]), _until(row[2])) for row in rows]
 
 
 def _look(workflow: str, event: str, until: Any) -> Look:
-    at = instant(until)
+    return look_from_data(workflow, load(event), _until(until))
+
+
+def _until(value: Any) -> datetime:
+    at = instant(value)
     assert at is not None
-    return look_from_data(workflow, load(event), at)
+    return at

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text
+from service.storage.tables import LIVE_SQL
 from statemachine.places import CONFLICT, MINUTE, Usage
 
 WorkflowName = tuple[str, str]
@@ -161,6 +162,35 @@ def count_pending(transaction: Transaction) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceAccount:
+    """What is kept of one workflow's places; `leaked` is what does not agree with its live runs."""
+
+    workflow: str
+    taken: int = 0
+    begun: int = 0
+    pending: int = 0
+    leaked: int = 0
+
+
+def account_of_places(transaction: Transaction, tenant: str, now: datetime) -> list[PlaceAccount]:
+    """By workflow, at `now` (workflow time); of those of which anything is kept."""
+    rows = transaction.rows(_ACCOUNT, tenant=tenant, since=instant_text(now - MINUTE))
+    return [PlaceAccount(row[0], *(int(count or 0) for count in row[1:])) for row in rows]
+
+
+_ACCOUNT: Final = f"""
+select workflow, sum(taken), sum(begun), sum(pending), sum(leaked) from (
+    select s.workflow, case when s.ended_at is null then 1 else 0 end as taken,
+        case when s.taken_at > :since then 1 else 0 end as begun, 0 as pending,
+        case when s.ended_at is null and not exists (select 1 from enrollments as e
+            where e.tenant_id = s.tenant_id and e.id = s.enrollment_id and e.{LIVE_SQL}) then 1 else 0 end as leaked
+    from places as s where s.tenant_id = :tenant
+    union all
+    select p.workflow, 0, 0, 1, case when exists (select 1 from enrollments as e where e.tenant_id = p.tenant_id
+        and e.id = p.enrollment_id and e.status in ('pending', 'paused')) then 0 else 1 end
+    from pending_runs as p where p.tenant_id = :tenant and p.rule <> '{CONFLICT}'
+) as kept group by workflow order by workflow"""
 _PENDING: Final = "p.tenant_id, p.enrollment_id, p.workflow, p.contact_id from pending_runs as p"
 _ORDER: Final = "order by p.turn, p.enrollment_id limit :most"
 _PUT_OFF: Final = """

@@ -193,7 +193,9 @@ class World:
 
     def look_again(self, contact_id: str) -> None:
         """The grace of an earlier event of the contact is over."""
-        over = next(look for look in self.looks[contact_id] if look.until_at <= self.now)
+        over = next(
+            look for look in self.looks[contact_id] if look.until_at <= self.now and look.workflow not in self.paused
+        )
         roster = self._roster(contact_id, (), self._log_of(contact_id))
         self._keep_reception(over.event, look_again(over, roster, self.now, self._new_run), "raised")
         self.settle()
@@ -296,7 +298,8 @@ class World:
 
     def _ends_of_grace(self) -> Iterator[tuple[datetime, str]]:
         for name, looks in self.looks.items():
-            yield from ((look.until_at, f"{_LOOK}{name}") for look in looks)
+            open_ones = (look for look in looks if look.workflow not in self.paused)
+            yield from ((max(look.until_at, self.now), f"{_LOOK}{name}") for look in open_ones)
 
     def _turns(self) -> Iterator[tuple[datetime, str]]:
         """When the first pending run of each workflow may begin, if that is known."""

@@ -200,16 +200,20 @@ def test_a_wait_is_moved(cli: Cli, enrolled: str) -> None:
 def test_many_enrollments_are_taken_in_hand(cli: Cli, enrolled: str) -> None:
     chosen = ("--workflow", "welcome")
     assert "1 of 1 would be changed" in cli("batch", "pause", *chosen, "--dry-run").stdout
-    paused = answer(cli("batch", "pause", *chosen, "--request-id", "b1", "--rate", "500", "--json"))
+    paused = answer(cli("batch", "pause", *chosen, "--events", "drop", "--request-id", "b1", "--rate", "500", "--json"))
     assert (paused["request_id"], paused["changed"], paused["done"]) == ("b1", 1, True)
     assert answer(cli("get", enrolled, "--json"))["status"] == "paused"
+    lines = [json.loads(line) for line in cli("history", enrolled, "--json").stdout.splitlines()]
+    assert [line["metadata"]["events"] for line in lines if line["kind"] == "paused"] == ["drop"]
+    assert cli("batch", "pause", *chosen, "--events", "lose").returncode == 2
     assert "1 of 1 are changed, 0 refuse" in cli("batch", "exit", *chosen, "--reason", "sold out").stdout
     assert answer(cli("get", enrolled, "--json"))["exit_reason"] == "sold out"
 
 
 def test_a_whole_workflow_is_taken_in_hand(cli: Cli, enrolled: str) -> None:
-    paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--json"))
+    paused = answer(cli("pause", "--workflow", "welcome", "--timers", "remaining", "--events", "deliver", "--json"))
     assert (paused["key"], paused["status"], paused["pause_timers"]) == ("welcome", "paused", "remaining")
+    assert paused["pause_events"] == "deliver"
     assert "welcome is active" in cli("resume", "--workflow", "welcome").stdout
     assert cli("pause", enrolled, "--workflow", "welcome").returncode == 2
     assert cli("resume").returncode == 2
@@ -389,6 +393,35 @@ def test_a_forecast_shows_what_is_to_come_and_what_it_takes_for_granted(cli: Cli
     told = answer(cli("forecast", enrolled, "--resumed", "--for", "1h", "--json"))
     assert (told["end"], told["stays"][-1]["leave_time"]) == ("time", None)
     assert cli("forecast", enrolled, "--event", "@2d").returncode == 2
+
+
+LATER = """
+key: later
+trigger: {type: go, conditions: [{field: plan, operator: equals, value: pro}]}
+entry: {grace: 900d}
+limits: {max_concurrent: 1}
+steps: [{id: hold, type: wait, config: {for: 900d}}]
+"""
+
+
+def test_who_is_looked_at_again_and_who_has_a_place_is_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "later.yaml").write_text(LATER)
+    answer(cli("publish", "later.yaml", "--json"))
+    for contact, fields in (
+        ("ann", ()),
+        ("bob", ("--contact-field", "plan=pro")),
+        ("eve", ("--contact-field", "plan=pro")),
+    ):
+        answer(cli("trigger", "go", "--contact", contact, *fields, "--id", f"of-{contact}", "--json"))
+    question = ("explain", "--workflow", "later", "--contact", "ann")
+    [look] = answer(cli(*question, "--json"))["looks"]
+    assert (look["workflow"], look["event_id"], look["event_type"], look["held"]) == ("later", "of-ann", "go", False)
+    assert look["until_time"] > look["accept_time"]
+    assert "later: go of-ann of " in cli(*question).stdout
+    findings = {one["check"]: one for one in answer(cli("doctor", "--json"))["findings"]}
+    assert findings["places later"]["text"].startswith("1 of 1 taken, ")
+    assert findings["places later"]["text"].endswith(", 1 wait")
+    assert findings["grace later"]["text"].startswith("1 events may still enrol (entry.grace), the last until ")
 
 
 def test_the_doctor_finds_a_healthy_server_well(cli: Cli, server: Server) -> None:

@@ -109,3 +109,37 @@ async def test_another_event_that_lets_it_in_brings_the_conversation_along_too(h
     await house.trigger("seen", contact_patch={"plan": "pro"}, conversation_id="k2")
     assert house.run().status == "completed"
     assert house.rows("select id, status from conversations order by id") == [("k1", "resolved"), ("k2", "open")]
+
+
+@pytest.mark.parametrize("matches", [True, False])
+async def test_a_look_whose_time_ended_during_a_pause_is_taken_when_the_workflow_goes_on(
+    house: House, matches: bool
+) -> None:
+    await _gone(house)
+    await house.engine.pause_workflow("default", "w")
+    await house.change(patch={"plan": "pro" if matches else "free"})
+    for _ in range(2):
+        await house.fire(3600)
+    assert (house.runs(), house.count("second_looks")) == ([], 1)
+    await house.engine.resume_workflow("default", "w")
+    await house.fire(1)
+    assert ([run.status for run in house.runs()], house.count("second_looks")) == (["waiting"] if matches else [], 0)
+
+
+async def test_the_pause_of_one_workflow_holds_up_no_look_of_another(house: House) -> None:
+    await house.publish(FLOW.replace("key: w", "key: v"))
+    await _gone(house)
+    await house.engine.pause_workflow("default", "v")
+    await house.change(patch={"plan": "pro"}, emit=False)
+    await house.fire(1800)
+    assert ([run.workflow for run in house.runs()], house.count("second_looks")) == (["w"], 1)
+
+
+async def test_a_look_of_a_deleted_workflow_is_forgotten_at_its_end(house: House) -> None:
+    await _gone(house)
+    await house.engine.pause_workflow("default", "w")
+    await house.engine.write(
+        lambda transaction: transaction.write("update workflows set status = 'deleted', revision = revision + 1")
+    )
+    await house.fire(1800)
+    assert house.count("second_looks") == 0

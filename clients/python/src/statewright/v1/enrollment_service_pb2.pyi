@@ -550,14 +550,34 @@ class EntryQuestion(_message.Message):
     def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("entries", "run", "effects")
+    __slots__ = ("entries", "run", "effects", "looks")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    LOOKS_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[EntryExplanation]
     run: RunExplanation
     effects: _containers.RepeatedCompositeFieldContainer[EventEffect]
-    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ...) -> None: ...
+    looks: _containers.RepeatedCompositeFieldContainer[OpenLook]
+    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ..., looks: _Optional[_Iterable[_Union[OpenLook, _Mapping]]] = ...) -> None: ...
+
+class OpenLook(_message.Message):
+    __slots__ = ("workflow", "event_id", "event_source", "event_type", "accept_time", "until_time", "held")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    event_id: str
+    event_source: str
+    event_type: str
+    accept_time: _timestamp_pb2.Timestamp
+    until_time: _timestamp_pb2.Timestamp
+    held: bool
+    def __init__(self, workflow: _Optional[str] = ..., event_id: _Optional[str] = ..., event_source: _Optional[str] = ..., event_type: _Optional[str] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held: bool = ...) -> None: ...
 
 class EntryExplanation(_message.Message):
     __slots__ = ("workflow", "version", "would_enroll", "verdict", "rule", "reason", "conditions", "blocking_enrollment_id", "triggers", "rules", "key", "step")

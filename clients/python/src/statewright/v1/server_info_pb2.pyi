@@ -68,8 +68,36 @@ class BlockedInfo(_message.Message):
     count: int
     def __init__(self, rule: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
+class LookInfo(_message.Message):
+    __slots__ = ("workflow", "count", "last_until_time")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    count: int
+    last_until_time: _timestamp_pb2.Timestamp
+    def __init__(self, workflow: _Optional[str] = ..., count: _Optional[int] = ..., last_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PlaceInfo(_message.Message):
+    __slots__ = ("workflow", "taken", "max_concurrent", "begun", "per_minute", "pending", "leaked")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONCURRENT_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    PER_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    LEAKED_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    taken: int
+    max_concurrent: int
+    begun: int
+    per_minute: int
+    pending: int
+    leaked: int
+    def __init__(self, workflow: _Optional[str] = ..., taken: _Optional[int] = ..., max_concurrent: _Optional[int] = ..., begun: _Optional[int] = ..., per_minute: _Optional[int] = ..., pending: _Optional[int] = ..., leaked: _Optional[int] = ...) -> None: ...
+
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending", "blocked", "human_queues")
+    __slots__ = ("version", "database", "database_version", "schema_revision", "workflow_time", "wall_time", "clock_rate", "dev", "replica_id", "live_enrollments", "stuck_enrollments", "oldest_due_lag", "queues", "quarantined_enrollments", "quarantined_events", "pending", "blocked", "human_queues", "looks", "places")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     DATABASE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +116,8 @@ class ServerInfo(_message.Message):
     PENDING_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
     HUMAN_QUEUES_FIELD_NUMBER: _ClassVar[int]
+    LOOKS_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
     version: str
     database: DatabaseKind
     database_version: str
@@ -106,4 +136,6 @@ class ServerInfo(_message.Message):
     pending: _containers.RepeatedCompositeFieldContainer[PendingInfo]
     blocked: _containers.RepeatedCompositeFieldContainer[BlockedInfo]
     human_queues: _containers.RepeatedCompositeFieldContainer[HumanQueueInfo]
-    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedInfo, _Mapping]]] = ..., human_queues: _Optional[_Iterable[_Union[HumanQueueInfo, _Mapping]]] = ...) -> None: ...
+    looks: _containers.RepeatedCompositeFieldContainer[LookInfo]
+    places: _containers.RepeatedCompositeFieldContainer[PlaceInfo]
+    def __init__(self, version: _Optional[str] = ..., database: _Optional[_Union[DatabaseKind, str]] = ..., database_version: _Optional[str] = ..., schema_revision: _Optional[str] = ..., workflow_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wall_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_rate: _Optional[float] = ..., dev: bool = ..., replica_id: _Optional[str] = ..., live_enrollments: _Optional[int] = ..., stuck_enrollments: _Optional[int] = ..., oldest_due_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ..., quarantined_enrollments: _Optional[int] = ..., quarantined_events: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[PendingInfo, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedInfo, _Mapping]]] = ..., human_queues: _Optional[_Iterable[_Union[HumanQueueInfo, _Mapping]]] = ..., looks: _Optional[_Iterable[_Union[LookInfo, _Mapping]]] = ..., places: _Optional[_Iterable[_Union[PlaceInfo, _Mapping]]] = ...) -> None: ...
