@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 YOUNG: Final = 1
@@ -16,6 +18,16 @@ EVERYTHING_EVERY_S: Final = 300.0
 _THRESHOLDS: Final = (200_000, 50, 100)
 """More than batches hold, so that theirs are looked at on the beat alone (a look in every batch took an eighth of its
 time), but not so much that what a flood of refused calls leaves in rings could grow large within a beat."""
+
+
+@contextmanager
+def nothing_collected() -> Iterator[None]:
+    """For loading modules: what they make lives until the end; looking through it again and again is a tenth of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Garbage:

@@ -57,9 +57,11 @@ def serve(session: Session, **given: Any) -> None:
 
     By default on a SQLite file in this folder; with --database-url postgresql://… on PostgreSQL.
     """
-    settings = _settings(session, given)
-    from service.app import run
+    from service.garbage import nothing_collected
 
+    settings = _settings(session, given)
+    with nothing_collected():
+        from service.app import run
     sys.exit(run(settings))
 
 

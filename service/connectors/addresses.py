@@ -7,13 +7,9 @@ ranges global that lead inside: NAT64 and 6to4 carry an IPv4 address, which is w
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from service.connectors.connector import TaskError
 
@@ -80,25 +76,6 @@ class AddressGuard:
         except ValueError:
             return
         self.check(host, [host])
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names for the HTTP client and lets no refused address through."""
-
-    def __init__(self, guard: AddressGuard, resolver: AbstractResolver | None = None) -> None:
-        self._guard = guard
-        self._resolver = resolver or ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Raises OSError for an unknown name, TaskError `address_refused`."""
-        found = await self._resolver.resolve(host, port, family)
-        self._guard.check(host, [result["host"] for result in found])
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 def _carried(address: Address) -> Address:

@@ -7,8 +7,9 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from service.connectors.addresses import AddressGuard, GuardedResolver
+from service.connectors.addresses import AddressGuard
 from service.connectors.connector import TaskError
+from service.connectors.resolver import GuardedResolver
 
 REFUSED = [
     "0.0.0.0",

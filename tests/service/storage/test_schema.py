@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import op
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.operations import BatchOperations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+from service.storage import schema
 from service.storage.database import Database
 from service.storage.schema import current_revision, head_revision, migrate, require_schema
 from service.storage.tables import metadata
@@ -110,6 +114,15 @@ def test_several_processes_may_migrate_at_once(empty: Database) -> None:
     assert sorted(before or "" for before, _ in results) == ["", *[head_revision()] * 2]
     assert {after for _, after in results} == {head_revision()}
     assert _differences(empty) == []
+
+
+def test_the_schema_wanted_is_that_of_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [head_revision()]
+    for script in scripts.walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
 
 
 def test_an_empty_database_is_refused_with_the_command_to_run(empty: Database) -> None:
