@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.engine.catalog import Directory
@@ -36,6 +36,7 @@ from statemachine.places import CONFLICT
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
+_LOOK_AGAIN: Final = timedelta(minutes=10)
 SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
 
@@ -281,10 +282,9 @@ class Ledger:
         elif self._looks.pop(name, None) is None:
             self._seen_looks[name] = look_name(tenant, look)
 
-    def requeue(self, tenant: str, snapshot: Snapshot, try_at: datetime | None = None) -> None:
-        """Keep where a pending run waits. `try_at` None: until something else happens."""
-        row = self._pending_row(tenant, snapshot) | {"try_at": try_at}
-        self._requeued[tenant, snapshot.id] = row
+    def requeue(self, tenant: str, snapshot: Snapshot) -> None:
+        """Keep where a pending run waits, until something happens."""
+        self._requeued[tenant, snapshot.id] = self._pending_row(tenant, snapshot)
 
     def _queues(self) -> list[tuple[str, list[Any], bool]]:
         """What places and pending runs come to; nothing for runs of workflows without limits."""
@@ -321,6 +321,9 @@ class Ledger:
         ]
 
     def _pending_row(self, tenant: str, snapshot: Snapshot) -> dict[str, Any]:
+        """Who waits for a contact is looked at again in any case: a tick that ended what was in the way may have read
+        that nobody waits just before somebody did."""
+        again_at = self.times.workflow + _LOOK_AGAIN if snapshot.queued == CONFLICT else None
         return {
             "tenant_id": tenant,
             "enrollment_id": snapshot.id,
@@ -328,7 +331,7 @@ class Ledger:
             "contact_id": snapshot.contact_id,
             "rule": snapshot.queued,
             "turn": -snapshot.priority,
-            "try_at": None,
+            "try_at": again_at,
         }
 
     def _writes(self) -> list[tuple[str, list[Mapping[str, Any]], bool]]:

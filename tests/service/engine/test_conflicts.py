@@ -6,6 +6,7 @@ import pytest
 
 from service.engine.commands import Operate
 from service.engine.turns import whose_turn
+from service.storage import places
 from tests.service.engine.house import House, all_of, event
 
 TALK = """
@@ -202,3 +203,15 @@ async def test_those_who_wait_before_a_paused_workflow_are_in_nobodys_way(house:
     with house.database.reading() as transaction:
         (first,) = whose_turn(transaction, house.engine.catalog, house.clock.now, 1)
     assert first.workflow == "late"
+
+
+async def test_those_who_wait_are_looked_at_again_also_when_the_end_of_the_other_woke_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _meet(house, "queue")
+    monkeypatch.setattr(places, "WAKE_PENDING", f"{places.WAKE_PENDING} and p.rule <> p.rule")
+    await house.operate(house.run("talk"), "cancel")
+    await house.fire(599)
+    assert _statuses(house)["new"] == "pending"
+    await house.fire(1)
+    assert _statuses(house)["new"] == "waiting"
