@@ -1,7 +1,7 @@
 """A workflow as a picture to draw: nodes and edges read from its machine, and what is marked in them.
 
 What is drawn is the machine's own: an edge per outcome. Beside it stand the ways past a step whose `when` is false, and
-the exit rules, which end a run from any step.
+the exit rules, which end a run from any step; and from a step that undoes others to the steps that undo each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statemachine.machine import CANCELLED, COMPLETED, EXITED, FAILED, SKIP
 from statemachine.snapshot import Status
 from statemachine.step import END
 from statemachine.steps.sub_workflow import SubWorkflow
-from statemachine.workflow import Step, Workflow
+from statemachine.workflow import UNDONE, Step, Workflow
 
 Shape = Literal["choice", "wait", "plain", "end"]
 Mark = Literal["", "visited", "here"]
@@ -91,7 +91,7 @@ def picture_of(
         picture.nodes.append(Node(names[step.id], _shape(step), lines, mark, _inner(step)))
         for outcome, target, aside in _ways(workflow, step):
             taken = (step.id, outcome) in marks.taken
-            label = "" if outcome in _SILENT else SKIPPED if aside else outcome
+            label = "" if outcome in _SILENT else SKIPPED if outcome == SKIP else outcome
             target = names.get(target) or _ENDS[target]
             picture.edges.append(Edge(names[step.id], target, _short(label), aside, taken))
     picture.edges.extend(_exits(workflow, picture, marks))
@@ -117,9 +117,19 @@ def _ways(workflow: Workflow, step: Step) -> Iterator[tuple[str, str, bool]]:
         yield *_ENDING[step.type], False
         return
     for outcome in workflow.machine.outcomes(step.id):
-        yield outcome, workflow.machine.target(step.id, outcome), False
+        target = workflow.machine.target(step.id, outcome)
+        for place in _undoing(workflow) if target == UNDONE else (target,):
+            yield outcome, place, False
+    for undone in workflow.steps.values() if step.runner.undoes else ():
+        if undone.undo:
+            yield f"undo {undone.id}", undone.undo, True
     if step.when is not None:
         yield SKIP, workflow.machine.target(step.id, SKIP), True
+
+
+def _undoing(workflow: Workflow) -> list[str]:
+    """The steps that undo others: the end of an undo leads back to whichever began it."""
+    return [step.id for step in workflow.steps.values() if step.runner.undoes]
 
 
 def _exits(workflow: Workflow, picture: Picture, marks: Highlight) -> Iterator[Edge]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -80,6 +81,14 @@ def test_children_are_counted_by_status_and_inner_workflows_named() -> None:
     drawn = ElementTree.fromstring(draw_svg(picture))
     assert [one.get("data-workflow") for one in drawn.iter(f"{SVG}g")][-2:] == ["inner", None]
     assert len([one for one in drawn.iter(f"{SVG}text") if one.get("class") == "count"]) == 2
+
+
+def test_undoing_is_drawn_aside_and_comes_back_to_the_step_that_began_it() -> None:
+    book = "{id: book, type: task, compensate: [{id: back, type: task}]}"
+    text = draw_mermaid(picture_of(compile_workflow(f"key: w\nsteps: [{book}, {{id: undo_all, type: compensate}}]")))
+    names = {name: node for node, name in re.findall(r'(s\d+)\W+"?(\w+)<br/>', text)}
+    assert f'{names["undo_all"]} -.->|"undo book"| {names["back"]}' in text
+    assert f"{names['back']} --> {names['undo_all']}" in text
 
 
 def test_the_way_of_a_run_is_marked_by_the_outcomes_it_took() -> None:
