@@ -30,6 +30,12 @@ class Past:
             entries, started_at = entries + 1, snapshot.started_at
         return Past(entries, started_at, self.last_ended_at if snapshot.live else snapshot.ended_at)
 
+    def ended(self, at: datetime) -> Past:
+        return Past(self.entries, self.last_started_at, at)
+
+
+NO_PAST: Final = Past()
+
 
 @record
 class Entry:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from statemachine.admission import Entry, Past, entry_block, entry_queue
+from statemachine.admission import NO_PAST, Entry, Past, entry_block, entry_queue
 from statemachine.arbitration import Runs, rivals
 from statemachine.cause import Phase
 from statemachine.grace import GRACE, MAX_LOOKS, Look
@@ -92,7 +92,7 @@ class Entering(Receiving):
             for _, snapshot in self.runs.values()
             if snapshot.live and snapshot.workflow == workflow.key and snapshot.entry_key == key and not snapshot.origin
         ]
-        past = self.past.get((workflow.key, key), Past())
+        past = self.past.get((workflow.key, key), NO_PAST)
         restarts = workflow.entry.reentry == "restart"
         usage = self._usage(workflow, live if restarts else ())
         paused = workflow.key in self.roster.paused

@@ -194,7 +194,7 @@ class _Witness(Intake):
 
     def _run(self, workflow: Workflow, snapshot: Snapshot, phase: Phase) -> Run:
         run = Run(workflow, snapshot, EventCause(self.event, phase), self.surroundings(workflow, snapshot))
-        run.scope.event = self.event
+        run.event = self.event
         return run
 
     def _exit_accounts(self, workflow: Workflow, snapshot: Snapshot) -> Iterator[CaseAccount]:

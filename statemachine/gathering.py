@@ -26,12 +26,12 @@ MAX_EVENTS: Final = 100
 
 def taking(run: Run, cases: Iterable[EventCase], event: Event) -> EventCase | None:
     """The first of these cases that takes the event, which is `event` in the scope then."""
-    before = run.scope.event
-    run.scope.event = event
+    before = run.event
+    run.event = event
     for case in cases:
         if case.event == event.type and (case.when is None or case.when.test(run.scope)):
             return case
-    run.scope.event = before
+    run.event = before
     return None
 
 
@@ -111,7 +111,7 @@ def begin_silence(run: Run, since: datetime) -> None:
         for event in run.earlier_events(frozenset(case.event for case in run.step.resets)):
             if taking(run, run.step.resets, event) is not None:
                 run.deadlines[QUIET] = max(run.deadlines[QUIET], _at(run, event) + span)
-        run.scope.event = None
+        run.event = None
 
 
 def break_silence(run: Run, event: Event) -> bool:

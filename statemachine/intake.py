@@ -86,6 +86,8 @@ class Intake(Entering):
             self.conversations[conversation_id] = heard
 
     def exits(self) -> None:
+        if not any(workflow.exits for workflow, _ in self.runs.values()):
+            return
         for workflow, snapshot in self._ordered_runs():
             acts = workflow.exits and not snapshot.part and self.held(workflow, snapshot) in ("", "deliver")
             if acts and self.decide(workflow, snapshot, "exit"):

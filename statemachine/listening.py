@@ -70,7 +70,7 @@ def take_event(run: Run, event: Event) -> Outcome | bool:
 
 def end_of_burst(run: Run) -> Outcome:
     """The wait ends with everything that was gathered."""
-    run.scope.event = None
+    run.event = None
     return Outcome(run.gathered["outcome"], burst_output(run))
 
 

@@ -66,7 +66,7 @@ _ALIVE = _MOVABLE | {Status.PENDING}
 
 def on_event(run: Run, cause: EventCause) -> bool:
     if cause.phase == "entry":
-        run.scope.event = cause.event
+        run.event = cause.event
         if run.surroundings.queue is not None:
             wait_outside(run, run.surroundings.queue)
         else:
@@ -87,7 +87,7 @@ def on_event(run: Run, cause: EventCause) -> bool:
 def _try_exits(run: Run, event: Event) -> bool:
     if not run.workflow_version.exits or run.failing or run.before.part:
         return False
-    run.scope.event = event
+    run.event = event
     for rule in run.workflow_version.exits:
         if _exits(run, rule, event):
             exit_run(run, rule.exit_reason, goal=rule.goal, event=event.type)
@@ -238,7 +238,7 @@ def on_start(run: Run, cause: StartCause) -> bool:
         wait_outside(run, run.surroundings.queue)
     else:
         run.status = Status.RUNNING
-        run.scope.event = event_from_data(run.trigger)
+        run.event = event_from_data(run.trigger)
         start(run)
     return True
 

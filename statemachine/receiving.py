@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from statemachine.admission import Past
+from statemachine.admission import NO_PAST
 from statemachine.cause import Cause, EventCause, ParentCause, Phase, Surroundings, named_globals
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
@@ -19,12 +19,13 @@ from statemachine.event import Event, with_taken
 from statemachine.family import follow
 from statemachine.places import count_move
 from statemachine.roster import Reception, Roster
-from statemachine.shares import splits_of
+from statemachine.shares import NO_SPLITS, splits_of
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL
 from statemachine.verdict import Verdict
 from statemachine.workflow import Workflow
 
+_NO_GLOBALS: Final[Mapping[str, Any]] = {}
 Turn = Callable[[tuple[Workflow, Snapshot]], tuple[Any, ...]]
 
 
@@ -110,7 +111,7 @@ class Receiving:
         self.runs[decision.snapshot.id] = (workflow, decision.snapshot)
         if not decision.snapshot.live and decision.snapshot.origin is None:
             name = (decision.snapshot.workflow, decision.snapshot.entry_key)
-            self.past[name] = replace(self.past.get(name, Past()), last_ended_at=self.now)
+            self.past[name] = self.past.get(name, NO_PAST).ended(self.now)
 
     def _mark_alone(self, decision: Decision) -> None:
         """What a wait took for itself alone is gone for all that come after it."""
@@ -119,22 +120,19 @@ class Receiving:
         (self.waited,) = with_taken((self.waited,), decision.alone, decision.snapshot.id)
 
     def surroundings(self, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
-        reads = workflow.reads.events
-        events = tuple(event for event in self.roster.events if event.type in reads) if reads else ()
-        held = workflow.key in self.roster.paused
-        still = self.roster.standstills.get(workflow.key, NO_STANDSTILL)
+        roster, reads, key = self.roster, workflow.reads, workflow.key
         return Surroundings(
             self.now,
             self.contact,
-            events,
-            tenant_zone=self.roster.tenant_zone,
-            held=held,
-            standstill=still,
-            tenant_id=self.roster.tenant_id,
-            conversation=self._conversation(snapshot.conversation_id) if workflow.reads.conversation else None,
-            globals=named_globals(self.roster.globals, workflow),
-            counted=self.roster.counted,
-            splits=splits_of(self.roster.shares, workflow.key, workflow.version, self.roster.kept),
+            tuple(event for event in roster.events if event.type in reads.events) if reads.events else (),
+            named_globals(roster.globals, workflow) if reads.globals else _NO_GLOBALS,
+            roster.tenant_zone,
+            key in roster.paused,
+            roster.standstills.get(key, NO_STANDSTILL),
+            roster.tenant_id,
+            self._conversation(snapshot.conversation_id) if reads.conversation else None,
+            counted=roster.counted,
+            splits=splits_of(roster.shares, key, workflow.version, roster.kept) if roster.shares else NO_SPLITS,
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:

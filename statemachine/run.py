@@ -63,16 +63,17 @@ class Run(Framed):
     """See the module. Attributes are the snapshot's, plus the ledger (`history`, `orders`, `emitted`, …)."""
 
     __slots__ = (
-        "_contact_changed", "_conversation_changed", "_evidence", "_outputs_changed", "_position", "_random_count",
-        "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children", "contact_read",
-        "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read", "examined", "history",
-        "holidays", "human", "lateness_asked", "orders", "person", "resting", "retries", "revoked", "rulings", "seed",
-        "sent", "splits_read", "state", "surroundings", "talk", "told",
+        "_contact_changed", "_conversation_changed", "_event", "_evidence", "_outputs_changed", "_position",
+        "_random_count", "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children",
+        "contact_read", "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read",
+        "examined", "history", "holidays", "human", "lateness_asked", "orders", "person", "resting", "retries",
+        "revoked", "rulings", "seed", "sent", "splits_read", "state", "surroundings", "talk", "told",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
         super().__init__(workflow, snapshot, surroundings.now)
         self._scope: View | None = None
+        self._event: Event | None = None
         self._evidence: dict[str, Any] = {}
         self._position = 0
         self._random_count = 0
@@ -154,6 +155,17 @@ class Run(Framed):
         if self._scope is None:
             self._scope = View(self)
         return self._scope
+
+    @property
+    def event(self) -> Event | None:
+        """The event being handled, as steps read it."""
+        return self._event
+
+    @event.setter
+    def event(self, event: Event | None) -> None:
+        self._event = event
+        if self._scope is not None:
+            self._scope.event = event
 
     @property
     def moves(self) -> int:
@@ -378,7 +390,7 @@ class Run(Framed):
     def consume(self, event: Event) -> None:
         """Remember that this event moved the run, so that no later wait takes it again."""
         self.consumed = (*self.consumed, event.name)[-MAX_CONSUMED:]
-        self.scope.event = event
+        self.event = event
 
     def take(self, event: Event) -> None:
         """The wait takes the event; for itself alone where it says so."""

@@ -32,6 +32,7 @@ class View(Scope):
         super().__init__(
             contact=run.person,
             trigger=run.trigger,
+            event=run.event,
             variables=run.variables,
             outputs=run.outputs_seen,
             globals=run.surroundings.globals,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from service.engine.catalog import Directory
 from service.storage.enrollments import StoredEnrollment
-from statemachine.admission import Past
+from statemachine.admission import NO_PAST, Past
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decision import Decision
@@ -100,6 +100,6 @@ class Desk:
         if snapshot.origin is not None:
             return
         name = (snapshot.workflow, snapshot.entry_key)
-        self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
+        self.past[name] = self.past.get(name, NO_PAST).with_run(snapshot, fresh=fresh)
         if snapshot.variants and snapshot.workflow in self.kept:
             self.kept[snapshot.workflow] = {**snapshot.variants, **self.kept[snapshot.workflow]}

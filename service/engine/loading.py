@@ -78,6 +78,8 @@ class Stock:
     def __init__(self, room: Room, transaction: Transaction, commands: Sequence[Command]) -> None:
         self._room = room
         self.commands = commands
+        self._kinds = frozenset(map(type, commands))
+        self._entering: list[tuple[Command, ContactKey | None, Sequence[Workflow]]] = []
         self.keys: list[ContactKey | None] = []
         self.desks: dict[ContactKey, Desk] = {}
         self.alone: dict[tuple[str, str], Desk] = {}
@@ -113,6 +115,7 @@ class Stock:
         self._seat_runs(transaction, stored_runs)
         self._seat_families(transaction, stored_runs)
         self._load_looks(transaction)
+        self._entering = self._entered()
         self._load_past(transaction)
         self._load_events(transaction)
         self.talks.load(transaction, self._named_conversations())
@@ -133,6 +136,8 @@ class Stock:
 
     def _resolve(self, transaction: Transaction) -> None:
         """Find the (immutable) contact of commands that know only a task, an enrollment or a conversation."""
+        if self._kinds.isdisjoint(_WITHOUT_CONTACT):
+            return
         task_ids = [
             {"tenant_id": command.tenant, "id": command.task_id}
             for command in self.commands
@@ -217,12 +222,12 @@ class Stock:
 
     def _watched_contacts(self, directory: Directory) -> set[ContactKey]:
         """The contacts that commands may change while runs watch them of which no event brings along all."""
+        if self._kinds <= _BRING_ALL:
+            return set()
         return {
             key
             for command, key in zip(self.commands, self.keys, strict=True)
-            if key is not None
-            and not isinstance(command, TriggerEvent | DispatchEvent | EnrollContact)
-            and directory.watched(command.tenant)
+            if key is not None and type(command) not in _BRING_ALL and directory.watched(command.tenant)
         }
 
     def _late_watchers(self, transaction: Transaction) -> list[StoredEnrollment]:
@@ -270,12 +275,9 @@ class Stock:
 
     def _load_past(self, transaction: Transaction) -> None:
         wanted: dict[tuple[str, str, str], None] = {}
-        for command, key in zip(self.commands, self.keys, strict=True):
-            if key is None or key not in self.desks or not self.desks[key].revision:
-                continue
-            for workflow in self._entered(command, key):
-                if _asks_for_past(workflow):
-                    wanted[(*key, workflow.key)] = None
+        for _, key, workflows in self._entering:
+            if key is not None and key in self.desks and self.desks[key].revision:
+                wanted.update(((*key, workflow.key), None) for workflow in workflows if _asks_for_past(workflow))
         if not wanted:
             return
         rows = load_past(transaction, [{"tenant_id": t, "contact_id": c, "workflow": w} for t, c, w in wanted])
@@ -303,12 +305,17 @@ class Stock:
         if known is not None:
             desk.lookers[look.workflow] = known
 
-    def _entered(self, command: Command, key: ContactKey | None) -> Sequence[Workflow]:
-        """The workflows that a command may let somebody into."""
-        found = self._candidates(command)
-        desk = self.desks.get(key) if key is not None else None
-        looks = desk is not None and desk.lookers and isinstance(command, TriggerEvent | DispatchEvent | LookAgain)
-        return (*found, *desk.lookers.values()) if desk is not None and looks else found
+    def _entered(self) -> list[tuple[Command, ContactKey | None, Sequence[Workflow]]]:
+        """The commands that may let somebody into workflows, and those."""
+        found: list[tuple[Command, ContactKey | None, Sequence[Workflow]]] = []
+        for command, key in zip(self.commands, self.keys, strict=True):
+            workflows = self._candidates(command)
+            desk = self.desks.get(key) if key is not None else None
+            if desk is not None and desk.lookers and isinstance(command, TriggerEvent | DispatchEvent | LookAgain):
+                workflows = (*workflows, *desk.lookers.values())
+            if workflows:
+                found.append((command, key, workflows))
+        return found
 
     def _candidates(self, command: Command) -> Sequence[Workflow]:
         if isinstance(command, TriggerEvent | DispatchEvent):
@@ -325,10 +332,10 @@ class Stock:
     def _load_usage(self, transaction: Transaction) -> None:
         """Count the places of workflows with limits that somebody may enter now, and keep others from taking them."""
         names: set[tuple[str, str]] = set()
-        for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, StartPending):
-                names.add((command.tenant, command.workflow))
-            names.update((command.tenant, flow.key) for flow in self._entered(command, key) if flow.limits.counted)
+        if StartPending in self._kinds:
+            names = {(one.tenant, one.workflow) for one in self.commands if isinstance(one, StartPending)}
+        for command, _, workflows in self._entering:
+            names.update((command.tenant, flow.key) for flow in workflows if flow.limits.counted)
         if not names:
             return
         lock_places(transaction, names)
@@ -344,7 +351,7 @@ class Stock:
 
     def _load_versions(self, transaction: Transaction) -> None:
         """Compile versions that an enrolment names and this replica has not run yet; unknown ones are refused later."""
-        for command in self.commands:
+        for command in self.commands if EnrollContact in self._kinds else ():
             if isinstance(command, EnrollContact) and command.version:
                 with suppress(NotFound):
                     self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
@@ -353,9 +360,9 @@ class Stock:
         """The variants that contacts were given before, of workflows where shares of splits were set."""
         wanted: set[tuple[str, str, str]] = set()
         inner = self.versions.keys
-        for command, key in zip(self.commands, self.keys, strict=True):
+        for _, key, workflows in self._entering:
             if key is not None and key in self.desks and self.desks[key].revision:
-                wanted.update((*key, name) for flow in self._entered(command, key) for name in inner(key[0], flow))
+                wanted.update((*key, name) for flow in workflows for name in inner(key[0], flow))
         for key, desk in self.desks.items():
             wanted.update((*key, name) for flow, _ in desk.runs.values() for name in inner(key[0], flow))
         wanted = {one for one in wanted if one[2] in self.directory.shares_in(one[0])}
@@ -366,19 +373,17 @@ class Stock:
         """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
         wanted: dict[tuple[str, str, str], datetime] = {}
         now = self.times.workflow
-        for command, key in zip(self.commands, self.keys, strict=True):
-            desk = self.desks.get(key) if key else None
-            if key is None or desk is None or not desk.revision:
-                continue
-            for workflow in self._entered(command, key):
-                reads = self.versions.reads(key[0], workflow, workflow.reads)
-                want_events(wanted, key, reads, now, now)
-        operated = {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
+        for _, key, workflows in self._entering:
+            if key is not None and key in self.desks and self.desks[key].revision:
+                for workflow in workflows:
+                    want_events(wanted, key, self.versions.reads(key[0], workflow, workflow.reads), now, now)
+        operated = self._operated()
         for key, desk in self.desks.items():
             for workflow, snapshot in desk.runs.values():
                 reads = workflow.reads if key in operated else reads_of(workflow, snapshot)
-                reads = self.versions.reads(key[0], workflow, reads)
-                want_events(wanted, key, reads, snapshot.started_at or now, now)
+                if reads.events or workflow.inner:
+                    reads = self.versions.reads(key[0], workflow, reads)
+                    want_events(wanted, key, reads, snapshot.started_at or now, now)
         if not wanted:
             return
         rows = [
@@ -388,6 +393,12 @@ class Stock:
         for tenant, event in look_back(transaction, rows):
             assert event.contact_id is not None
             self.desks[tenant, event.contact_id].events.append(event)
+
+    def _operated(self) -> set[ContactKey | None]:
+        """The contacts of runs that somebody operates, who may send them anywhere."""
+        if Operate not in self._kinds:
+            return set()
+        return {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
 
     def _named_conversations(self) -> set[tuple[str, str]]:
         """Those that events and commands name, and those of runs whose versions read them."""
@@ -411,6 +422,10 @@ class Stock:
 
 
 _NOBODY_COUNTS: Final[dict[str, Usage]] = {}
+_WITHOUT_CONTACT: Final = frozenset({FinishTask, DecideTask, Operate, ContinueRun, ChangeConversation})
+"""They name a task, an enrollment or a conversation instead."""
+_BRING_ALL: Final = frozenset({TriggerEvent, DispatchEvent, EnrollContact})
+"""All live runs of their contacts are loaded."""
 
 
 def _asks_for_past(workflow: Workflow) -> bool:
