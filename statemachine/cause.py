@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event, event_from_data, event_to_data
+from statemachine.limits import MAX_GLOBALS_BYTES, size_up_to
 from statemachine.record import record
 from statemachine.shares import NO_SPLITS, Splits
 from statemachine.snapshot import Snapshot
@@ -219,7 +220,8 @@ DEFAULT_TENANT: Final = "default"
 class Surroundings:
     """What a decision may read besides the snapshot: the contact, and earlier events in order of acceptance.
 
-    `conversation` is the run's and `globals` are those global variables that its version may read.
+    `conversation` is the run's and `globals` are those global variables that its version may read; `globals_left` is
+    how many bytes those may take that it sets, None when it sets none.
     `counted` is how far back the caps of the tenant's workflows look, None without any. `holidays` are those that were
     found when the cause was decided first (date → name), None to look them up.
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
@@ -242,6 +244,7 @@ class Surroundings:
     counted: timedelta | None = None
     holidays: Mapping[str, str] | None = None
     splits: Splits = NO_SPLITS
+    globals_left: int | None = None
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:
@@ -250,6 +253,15 @@ def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, 
     if not known or not names or "*" in names:
         return known if names else _NOTHING
     return {name: known[name] for name in names if name in known}
+
+
+def left_for_globals(known: Mapping[str, Any], workflow: Workflow) -> int | None:
+    """How many bytes the global variables may take that a version sets, the others being what they are."""
+    names = workflow.reads.sets
+    if not names:
+        return None
+    others = {name: value for name, value in known.items() if name not in names}
+    return MAX_GLOBALS_BYTES - size_up_to(others, MAX_GLOBALS_BYTES)
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}

@@ -135,10 +135,10 @@ class EmittedEvent:
 class Decision:
     """The next snapshot and everything that must become durable with it.
 
-    `contact` and `conversation` are set when they changed. `revoked` names the (step, visit) of tasks that
-    must not run any more. `human` is what happened to human tasks, in order. `alone` are the events that no other
-    enrollment may take any more. `continues` asks for a `continue` cause at once. `rulings` are what the gate said of
-    messages: (channel, verdict, rule).
+    `contact` and `conversation` are set when they changed, `globals` are the global variables that did. `revoked` names
+    the (step, visit) of tasks that must not run any more. `human` is what happened to human tasks, in order. `alone`
+    are the events that no other enrollment may take any more. `continues` asks for a `continue` cause at once.
+    `rulings` are what the gate said of messages: (channel, verdict, rule).
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
     to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
@@ -161,6 +161,7 @@ class Decision:
     told: tuple[ParentCause, ...] = ()
     children: tuple[ChildOrder, ...] = ()
     ended: ChildCause | None = None
+    globals: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def of_family(self) -> bool:

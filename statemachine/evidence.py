@@ -44,6 +44,8 @@ def _values_read(run: Run) -> dict[str, Any]:
         reads["conversation"] = conversation_to_data(around.conversation)
     if around.globals:
         reads["globals"] = dict(around.globals)
+    if around.globals_left is not None:
+        reads["globals_left"] = around.globals_left
     if around.tenant_zone:
         reads["tenant_zone"] = around.tenant_zone
     if around.tenant_id != DEFAULT_TENANT:

@@ -13,6 +13,8 @@ MAX_UNDOS_BYTES: Final = 256 * 1024
 MAX_VARIABLES_BYTES: Final = 256 * 1024
 MAX_CONVERSATION_BYTES: Final = 64 * 1024
 MAX_GLOBAL_BYTES: Final = 64 * 1024
+MAX_GLOBALS_BYTES: Final = 1024 * 1024
+"""All global variables of a tenant together."""
 MAX_HISTORY: Final = 10_000
 MAX_STEPS: Final = 500
 MAX_DEPTH: Final = 32

@@ -119,11 +119,11 @@ def _still_matches(run: Run) -> bool:
 @contextmanager
 def entering_event(run: Run) -> Iterator[None]:
     """As long as it lasts, `event` is the one that enrolled the run."""
-    handled, run.scope.event = run.scope.event, event_from_data(run.trigger)
+    handled, run.event = run.event, event_from_data(run.trigger)
     try:
         yield
     finally:
-        run.scope.event = handled
+        run.event = handled
 
 
 def _try_cases(run: Run, event: Event) -> bool:

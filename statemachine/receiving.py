@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from statemachine.admission import NO_PAST
-from statemachine.cause import Cause, EventCause, ParentCause, Phase, Surroundings, named_globals
+from statemachine.cause import Cause, EventCause, ParentCause, Phase, Surroundings, left_for_globals, named_globals
 from statemachine.conversation import Conversation
 from statemachine.decide import decide
 from statemachine.decision import ChildOrder, Decision, EmittedEvent
@@ -103,6 +103,8 @@ class Receiving:
         if decision.alone:
             self._mark_alone(decision)
         self.contact = decision.contact or self.contact
+        if decision.globals:
+            self.roster = replace(self.roster, globals={**self.roster.globals, **decision.globals})
         if decision.conversation is not None:
             self.conversations[decision.conversation.id] = decision.conversation
         if self.usages:
@@ -133,6 +135,7 @@ class Receiving:
             self._conversation(snapshot.conversation_id) if reads.conversation else None,
             counted=roster.counted,
             splits=splits_of(roster.shares, key, workflow.version, roster.kept) if roster.shares else NO_SPLITS,
+            globals_left=left_for_globals(roster.globals, workflow) if reads.sets else None,
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:

@@ -82,6 +82,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         contact=_contact(reads.get("contact")),
         events=tuple(event_from_data(event) for event in reads.get("events", ())),
         globals=reads.get("globals", {}),
+        globals_left=reads.get("globals_left"),
         tenant_zone=reads.get("tenant_zone"),
         tenant_id=reads.get("tenant_id", DEFAULT_TENANT),
         held=reads.get("held", False),

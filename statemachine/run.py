@@ -28,6 +28,7 @@ from statemachine.frame import (
     undo_names,
 )
 from statemachine.framed import Framed
+from statemachine.global_variables import check_globals
 from statemachine.kin import child_id
 from statemachine.limits import (
     MAX_CONVERSATION_BYTES,
@@ -53,6 +54,7 @@ TERMINAL_STATES: Final = {
 }
 """The machine's state for each status in which a run has ended."""
 _NONE: Final[frozenset[str]] = frozenset()
+_UNCHANGED: Final[Mapping[str, Any]] = {}
 _NOTHING: Final[Mapping[str, Any]] = {}
 _RESTING: Final = frozenset({Status.WAITING, Status.PAUSED})
 MAX_CONSUMED: Final = 100
@@ -66,8 +68,8 @@ class Run(Framed):
         "_contact_changed", "_conversation_changed", "_event", "_evidence", "_outputs_changed", "_position",
         "_random_count", "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children",
         "contact_read", "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read",
-        "examined", "history", "holidays", "human", "lateness_asked", "orders", "person", "resting", "retries",
-        "revoked", "rulings", "seed", "sent", "splits_read", "state", "surroundings", "talk", "told",
+        "examined", "global_changes", "history", "holidays", "human", "lateness_asked", "orders", "person", "resting",
+        "retries", "revoked", "rulings", "seed", "sent", "splits_read", "state", "surroundings", "talk", "told",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -107,6 +109,7 @@ class Run(Framed):
         self.children: list[ChildOrder] = []
         self.broke = False
         self.human: list[HumanChange] = []
+        self.global_changes: Mapping[str, Any] = _UNCHANGED
 
     # --- what steps read (step.Context) ---
 
@@ -339,6 +342,14 @@ class Run(Framed):
             raise StepFailed("variables_too_large", f"the variables of the conversation would be over {limit}")
         self.change_conversation(replace(talk, variables=changed))
 
+    def set_global_variable(self, path: tuple[str, ...], value: Any) -> None:
+        known = {**self.surroundings.globals, **self.global_changes}
+        name = path[0]
+        changes = {**self.global_changes, name: with_path(known, path, value)[name]}
+        check_globals(name, changes, self.surroundings.globals_left)
+        self.global_changes = changes
+        self.scope.globals = {**known, **changes}
+
     def note_message(self) -> None:
         if self.talk is not None:
             self.conversation_read = True
@@ -476,6 +487,7 @@ class Run(Framed):
             tuple(self.told),
             tuple(self.children),
             farewell(self),
+            self.global_changes,
         )
 
     def let_go(self) -> None:

@@ -140,13 +140,14 @@ class Reads:
     `contact`: field names, or {"*"} for the whole contact (tags, lists and score are named `tags`, `lists`, `score`).
     `events`: canonical event type -> look-back; None means since the run began.
     `conversation`: whether it reads or changes the run's conversation. `globals`: the global variables that it names
-    or, by bare names, may mean; {"*"} among them for all.
+    or, by bare names, may mean; {"*"} among them for all. `sets`: those that it may set.
     """
 
     contact: frozenset[str] = frozenset()
     events: Mapping[str, timedelta | None] = field(default_factory=dict)
     conversation: bool = False
     globals: frozenset[str] = frozenset()
+    sets: frozenset[str] = frozenset()
 
     def __or__(self, other: Reads) -> Reads:
         events = dict(self.events)
@@ -158,6 +159,7 @@ class Reads:
             events,
             self.conversation or other.conversation,
             self.globals | other.globals,
+            self.sets | other.sets,
         )
 
 
@@ -255,6 +257,9 @@ class Context(Protocol):
 
     def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
         """Set a variable of the conversation; missing objects on the way are made."""
+
+    def set_global_variable(self, path: tuple[str, ...], value: Any) -> None:
+        """Set a variable of the tenant, for all; missing objects on the way are made."""
 
     def note_message(self) -> None:
         """A message goes out by this step: the run's conversation, if it has one, remembers when."""

@@ -12,7 +12,9 @@ from statemachine.limits import MAX_DEPTH
 _SEGMENT: Final = re.compile(r"[^\W\d][\w-]*")
 WORKFLOW: Final = "workflow"
 CONVERSATION: Final = "conversation"
+GLOBAL: Final = "global"
 _PART_HINTS: Final = {"tags": "use add_tag with `target: conversation`", "status": "end_chat resolves it"}
+_SCOPES: Final = (WORKFLOW, CONVERSATION, GLOBAL)
 _OWN: Final = ("variables", "vars")
 _READ_ONLY: Final = frozenset({
     "contact", "customer", "trigger", "input", "event", "steps", "loop", "undo", "enrollment", "execution", "resources",
@@ -37,24 +39,27 @@ def variable_path(name: str) -> tuple[str, ...]:
     if scope == CONVERSATION:
         message = "variables of a conversation are no variables of this run; VariableService sets them"
         raise BadVariable("read_only_path", message)
+    if scope == GLOBAL:
+        raise BadVariable(
+            "read_only_path", "global variables are no variables of this run; VariableService.Set does that"
+        )
     return path
 
 
 def scoped_path(name: str) -> tuple[str, tuple[str, ...]]:
-    """The scope (`workflow` or `conversation`) and the path below its variables that a name means. Raises BadVariable.
+    """The scope (`workflow`, `conversation` or `global`) and the path below its variables that a name means. Raises
+    BadVariable.
 
-    `conversation.topic` is also written `variables.conversation.topic`.
+    `conversation.topic` is also written `variables.conversation.topic`, and so is `global.offer`.
     """
     segments = name.split(".")
     if segments[0] in _OWN and len(segments) > 1:
         segments = segments[1:]
     root = segments[0]
-    if root == "global":
-        raise BadVariable("not_supported_yet", "a run cannot set global variables yet; VariableService.Set does")
     if root == CONVERSATION and len(segments) > 1 and segments[1] in PARTS:
         message = f"`{name[:100]}` is part of the conversation itself and no variable"
         raise BadVariable("read_only_path", message, _PART_HINTS.get(segments[1], ""))
-    if root in (WORKFLOW, CONVERSATION):
+    if root in _SCOPES:
         segments = segments[1:]
     elif root in _READ_ONLY:
         hint = "update_field changes contact fields" if root in ("contact", "customer") else ""
@@ -64,7 +69,7 @@ def scoped_path(name: str) -> tuple[str, tuple[str, ...]]:
         raise BadVariable("bad_name", message)
     if len(segments) > MAX_DEPTH:
         raise BadVariable("bad_name", f"{name[:100]!r} leads through more than {MAX_DEPTH} objects")
-    return CONVERSATION if root == CONVERSATION else WORKFLOW, tuple(segments)
+    return root if root in _SCOPES else WORKFLOW, tuple(segments)
 
 
 def with_path(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from service.storage.workflows import (
     ask_catalog_stamp,
     get_version,
 )
-from statemachine.cause import Surroundings, named_globals
+from statemachine.cause import Surroundings, left_for_globals, named_globals
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.definition import Loaded, load_workflow
@@ -98,7 +98,12 @@ class Directory:
             conversation if reads.conversation else None,
             counted=self.counted.get(tenant),
             splits=splits_of(self.shares_in(tenant), key, workflow.version, kept) if self.shares else NO_SPLITS,
+            globals_left=left_for_globals(self.globals_of(tenant), workflow) if reads.sets else None,
         )
+
+    def with_globals(self, tenant: str, changes: Mapping[str, Any]) -> Directory:
+        """As it will be when these global variables are set."""
+        return replace(self, globals={**self.globals, tenant: {**self.globals_of(tenant), **changes}})
 
     def globals_of(self, tenant: str) -> Mapping[str, Any]:
         return self.globals.get(tenant, _NO_GLOBALS)

@@ -16,7 +16,7 @@ from service.engine.clock import Times
 from service.engine.handoffs import Handoffs
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
-from service.storage import contacts, conversations, enrollments, events, history, human_tasks, task_batch
+from service.storage import contacts, conversations, enrollments, events, history, human_tasks, task_batch, variables
 from service.storage import looks as look_rows
 from service.storage import places as place_rows
 from service.storage.connections import Conflict
@@ -26,6 +26,7 @@ from service.storage.enrollments import StoredEnrollment, state_of
 from service.storage.history import history_row
 from service.storage.looks import look_name, look_row
 from service.storage.tasks import LeasedTask
+from service.storage.variables import variable_row
 from statemachine.cause import Cause, chain_after
 from statemachine.contact import Contact, contact_to_data
 from statemachine.conversation import Conversation
@@ -98,6 +99,7 @@ class Ledger:
     _taken: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _keys: list[dict[str, Any]] = field(default_factory=list)
     _requests: list[dict[str, Any]] = field(default_factory=list)
+    _globals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def record(
         self, tenant: str, workflow: Workflow, decision: Decision, cause: Cause, before: StoredEnrollment | None
@@ -125,6 +127,8 @@ class Ledger:
             self.rulings[ruling] = self.rulings.get(ruling, 0) + 1
         for event in decision.alone:
             self._take(tenant, event, snapshot)
+        if decision.globals:
+            self._set_globals(tenant, decision.globals)
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         if not snapshot.live and snapshot.contact_id is not None:
@@ -133,6 +137,12 @@ class Ledger:
             name = (snapshot.workflow, snapshot.goal or "")
             self.exits[name] = self.exits.get(name, 0) + 1
         self._note_due(snapshot.due_at)
+
+    def _set_globals(self, tenant: str, changes: Mapping[str, Any]) -> None:
+        """Set global variables, which the decisions after this one see."""
+        self.directory = self.directory.with_globals(tenant, changes)
+        for name, value in changes.items():
+            self._globals[tenant, name] = variable_row(tenant, name, value, self.times.workflow)
 
     def latest(self, tenant: str, enrollment_id: str) -> tuple[Workflow, Snapshot] | None:
         """What this batch has made of a run so far; None when it has not touched it."""
@@ -361,6 +371,8 @@ class Ledger:
             (events.HANDLED, self._handled, False),
             (events.INSERT_KEYS, sorted(self._keys, key=_by_event), True),
             (events.INSERT_REQUESTS, sorted(self._requests, key=_by_request), True),
+            (variables.KEEP, [self._globals[name] for name in sorted(self._globals)], True),
+            (variables.STAMP, [variables.STAMPED] if self._globals else [], True),
         ]
         return [section for section in sections if section[1]]
 

@@ -40,13 +40,12 @@ from service.storage.variables import (
 )
 from statemachine.conversation import Conversation
 from statemachine.errors import LimitExceeded, NotFound
-from statemachine.limits import MAX_GLOBAL_BYTES, larger_than
+from statemachine.limits import MAX_GLOBAL_BYTES, MAX_GLOBALS_BYTES, larger_than
 from statemachine.variable_path import CONVERSATION, BadVariable, scoped_path
 
 _GLOBAL: Final = VariableScope.VARIABLE_SCOPE_GLOBAL
 _CONVERSATION: Final = VariableScope.VARIABLE_SCOPE_CONVERSATION
 _MOST_GLOBALS: Final = 1_000
-_MOST_GLOBAL_BYTES: Final = 1024 * 1024
 M = TypeVar("M", bound=Message)
 
 
@@ -201,8 +200,8 @@ def _set(transaction: Transaction, name: str, value: Any, now: datetime) -> Vari
     if count > _MOST_GLOBALS:
         wanted = f"at most {_MOST_GLOBALS:,} global variables"
         raise LimitExceeded(f"name: {wanted}", [("name", wanted)], limit="variables", maximum=str(_MOST_GLOBALS))
-    if size > _MOST_GLOBAL_BYTES:
-        raise _too_large("all global variables together", "variables", _MOST_GLOBAL_BYTES)
+    if size > MAX_GLOBALS_BYTES:
+        raise _too_large("all global variables together", "variables", MAX_GLOBALS_BYTES)
     response = VariableServiceSetResponse()
     _write_global(stored, response.variable)
     return response

@@ -25,6 +25,20 @@ class StoredVariable:
     updated_at: datetime
 
 
+KEEP: Final = """
+insert into variables (tenant_id, name, value, revision, created_at, updated_at)
+select tenant_id, name, coalesce(value, 'null'), 1, now, now
+from {rows:rows; tenant_id text, name text, value json, now timestamptz} where true
+on conflict (tenant_id, name) do update set
+    value = excluded.value, revision = variables.revision + 1, updated_at = excluded.updated_at"""
+
+STAMP: Final = """
+insert into stamps (name, value) select name, 1 from {rows:rows; name text} where true
+on conflict (name) do update set value = stamps.value + 1"""
+
+STAMPED: Final = {"name": VARIABLES}
+"""The row that STAMP takes."""
+
 _COLUMNS: Final = "v.name, v.value, v.revision, v.created_at, v.updated_at"
 
 
@@ -91,6 +105,11 @@ def delete_variable(transaction: Transaction, tenant: str, name: str) -> bool:
     if gone:
         _stamp(transaction)
     return gone
+
+
+def variable_row(tenant: str, name: str, value: Any, now: datetime) -> dict[str, Any]:
+    """What KEEP takes."""
+    return {"tenant_id": tenant, "name": name, "value": value, "now": now}
 
 
 def _stamp(transaction: Transaction) -> None:

@@ -28,6 +28,7 @@ from statemachine.cause import (
     TaskCause,
     TimerCause,
     chain_after,
+    left_for_globals,
     named_globals,
 )
 from statemachine.contact import Contact
@@ -372,6 +373,7 @@ class World:
             standstill=self.standstills.get(workflow.key, NO_STANDSTILL),
             conversation=self.conversations.get(snapshot.conversation_id or "") if reads.conversation else None,
             globals=named_globals(self.globals, workflow),
+            globals_left=left_for_globals(self.globals, workflow),
             counted=self.counted,
             splits=splits_of(self.shares, workflow.key, workflow.version, self._kept(contact_id)),
         )
@@ -561,6 +563,8 @@ class World:
         name = (snapshot.contact_id, snapshot.workflow, snapshot.entry_key)
         if snapshot.origin is None:
             self.past[name] = self.past.get(name, Past()).with_run(snapshot, fresh=fresh)
+        if decision.globals:
+            self.globals = {**self.globals, **decision.globals}
         record.snapshot = snapshot
         record.states.append((self.now, snapshot))
         record.history += decision.history

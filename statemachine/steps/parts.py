@@ -73,6 +73,12 @@ class Parts:
         """Declare that the step reads or changes the run's conversation by itself."""
         self.reads |= Reads(conversation=True)
 
+    def shared(self, paths: Iterable[tuple[str, ...]]) -> None:
+        """Declare that the step sets these global variables; of one that it sets in part it needs the rest."""
+        named = list(paths)
+        partly = frozenset(path[0] for path in named if len(path) > 1)
+        self.reads |= Reads(globals=partly, sets=frozenset(path[0] for path in named))
+
     def _read(self, paths: Iterable[Path]) -> None:
         paths = frozenset(paths)
         self.paths |= paths

@@ -11,14 +11,14 @@ from statemachine.keys import about
 from statemachine.path import Path
 from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
-from statemachine.variable_path import CONVERSATION, BadVariable, scoped_path
+from statemachine.variable_path import CONVERSATION, GLOBAL, WORKFLOW, BadVariable, scoped_path
 
 if TYPE_CHECKING:
     from statemachine.template import Value
 
 
 class SetVariableConfig(StepConfig):
-    path: str | None = about("The variable to set.", "offer", "order.total", "conversation.topic")
+    path: str | None = about("The variable to set.", "offer", "order.total", "conversation.topic", "global.offer")
     value: Any = about("Its value, templates and all.", "{{trigger.data.total}}")
     values: dict[str, Any] | None = about("Several at once: name → value.", {"offer": "spring", "order.total": 12})
 
@@ -26,7 +26,7 @@ class SetVariableConfig(StepConfig):
 class SetVariable(PureStep):
     """Set one variable (`path`, `value`) or several (`values`); all are computed before the first is set.
 
-    A name is of the run, or under `conversation.` of its conversation.
+    A name is of the run, under `conversation.` of its conversation, under `global.` of all.
     """
 
     name = "set_variable"
@@ -44,16 +44,19 @@ class SetVariable(PureStep):
                 self._values.append((*where, value))
         if any(scope == CONVERSATION for scope, _, _ in self._values):
             parts.conversation()
+        parts.shared([path for scope, path, _ in self._values if scope == GLOBAL])
         self.reads = parts.reads
 
     def variables(self) -> frozenset[str]:
-        return frozenset(path[0] for scope, path, _ in self._values if scope != CONVERSATION)
+        return frozenset(path[0] for scope, path, _ in self._values if scope == WORKFLOW)
 
     def run(self, context: Context) -> Result:
         scope = context.scope
         for where, path, value in [(where, path, resolve(value, scope)) for where, path, value in self._values]:
             if where == CONVERSATION:
                 context.set_conversation_variable(path, value)
+            elif where == GLOBAL:
+                context.set_global_variable(path, value)
             else:
                 context.set_variable(path, value)
         return Outcome("done")

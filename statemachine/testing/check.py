@@ -280,6 +280,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "tags": _tags,
     "no_tags": _tags,
     "variables": _partial(lambda found, key: found.record.snapshot.variables.get(key) if found.record else None),
+    "globals": _partial(lambda found, key: found.simulated.world.globals.get(key)),
     "outputs": _partial(lambda found, key: found.record.snapshot.outputs.get(key) if found.record else None),
     "conversation": _conversation,
     "fields": _partial(_field),
@@ -293,7 +294,7 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """Every word of `expect` that is compared; `enrollments` holds expectations instead."""
 
-_OF_A_RUN: Final = frozenset(CHECKS) - {"enrolled", "tags", "no_tags", "fields", "verdicts"}
+_OF_A_RUN: Final = frozenset(CHECKS) - {"enrolled", "tags", "no_tags", "fields", "verdicts", "globals"}
 
 
 # --- comparing values ---

@@ -63,6 +63,7 @@ class ExpectPart(Part):
     tags: list[str] | None = about("Tags that the contact has.", ["cold_lead"])
     no_tags: list[str] | None = about("Tags that the contact has not.", ["warm_lead"])
     variables: dict[str, Any] | None = about("Some of its variables.", {"offer": "spring"})
+    globals: dict[str, Any] | None = about("Some global variables.", {"sold": 3})
     outputs: dict[str, Any] | None = about("Some outputs of its steps, by step.", {"call": {"status": 200}})
     conversation: Annotated[Any, Shape("test_conversation")] = about(
         "How its conversation is; null: it has none.", {"status": "resolved", "tags": ["billing"]}

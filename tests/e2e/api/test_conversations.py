@@ -137,6 +137,18 @@ async def test_global_variables_are_set_read_listed_used_and_deleted(client: Asy
     assert (absent.info.reason, dict(absent.info.metadata)) == ("VARIABLE_NOT_FOUND", {"variable": "mark"})
 
 
+async def test_what_a_step_sets_for_all_is_read_by_call_and_by_the_next_run(client: AsyncClient) -> None:
+    count = "{path: global.mark.of, value: '{{trigger.data.content}}'}"
+    source = FLOW.replace("{path: conversation.topic", "{path: topic").replace("global.mark |", "global.mark.of |")
+    source += f"  - {{id: mark, type: set_variable, config: {count}}}\n"
+    await client.workflows.Publish(PublishRequest(source=source), timeout=10)
+    await said(client, "ann", "k1", "gold")
+    found = await client.variables.Get(VariableServiceGetRequest(scope=GLOBAL, name="mark"), timeout=10)
+    assert dict(found.variable.value.struct_value) == {"of": "gold"}
+    await said(client, "ben", "k2")
+    assert list((await read(client, "k2")).tags) == ["gold"]
+
+
 async def test_variables_of_a_conversation_are_set_read_listed_and_deleted(client: AsyncClient) -> None:
     await said(client, "ann", "k1")
     here: dict[str, Any] = {"scope": OF, "conversation_id": "k1"}

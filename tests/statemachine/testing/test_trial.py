@@ -67,6 +67,7 @@ WRONG = [
     ("{error: timeout}", "error: expected timeout, was —"),
     ("{tags: [cold, hot]}", "tags: hot missing; the contact has cold"),
     ("{no_tags: [cold]}", "no_tags: cold should not be there; the contact has cold"),
+    ("{globals: {hours: 9 to 5}}", "globals.hours: expected 9 to 5, was —"),
     ("{variables: {offer: {name: autumn}}}", 'variables.offer: expected {"name": "autumn"}, was {"name": "spring", "percent": 10}'),
     ("{outputs: {reply: {}}}", "outputs.reply: expected {}, was —"),
     ("{fields: {score: true}}", "fields.score: expected true, was 0"),

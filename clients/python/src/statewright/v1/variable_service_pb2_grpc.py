@@ -27,8 +27,8 @@ if _version_not_supported:
 
 class VariableServiceStub(object):
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -66,8 +66,8 @@ class VariableServiceStub(object):
 
 class VariableServiceServicer(object):
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -140,8 +140,8 @@ def add_VariableServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class VariableService(object):
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),

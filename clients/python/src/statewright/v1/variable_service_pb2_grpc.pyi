@@ -28,8 +28,8 @@ GRPC_VERSION: str
 
 class VariableServiceStub:
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -61,8 +61,8 @@ class VariableServiceStub:
 @_typing.type_check_only
 class VariableServiceAsyncStub(VariableServiceStub):
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
@@ -90,8 +90,8 @@ class VariableServiceAsyncStub(VariableServiceStub):
 
 class VariableServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shared variables. Global ones are read in workflows as `global.<name>`; every replica uses a new value with its next
-    batch. Those of a conversation are read as `conversation.<name>`, and set by steps too. Variables of one run belong to
-    EnrollmentService.SetVariables.
+    batch. Those of a conversation are read as `conversation.<name>`. Steps set both (`set_variable`), with the transition;
+    of a global one the last to commit counts. Variables of one run belong to EnrollmentService.SetVariables.
 
     Besides the errors named at each RPC, every RPC may answer INVALID_ARGUMENT (INVALID_ARGUMENT, UNDECODABLE,
     LIMIT_EXCEEDED), RESOURCE_EXHAUSTED (SATURATED, with RetryInfo; nothing stored), UNAVAILABLE (with RetryInfo),
