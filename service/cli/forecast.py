@@ -53,7 +53,8 @@ def _show(response: ForecastResponse) -> None:
     from statemachine.testing.difference import span
 
     start = response.start_time.ToDatetime(tzinfo=UTC)
-    show_timeline(response.timeline, start, several=False)
+    runs = {moment.enrollment_id for moment in response.timeline if moment.enrollment_id}
+    show_timeline(response.timeline, start, several=len(runs) > 1)
     enrollment = response.enrollment
     shape = plain(enrollment)
     if response.HasField("waits"):

@@ -10,24 +10,30 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.engine.catalog import Catalog
+from service.engine.household import Versions
 from service.engine.loading import want_events
 from service.engine.talks import own_conversation
 from service.storage.contact_queries import get_contact
 from service.storage.conversations import load_conversations
 from service.storage.database import Transaction
 from service.storage.dialect import instant
+from service.storage.enrollment_queries import EnrollmentRecord, find_enrollments
 from service.storage.enrollments import load_past, load_runs
 from service.storage.events import look_back
+from service.storage.families import live_below
 from service.storage.places import read_usage
 from service.storage.split_weights import kept_variants
+from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
 from statemachine.cause import Surroundings
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.decision import HumanWork, TaskOrder
 from statemachine.event import Event
 from statemachine.places import Usage
 from statemachine.roster import Roster
 from statemachine.shares import InForce
+from statemachine.simulation.forecast import ALONE, Kin, Member
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -93,6 +99,91 @@ def read_surroundings(
     return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events, talk, kept)
 
 
+def read_kin(
+    transaction: Transaction, catalog: Catalog, tenant: str, workflow: Workflow, snapshot: Snapshot, now: datetime
+) -> Kin:
+    """The live children of a run, and all that a decision about them, or about those that it may start, would read."""
+    below = live_below(transaction, tenant, snapshot.id) if snapshot.open_children else []
+    directory = catalog.refresh(transaction)
+    found = _awaited(snapshot.id, find_enrollments(transaction, tenant, below, paths=False)) if below else {}
+    runs = {name: (_version(transaction, catalog, tenant, one.snapshot), one) for name, one in sorted(found.items())}
+    inner = _inner(Versions(catalog, directory, transaction), tenant, (workflow, *(flow for flow, _ in runs.values())))
+    if not runs and not inner:
+        return ALONE
+    starts = [(flow, one.snapshot) for flow, one in runs.values()]
+    began = [(flow, child.started_at or now) for flow, child in starts] + [(flow, now) for flow in inner.values()]
+    keys = {flow.key for flow, _ in began}
+    contact_id = snapshot.contact_id
+    talks = _conversations(transaction, tenant, None, [*starts, *((flow, snapshot) for flow in inner.values())])
+    shares = {key: set_shares for key, set_shares in directory.shares_in(tenant).items() if key in keys}
+    return Kin(
+        _members(transaction, tenant, list(runs.values())),
+        inner,
+        events=_events(transaction, tenant, contact_id, began, now) if contact_id else (),
+        conversations=tuple(talks.values()),
+        globals=directory.globals_of(tenant),
+        shares=shares,
+        kept=_kept(transaction, shares, tenant, contact_id, keys) if contact_id else {},
+        paused=directory.paused_in(tenant) & keys,
+        standstills={key: still for key, still in directory.standstills_in(tenant).items() if key in keys},
+    )
+
+
+def open_orders(transaction: Transaction, tenant: str, records: Iterable[EnrollmentRecord]) -> dict[str, TaskOrder]:
+    """The tasks for which runs wait, as they were ordered, by the id of the run."""
+    wanted = {one.task_id: one.snapshot.id for one in records if one.task_id is not None}
+    tasks = tasks_by_id(transaction, [{"tenant_id": tenant, "id": name} for name in wanted]) if wanted else {}
+    return {wanted[task.id]: order_of(task) for task in tasks.values()}
+
+
+def _members(
+    transaction: Transaction, tenant: str, runs: Sequence[tuple[Workflow, EnrollmentRecord]]
+) -> tuple[Member, ...]:
+    orders = open_orders(transaction, tenant, [one for _, one in runs])
+    return tuple(
+        Member(
+            flow,
+            one.snapshot,
+            orders.get(one.snapshot.id),
+            one.snapshot.task.retry_at if one.snapshot.task else None,
+            one.quarantined_at is not None,
+        )
+        for flow, one in runs
+    )
+
+
+def _awaited(root: str, below: Mapping[str, EnrollmentRecord]) -> dict[str, EnrollmentRecord]:
+    """Those for whose end somebody waits; a run that was only started is on its own, with all below it."""
+    kept: dict[str, EnrollmentRecord] = {}
+    ring = {root}
+    while ring:
+        nearer = {
+            name: one
+            for name, one in below.items()
+            if one.snapshot.parent_id in ring and one.snapshot.origin is not None and one.snapshot.origin.awaited
+        }
+        kept |= nearer
+        ring = set(nearer)
+    return kept
+
+
+def _version(transaction: Transaction, catalog: Catalog, tenant: str, snapshot: Snapshot) -> Workflow:
+    return catalog.version(transaction, tenant, snapshot.workflow, snapshot.version)
+
+
+def _inner(versions: Versions, tenant: str, flows: Iterable[Workflow]) -> dict[tuple[str, int], Workflow]:
+    """What these workflows start, and what that does, by (key, version) as their steps name it."""
+    found: dict[tuple[str, int], Workflow] = {}
+    wanted = [name for flow in flows for name in flow.inner]
+    while wanted:
+        key, version = wanted.pop()
+        flow = None if (key, version) in found else versions.find(tenant, key, version)
+        if flow is not None:
+            found[key, version] = found[key, flow.version] = flow
+            wanted += flow.inner
+    return found
+
+
 def _conversations(
     transaction: Transaction, tenant: str, named: str | None, runs: Iterable[tuple[Workflow, Snapshot]]
 ) -> Mapping[str, Conversation]:
@@ -146,3 +237,20 @@ def _events(
         for (tenant, contact, kind), since in sorted(wanted.items())
     ]
     return tuple(event for _, event in look_back(transaction, rows)) if rows else ()
+
+
+def order_of(task: LeasedTask) -> TaskOrder:
+    """A stored task as it was ordered."""
+    return TaskOrder(
+        step=task.step,
+        visit=task.visit,
+        type=task.type,
+        queue=task.queue,
+        input=task.input,
+        timeout_s=task.timeout_s,
+        max_attempts=task.max_attempts,
+        at_most_once=task.at_most_once,
+        outcomes=task.outcomes,
+        priority=task.priority,
+        human=HumanWork("") if task.status == "open" else None,
+    )

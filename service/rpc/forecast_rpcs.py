@@ -7,7 +7,7 @@ import asyncio
 from statewright.v1 import ForecastRequest, ForecastResponse
 
 from service.engine.commands import DEFAULT_TENANT
-from service.engine.standing import read_surroundings
+from service.engine.standing import open_orders, read_kin, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.explain_message import write_run_account
 from service.rpc.fields import required_id
@@ -17,10 +17,8 @@ from service.rpc.script_message import read_assumptions
 from service.rpc.simulate_rpcs import played
 from service.rpc.simulated_message import as_stored, write_happenings
 from service.storage.database import Transaction
-from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
-from service.storage.tasks import tasks_by_id
-from statemachine.decision import HumanWork, TaskOrder
-from statemachine.simulation.forecast import Forecast, Standing, forecast
+from service.storage.enrollment_queries import find_enrollment
+from statemachine.simulation.forecast import ALONE, Forecast, Standing, forecast
 
 
 class ForecastRpcs:
@@ -35,42 +33,19 @@ class ForecastRpcs:
 
     def _standing(self, transaction: Transaction, enrollment_id: str) -> Standing:
         record = find_enrollment(transaction, DEFAULT_TENANT, enrollment_id)
-        snapshot = record.snapshot
-        catalog = self._engine.catalog
+        snapshot, catalog = record.snapshot, self._engine.catalog
         now = self._engine.clock.read(transaction).workflow
         workflow = catalog.version(transaction, DEFAULT_TENANT, snapshot.workflow, snapshot.version)
+        subject = (transaction, catalog, DEFAULT_TENANT, workflow, snapshot, now)
         return Standing(
             workflow,
             snapshot,
-            read_surroundings(transaction, catalog, DEFAULT_TENANT, workflow, snapshot, now),
-            order=_open_order(transaction, record),
-            available_at=snapshot.task.retry_at if snapshot.task else None,
-            quarantined=record.quarantined_at is not None,
+            open_orders(transaction, DEFAULT_TENANT, (record,)).get(snapshot.id),
+            snapshot.task.retry_at if snapshot.task else None,
+            record.quarantined_at is not None,
+            surroundings=read_surroundings(*subject),
+            kin=read_kin(*subject) if snapshot.live else ALONE,
         )
-
-
-def _open_order(transaction: Transaction, record: EnrollmentRecord) -> TaskOrder | None:
-    """The task that the run waits for, as it was ordered."""
-    if record.task_id is None:
-        return None
-    task = tasks_by_id(transaction, [{"tenant_id": DEFAULT_TENANT, "id": record.task_id}]).get(
-        (DEFAULT_TENANT, record.task_id)
-    )
-    if task is None:
-        return None
-    return TaskOrder(
-        step=task.step,
-        visit=task.visit,
-        type=task.type,
-        queue=task.queue,
-        input=task.input,
-        timeout_s=task.timeout_s,
-        max_attempts=task.max_attempts,
-        at_most_once=task.at_most_once,
-        outcomes=task.outcomes,
-        priority=task.priority,
-        human=HumanWork("") if task.status == "open" else None,
-    )
 
 
 def _answer(request: ForecastRequest, standing: Standing) -> ForecastResponse:

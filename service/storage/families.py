@@ -32,6 +32,19 @@ def load_families(transaction: Transaction, ids: list[dict[str, str]]) -> list[S
     return [stored_of(row) for row in transaction.rows(_FAMILIES, ids=ids)]
 
 
+def live_below(transaction: Transaction, tenant: str, enrollment_id: str) -> list[str]:
+    """The ids of all live enrollments below one."""
+    rows = transaction.rows(
+        "with recursive below (id) as ("
+        f"select e.id from enrollments as e where e.tenant_id = :tenant and e.parent_id = :parent and e.{LIVE_SQL} "
+        "union select c.id from below join enrollments as c "
+        f"on c.tenant_id = :tenant and c.parent_id = below.id and c.{LIVE_SQL}) select id from below",
+        tenant=tenant,
+        parent=enrollment_id,
+    )
+    return [row[0] for row in rows]
+
+
 def count_children(transaction: Transaction, tenant: str, enrollment_id: str) -> dict[str, dict[str, int]]:
     """Step → status → how many children of an enrollment; of those that it started in the step."""
     return _counted(transaction, "c.parent_id = :parent", "", tenant=tenant, parent=enrollment_id)

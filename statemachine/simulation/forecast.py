@@ -1,39 +1,72 @@
 """Forecasting a live run: its stored state, carried forward on the virtual clock by the code that will really do it.
 
 A forecast is a simulation that begins where the run stands: with its contact as it is now, the events that it may still
-read, and its open task. What cannot be known is assumed, and said.
+read, its open task, and its children where they stand. What cannot be known is assumed, and said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from statemachine.cause import Surroundings
+from statemachine.conversation import Conversation
 from statemachine.decision import HistoryEntry, TaskOrder
 from statemachine.duration import MAX_DURATION
 from statemachine.errors import PreconditionFailed
+from statemachine.event import Event
 from statemachine.run_explanation import RunAccount, explain_run
-from statemachine.shares import NO_SPLITS
+from statemachine.shares import NO_SPLITS, InForce
 from statemachine.simulation.script import MAX_TRANSITIONS, Act, Results, Script
 from statemachine.simulation.simulate import Simulated, carry_on
 from statemachine.simulation.world import OpenWork, World
 from statemachine.snapshot import Snapshot, Status
+from statemachine.standstill import Standstill
 from statemachine.workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a run is, and what a decision about it would read now. `order` is its open task, which may be attempted
-    from `available_at` on; `quarantined` says that its timer is given up."""
+class Member:
+    """Where a run is. `order` is its open task, which may be attempted from `available_at` on; `quarantined` says that
+    its timer is given up."""
 
     workflow: Workflow
     snapshot: Snapshot
-    surroundings: Surroundings
     order: TaskOrder | None = None
     available_at: datetime | None = None
     quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """What a run has to do with others: its children that live, to any depth, and all that a decision about them, or
+    about those that it may start, would read now.
+
+    `workflows` are what they may run, by (key, version; 0 for the active one), `paused` the keys of those that are.
+    """
+
+    members: tuple[Member, ...] = ()
+    workflows: Mapping[tuple[str, int], Workflow] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    shares: InForce = field(default_factory=dict)
+    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    paused: frozenset[str] = frozenset()
+    standstills: Mapping[str, Standstill] = field(default_factory=dict)
+
+
+ALONE: Final = Kin()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Member):
+    """A run that is to be foreseen, what a decision about it would read now, and its kin."""
+
+    surroundings: Surroundings = field(kw_only=True)
+    kin: Kin = ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +135,42 @@ def forecast(standing: Standing, given: Assumptions | None = None) -> Forecast:
 
 
 def _world(standing: Standing, given: Assumptions) -> World:
-    """A world of this run alone: nobody else is enrolled in it, and nobody enters."""
-    around, key = standing.surroundings, standing.workflow.key
-    contacts = () if around.contact is None else (around.contact,)
-    limits = {"max_transitions": given.max_transitions, "max_bytes": given.max_bytes}
+    """A world of this run and its family alone: nobody else is enrolled in it, and nobody enters."""
+    around, kin, key = standing.surroundings, standing.kin, standing.workflow.key
     talks = () if around.conversation is None else (around.conversation,)
     world = World(
         (),
         now=around.now,
         zone=around.tenant_zone,
-        contacts=contacts,
-        conversations=talks,
-        global_variables=around.globals,
-        **limits,
+        contacts=() if around.contact is None else (around.contact,),
+        conversations=(*kin.conversations, *talks),
+        global_variables={**kin.globals, **around.globals},
+        max_transitions=given.max_transitions,
+        max_bytes=given.max_bytes,
     )
-    world.standstills[key] = around.standstill
+    world.inner = kin.workflows
+    world.standstills = {**kin.standstills, key: around.standstill}
     world.counted = around.counted
+    world.shares, world.kept = kin.shares, kin.kept
     if around.splits is not NO_SPLITS:
-        world.shares = {key: {standing.workflow.version: around.splits.shares}}
-        world.kept = {key: around.splits.kept}
-    if around.held:
-        world.paused.add(key)
-    task = standing.snapshot.task
-    work = None
-    if task is not None and standing.order is not None:
-        work = OpenWork(standing.order, standing.available_at or around.now, task.attempt)
-    world.adopt(standing.workflow, standing.snapshot, around.events, work)
+        world.shares = {**kin.shares, key: {standing.workflow.version: around.splits.shares}}
+        world.kept = {**kin.kept, key: around.splits.kept}
+    world.paused.update(kin.paused, (key,) if around.held else ())
+    events = tuple({(event.source, event.id): event for event in (*around.events, *kin.events)}.values())
+    for member in (standing, *kin.members):
+        task, work = member.snapshot.task, None
+        if task is not None and member.order is not None:
+            work = OpenWork(member.order, member.available_at or around.now, task.attempt)
+        world.adopt(member.workflow, member.snapshot, events, work)
+        if member.quarantined and not given.resumed:
+            world.given_up.add(member.snapshot.id)
     return world
 
 
 def _let_go(world: World, standing: Standing) -> None:
-    if standing.surroundings.held:
-        world.resume_workflow(standing.workflow.key)
+    """What holds it ends: a pause of its workflow, or of those of its family, and its own."""
+    for key in sorted(world.paused):
+        world.resume_workflow(key)
     if standing.snapshot.status is Status.PAUSED:
         world.operate(standing.snapshot.id, "resume", {})
 
@@ -176,11 +213,15 @@ def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
     )
     yield "the contact stays as it is now, but for what this run changes"
     yield "the workflow, other workflows and operators do nothing to it meanwhile"
+    if standing.snapshot.parent_id is not None:
+        yield "the run whose child it is leaves it alone"
     if standing.snapshot.status is Status.PENDING:
         yield "it begins at once: when there is a place for it depends on other runs"
     if given.resumed:
         yield "what holds it now ends at once"
-    if any(step.runner.human for step in standing.workflow.steps.values()):
+    flows = {flow.key: flow for flow in (standing.workflow, *standing.kin.workflows.values())}
+    steps = [step for flow in flows.values() for step in flow.steps.values()]
+    if any(step.runner.human for step in steps):
         yield "people decide at once, the first that they can choose, unless it is scripted"
-    if any(step.type == "split" for step in standing.workflow.steps.values()):
+    if any(step.type == "split" for step in steps):
         yield "a split that draws at random may draw otherwise"

@@ -97,6 +97,8 @@ class Record:
 class World:
     """See the module. `records` are in order of entry; `now` is moved by whoever owns the world.
 
+    `inner` are versions that children may run, by (key, version; 0 for the active one), beside the workflows that are
+    entered here; `given_up` are runs whose timers fire no more.
     `shares` are those that were set of splits, and `kept` the variants that every contact here was given before.
     `max_transitions` and `max_bytes` (of what the trace tells) end it: `exhausted` then says which, and nothing that
     was raised is followed up any more.
@@ -128,6 +130,8 @@ class World:
         self.counted: timedelta | None = max(
             (flow.counts for flow in self.workflows.values() if flow.counts), default=None
         )
+        self.inner: Mapping[tuple[str, int], Workflow] = {}
+        self.given_up: set[str] = set()
         self.shares: InForce = {}
         self.kept: Mapping[str, Mapping[str, str]] = {}
         self.past: dict[tuple[str | None, str, str], Past] = {}
@@ -144,7 +148,8 @@ class World:
         """An enrollment that lives already, with its open task and the earlier events of its contact."""
         orders = [work.order] if work else []
         if work is not None:
-            self._visits[self.root_of(snapshot.id), work.order.step] = work.visit
+            name = (self.root_of(snapshot.parent_id or snapshot.id) if snapshot.part else snapshot.id, work.order.step)
+            work.visit = self._visits[name] = self._visits.get(name, 0) + 1
         self.records[snapshot.id] = Record(workflow, snapshot, [], orders, [], [(self.now, snapshot)], work)
         if snapshot.contact_id is not None:
             self.events[snapshot.contact_id] = list(events)
@@ -292,6 +297,7 @@ class World:
             (record.snapshot.due_at, -record.snapshot.priority, -record.workflow.entry.priority, name)
             for name, record in self.records.items()
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
+            if name not in self.given_up
         ]
         waiting = [(due, 0, 0, name) for due, name in (*self._turns(), *self._ends_of_grace())]
         first = min([*dues, *waiting], default=None)
@@ -438,9 +444,9 @@ class World:
         )
 
     def _version(self, key: str, version: int) -> Workflow | None:
-        """What a child is to run. A world has one version of each workflow."""
+        """What a child is to run. A world has one version of each workflow that is entered in it."""
         found = self.workflows.get(key)
-        return found if found is not None and version in (0, found.version) else None
+        return found if found is not None and version in (0, found.version) else self.inner.get((key, version))
 
     def _kept(self, contact_id: str | None) -> dict[str, Mapping[str, str]]:
         """The variants that the contact was given first, by workflow."""
@@ -548,9 +554,9 @@ class World:
 
     def _workflow_of(self, snapshot: Snapshot) -> Workflow:
         known = self.records.get(snapshot.id) or self.records.get(snapshot.parent_id or "")
-        return (
-            known.workflow if known and known.workflow.key == snapshot.workflow else self.workflows[snapshot.workflow]
-        )
+        if known is not None and (snapshot.part or snapshot.id in self.records):
+            return known.workflow
+        return self._version(snapshot.workflow, snapshot.version) or self.workflows[snapshot.workflow]
 
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         """What an engine would store of a decision, its contact and its events aside."""

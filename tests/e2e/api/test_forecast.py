@@ -6,18 +6,22 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Value
 from statewright.client import AsyncClient
 from statewright.v1 import (
     CancelRequest,
     Contact,
     EnrollmentServicePauseRequest,
     EnrollmentStatus,
+    EnrollRequest,
     ForecastRequest,
     ForecastResponse,
     ScriptedEvent,
     SimulationEnd,
     TriggerRequest,
     UpsertRequest,
+    VariableScope,
+    VariableServiceSetRequest,
     WorkflowServicePauseRequest,
 )
 
@@ -152,3 +156,52 @@ async def test_an_assumption_that_cannot_be_read_names_its_place(
     request.results.update(given.get("results", {}))
     refused = await refusal(client.enrollments.Forecast(request, timeout=20))
     assert (refused.code, refused.places[0]) == (grpc.StatusCode.INVALID_ARGUMENT, place)
+
+
+OUTER = """
+key: outer
+steps:
+  - id: both
+    type: parallel
+    config:
+      branches:
+        ask: [{id: call, type: task, config: {queue: calls}}]
+        sub: [{id: inner, type: sub_workflow, config: {workflow: nested}}]
+  - {id: later, type: wait, config: {for: 1d}}
+  - {id: other, type: sub_workflow, config: {workflow: innermost}}
+  - {id: after, type: add_tag, config: {tag: both}}
+"""
+NESTED = """
+key: nested
+steps:
+  - {id: rest, type: wait, config: {for: 2d}}
+  - {id: hello, type: send_sms, config: {to: "+491", body: "Hi {{contact.first_name}} from {{global.shop}}"}}
+"""
+INNERMOST = "{key: innermost, steps: [{id: bye, type: send_sms, config: {to: '+491', body: '{{conversation.tags}}'}}]}"
+
+
+async def test_children_come_along_and_workflows_that_are_not_started_yet_are_seen_through(
+    client: AsyncClient, url: str
+) -> None:
+    for source in (INNERMOST, NESTED, OUTER):
+        await publish(client, source)
+    shop = VariableServiceSetRequest(
+        scope=VariableScope.VARIABLE_SCOPE_GLOBAL, name="shop", value=Value(string_value="Foo")
+    )
+    await client.variables.Set(shop, timeout=10)
+    await client.contacts.Upsert(UpsertRequest(contact=Contact(id="ann", first_name="Ann")), timeout=10)
+    enroll = EnrollRequest(workflow="outer", contact_id="ann", conversation_id="talk")
+    run = (await client.enrollments.Enroll(enroll, timeout=10)).enrollment
+    before = everything_stored(url)
+    told = await forecast(client, run.id)
+    assert everything_stored(url) == before
+    assert [stay.step for stay in told.stays] == ["both", "later", "other", "after"]
+    spans = [stay.leave_time.seconds - stay.enter_time.seconds for stay in told.stays]
+    assert spans == [2 * DAY, DAY, 0, 0]
+    assert [(one.workflow, one.step) for one in told.attempts] == [
+        ("outer", "call"),
+        ("nested", "hello"),
+        ("innermost", "bye"),
+    ]
+    assert told.attempts[1].input["body"] == "Hi Ann from Foo"
+    assert told.enrollment.status == EnrollmentStatus.ENROLLMENT_STATUS_COMPLETED

@@ -196,7 +196,9 @@ def test_an_explanation_says_until_when_and_why() -> None:
 def test_a_forecast_sees_the_hold_and_the_message() -> None:
     simulation = evening()
     record = simulation.records[simulation.last]
-    seen = forecast(Standing(record.workflow, record.snapshot, simulation.world.surroundings(simulation.last)))
+    seen = forecast(
+        Standing(record.workflow, record.snapshot, surroundings=simulation.world.surroundings(simulation.last))
+    )
     assert [attempt.at for attempt in seen.simulated.attempts] == [MORNING]
     assert seen.snapshot.status == "completed"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from statemachine.errors import PreconditionFailed
-from statemachine.simulation.forecast import Assumptions, Forecast, Standing, forecast
+from statemachine.simulation.forecast import Assumptions, Forecast, Kin, Member, Standing, forecast
 from statemachine.simulation.script import Act, Result, Script
 from statemachine.simulation.simulate import carry_on
 from statemachine.simulation.trace import Answer
@@ -42,7 +43,7 @@ def standing(simulation: Simulation, **given: Any) -> Standing:
     return Standing(
         record.workflow,
         record.snapshot,
-        around,
+        surroundings=around,
         order=work.order if work else None,
         available_at=work.available_at if work else None,
         **given,
@@ -182,3 +183,67 @@ def test_an_ended_run_has_no_future() -> None:
     simulation.operate("cancel")
     with pytest.raises(PreconditionFailed, match="cancelled"):
         foretold(simulation)
+
+
+INNER: tuple[dict[str, Any], ...] = (
+    {"id": "rest", "type": "wait", "config": {"for": "3h"}},
+    {"id": "deeper", "type": "sub_workflow", "config": {"workflow": "innermost"}},
+)
+INNERMOST: tuple[dict[str, Any], ...] = ({"id": "text", "type": "send_sms", "config": {"to": "+491", "body": "Now"}},)
+FAMILY: tuple[dict[str, Any], ...] = (
+    {"id": "before", "type": "wait", "config": {"for": "1h"}},
+    {"id": "both", "type": "parallel", "config": {"branches": {
+        "ask": [{"id": "call", "type": "task", "config": {"queue": "calls"}},
+                {"id": "note", "type": "wait", "config": {"for": "5h"}}],
+        "sub": [{"id": "inner", "type": "sub_workflow", "config": {"workflow": "inner"}}]}}},
+    {"id": "after", "type": "add_tag", "config": {"tag": "both"}},
+)  # fmt: skip
+
+
+def family_of(simulation: Simulation) -> Standing:
+    """The oldest run of the simulation with its family, as the service reads them."""
+    root, *others = simulation.records.values()
+    members = [
+        Member(one.workflow, one.snapshot, one.work.order if one.work else None) for one in others if one.snapshot.live
+    ]
+    flows = {(key, number): flow for key, flow in simulation.world.workflows.items() for number in (0, flow.version)}
+    around = simulation.world.surroundings(root.snapshot.id)
+    kin = Kin(tuple(members), {name: flow for name, flow in flows.items() if name[0] != "flow"})
+    return Standing(root.workflow, root.snapshot, surroundings=around, kin=kin)
+
+
+@pytest.mark.parametrize("waited", [0, 1, 3, 5])
+@pytest.mark.parametrize("called", [True, False])
+def test_what_is_forecast_of_a_family_is_what_then_happens(waited: int, called: bool) -> None:
+    flows = (compiled(*FAMILY), compiled(*INNER, key="inner"), compiled(*INNERMOST, key="innermost"))
+    simulation = Simulation(*flows)
+    simulation.enroll()
+    simulation.wait(hours=waited)
+    calls = [name for name, one in simulation.records.items() if one.work is not None and one.work.order.step == "call"]
+    if called and calls:
+        simulation.complete(run_id=calls[0])
+    told = forecast(family_of(simulation))
+    before = len(simulation.world.trace)
+    carry_on(Script((), starts_at=simulation.now), simulation.world)
+    happened = [one.entry for one in simulation.world.trace[before:] if one.entry is not None]
+    assert moments(told) == lines(happened)
+    assert [one.order.step for one in told.simulated.attempts][-1:] == ["text"]
+    assert (told.snapshot.status, told.stays[-1].step) == ("completed", "after")
+
+
+def test_an_inner_workflow_that_does_not_exist_is_foreseen_to_fail() -> None:
+    simulation = Simulation(compiled(*INNER))
+    simulation.enroll()
+    told = forecast(family_of(simulation))
+    assert told.snapshot.last_error is not None
+    assert (told.snapshot.status, told.snapshot.last_error.code) == ("failed", "unknown_workflow")
+
+
+def test_a_child_whose_timer_is_given_up_stays_where_it_is_unless_it_is_let_go() -> None:
+    simulation = Simulation(compiled(*FAMILY[1:]), compiled(*INNER, key="inner"), compiled(*INNERMOST, key="innermost"))
+    simulation.enroll()
+    stands = family_of(simulation)
+    members = tuple(replace(one, quarantined=one.workflow.key == "inner") for one in stands.kin.members)
+    stuck = replace(stands, kin=replace(stands.kin, members=members))
+    assert forecast(stuck).snapshot.step == "both"
+    assert forecast(stuck, Assumptions(resumed=True)).snapshot.status == "completed"
