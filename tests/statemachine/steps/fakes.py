@@ -124,6 +124,9 @@ class Stay:
     def set_conversation_variable(self, path: tuple[str, ...], value: Any) -> None:
         self.talk = replace(self.conversation, variables=with_path(self.conversation.variables, path, value))
 
+    def set_global_variable(self, path: tuple[str, ...], value: Any) -> None:
+        self.scope.globals = with_path(self.scope.globals, path, value)
+
     def note_message(self) -> None:
         if self.talk is not None:
             self.talk = replace(self.talk, last_message_at=self.now)
