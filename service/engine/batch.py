@@ -336,7 +336,7 @@ class Batch:
             return OperateAnswer(snapshot)
         turn = turn_of(workflow, snapshot, *self._room_in(command.tenant, workflow), tuple(desk.runs.values()))
         if turn.queue is not None and turn.queue["rule"] == snapshot.queued:
-            self.ledger.requeue(command.tenant, snapshot)
+            self.ledger.queues.requeue(command.tenant, snapshot)
             return OperateAnswer(snapshot)
         for flow, other in turn.interrupts:
             self._decide(desk, flow, other, EventCause(event_from_data(snapshot.trigger), "interrupt"))
@@ -367,7 +367,7 @@ class Batch:
         failure = settled_failure(task, command.failure)
         applied = task.status == "leased" and self._apply_result(command, task, failure)
         if not applied:
-            self.ledger.finish_task(command.tenant, task, "cancelled", command.output, failure_data(failure))
+            self.ledger.tasks.finish(command.tenant, task, "cancelled", command.output, failure_data(failure))
         answer = FinishAnswer(task.id, applied)
         self._stock.tasks[command.tenant, task.id] = replace(task, status="completed")
         self._remember(command, answer)
@@ -381,7 +381,7 @@ class Batch:
         desk, workflow, snapshot = self._run_named(command.tenant, task.enrollment_id)
         output = answer_of(workflow, snapshot, command, self.ledger.times.workflow)
         cause = TaskCause(task.id, task.step, task.visit, task.attempt, command.decision, output)
-        self.ledger.handoffs.knows(human)
+        self.ledger.tasks.handoffs.knows(human)
         if self._decide(desk, workflow, snapshot, cause) is None:
             raise PreconditionFailed(f"the enrollment of task {task.id!r} has left the step", task_id=task.id)
         self._stock.people.close(human, command, self.ledger.times.workflow)
@@ -405,7 +405,7 @@ class Batch:
         if decision is None:
             return False
         status = finished_status(failure)
-        self.ledger.finish_task(command.tenant, task, status, command.output, failure_data(failure))
+        self.ledger.tasks.finish(command.tenant, task, status, command.output, failure_data(failure))
         self._keep_decision(desk, workflow, decision, cause)
         self._follow(desk, snapshot, decision)
         return True

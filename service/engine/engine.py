@@ -271,7 +271,7 @@ class Engine:
     # --- what lanes tell (LaneOwner) ---
 
     def committed(self, ledger: Ledger) -> None:
-        for task in ledger.local_tasks:
+        for task in ledger.tasks.local:
             self._room.local_queues[task.queue].offer(task)
         follow_ups: list[Command] = [DispatchEvent(one.tenant, one.row_id, one.event) for one in ledger.raised]
         follow_ups += [ContinueRun(tenant, name, number) for tenant, name, number in ledger.continues]
