@@ -10,7 +10,7 @@ from service.storage.enrollment_queries import EnrollmentFilter, conditions_of
 
 _HAS_CAUSE: Final = (
     "exists (select 1 from history as h where h.tenant_id = e.tenant_id and h.enrollment_id = e.id "
-    "and h.cause_id = :cause)"
+    "and h.cause_id = :cause and h.position = 0)"
 )
 
 

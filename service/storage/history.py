@@ -1,4 +1,4 @@
-"""History rows: append-only, unique by sequence and by position within a cause."""
+"""History rows: append-only, unique by sequence, and one first line for each cause."""
 
 from __future__ import annotations
 

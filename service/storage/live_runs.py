@@ -89,7 +89,7 @@ def ids_without(
     rows = transaction.rows(
         f"select e.id from enrollments as e where {_movable(failed)} and e.id > :after and e.id <= :until "
         "and not exists (select 1 from history as h where h.tenant_id = e.tenant_id and h.enrollment_id = e.id "
-        "and h.cause_id = :cause) order by e.id limit :limit",
+        "and h.cause_id = :cause and h.position = 0) order by e.id limit :limit",
         tenant=tenant,
         workflow=workflow,
         version=version,
@@ -106,7 +106,7 @@ def count_with(transaction: Transaction, tenant: str, workflow: str, version: in
     row = transaction.row(
         "select count(*) from enrollments as e where e.tenant_id = :tenant and e.workflow = :workflow and "
         "e.version = :version and exists (select 1 from history as h where h.tenant_id = e.tenant_id and "
-        "h.enrollment_id = e.id and h.cause_id = :cause)",
+        "h.enrollment_id = e.id and h.cause_id = :cause and h.position = 0)",
         tenant=tenant,
         workflow=workflow,
         version=version,

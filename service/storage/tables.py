@@ -228,7 +228,7 @@ history: Final = Table(
     Column("level", String, nullable=False),
     _json("entry", nullable=False),
     _json("cause"),
-    Index("uq_history_cause", "tenant_id", "enrollment_id", "cause_id", "position", unique=True),
+    Index("uq_history_cause", "tenant_id", "enrollment_id", "cause_id", unique=True, **_where("position = 0")),
     Index("ix_history_migrated", "tenant_id", "enrollment_id", "sequence", **_where("kind = 'migrated'")),
     # For watches on PostgreSQL, at no cost to writers; SQLite goes by row id and keeps it empty.
     Index(
