@@ -21,7 +21,7 @@ from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
 from service.engine.loading import Room
 from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
-from service.storage.connections import Conflict, KeyConflict
+from service.storage.connections import Conflict, KeyConflict, TooMuch
 from service.storage.database import Database
 from statemachine.errors import Unavailable
 
@@ -109,9 +109,9 @@ class Lane:
         """Run and answer commands; gives back, in order, those whose contacts another replica holds."""
         try:
             return self._settle(tickets, self._run_together([ticket.command for ticket in tickets]))
-        except Unavailable as error:
-            return self._settle(tickets, [error] * len(tickets))
         except Exception as error:
+            if _is_away(error):
+                return self._settle(tickets, [error] * len(tickets))
             if len(tickets) == 1:
                 log.exception("a %s failed", type(tickets[0].command).__name__)
                 return self._settle(tickets, [_as_answer(error)])
@@ -176,9 +176,9 @@ class Lane:
     def _fire_batch(self, call: FireTimers, *, alone: bool) -> Fired:
         try:
             return self._fire_together(call.claimed, alone=alone, most=MAX_BATCH)
-        except Unavailable:
-            raise
         except Exception as error:
+            if _is_away(error):
+                raise
             log.warning("a batch of timers failed and runs one by one: %s", error)
             return self._fire_one_by_one(alone=alone)
 
@@ -204,12 +204,12 @@ class Lane:
         for _ in range(MAX_BATCH):
             try:
                 fired = self._fire_together(_unheard, alone=alone, most=1)
-            except Unavailable:
-                raise
             except Conflict as conflict:
                 log.warning("a timer cannot be saved now: %s", conflict)
                 fired = self._back_off_first(alone=alone, failed=isinstance(conflict, KeyConflict))
-            except Exception:
+            except Exception as error:
+                if _is_away(error):
+                    raise
                 log.exception("a timer cannot be saved; it backs off")
                 fired = self._back_off_first(alone=alone)
             total = total.plus(fired)
@@ -228,6 +228,11 @@ def _patient(ticket: Ticket) -> bool:
     if ticket.held_since is None:
         ticket.held_since = now
     return now - ticket.held_since < _PATIENCE_S
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database cannot be reached, so that nobody needs to be tried one by one."""
+    return isinstance(error, Unavailable) and not isinstance(error, TooMuch)
 
 
 def _unheard(_claimed: int) -> None:

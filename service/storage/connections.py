@@ -38,6 +38,7 @@ _SESSION: Final = {
     "tcp_user_timeout": "10000",
 }
 _RETRYABLE: Final = frozenset({"40P01", "40001", "55P03"})
+_TOO_MUCH: Final = frozenset({"57014", "54000", "54001"})
 MIN_SQLITE: Final = (3, 38)
 
 
@@ -47,6 +48,10 @@ class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
 
 class KeyConflict(Conflict):
     """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
+
+
+class TooMuch(Unavailable):
+    """The store gave a statement up: it took too long, or was too large. Fewer rows at once may do."""
 
 
 def connected(engine: Engine) -> Connection:
@@ -116,6 +121,8 @@ def translated(error: Exception) -> Exception:
     if isinstance(original, psycopg.Error):
         if original.sqlstate in _RETRYABLE:
             return Conflict(str(original))
+        if original.sqlstate in _TOO_MUCH:
+            return TooMuch(f"the database gave up: {original}")
         if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
             return Unavailable(f"the database cannot be reached: {original}")
     if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):

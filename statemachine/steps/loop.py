@@ -17,7 +17,7 @@ from statemachine.errors import StepFailed
 from statemachine.frame import Frame
 from statemachine.keys import AnyCondition, Shape, about
 from statemachine.kin import Brood
-from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than
+from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.step import Await, Build, Child, Context, FamilyStep, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parallel import first_failure, left_by
 from statemachine.steps.parts import Parts, resolve
@@ -33,6 +33,8 @@ FOR_EACH: Final = "for_each"
 MAX_ITERATIONS: Final = 1_000
 CONCURRENCY: Final = 10
 MAX_CONCURRENCY: Final = 100
+MAX_ROUNDS_BYTES: Final = 8 * 1024 * 1024
+"""What the rounds under way at once may begin with in all; one may always."""
 KINDS: Final = (FOR_EACH, "while", "count")
 OWN_NAMES: Final = frozenset({"item", "index", "parent"})
 _NEEDED: Final = {FOR_EACH: "items", "while": "condition", "count": "count"}
@@ -154,7 +156,8 @@ class Loop(FamilyStep):
         return Await((), brood) if brood.open else self._gathered(brood)
 
     def _begin_rounds(self, brood: Brood, context: Context) -> Await:
-        count = min(self._at_once - len(brood.open), brood.rounds - brood.begun)
+        most = min(self._at_once, max(1, MAX_ROUNDS_BYTES // _known_bytes(context)))
+        count = max(0, min(most - len(brood.open), brood.rounds - brood.begun))
         numbers = range(brood.begun, brood.begun + count)
         children = tuple(self._round(number, place, brood, context) for place, number in enumerate(numbers))
         left = None if brood.left is None else brood.left[count:]
@@ -203,6 +206,12 @@ class Loop(FamilyStep):
 
     def _too_many(self, why: str) -> StepFailed:
         return StepFailed("max_iterations", f"the loop may make {self._most} rounds (`max_iterations`), and {why}")
+
+
+def _known_bytes(context: Context) -> int:
+    """About how much a round begins with: everything that the run knows."""
+    scope = context.scope
+    return sum(size_up_to(part, MAX_ROUNDS_BYTES) for part in (scope.trigger, scope.variables, scope.outputs))
 
 
 def body_kind(step: Step) -> str:

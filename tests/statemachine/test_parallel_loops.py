@@ -33,6 +33,16 @@ class TestRounds:
         simulation.audit()
         assert path_of(simulation) == ("each", "after")
 
+    def test_fewer_rounds_are_under_way_where_each_begins_with_much(self) -> None:
+        blob = keep("blob", "{{trigger.data.blob}}")
+        simulation = started(
+            blob, loop(work("one"), items=list(range(60)), concurrency=60), data={"blob": "x" * 200_000}
+        )
+        before = root(simulation).open_children
+        assert 10 < before < 30
+        simulation.complete({"big": "x" * 60_000}, run_id=child(simulation, "0").id)
+        assert before - 1 <= root(simulation).open_children <= before
+
     def test_results_are_in_the_order_of_the_items_whatever_ends_first(self) -> None:
         body = [work("one"), keep("was", "{{letter}}{{loop.index}}{{steps.one.output.n}}")]
         simulation = started(loop(*body, items=list("abc"), item="letter"))

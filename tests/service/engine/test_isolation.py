@@ -30,13 +30,13 @@ class PoisonError(RuntimeError):
     """What no code expects."""
 
 
-def _refuse(house: House, table: str, condition: str) -> None:
-    """Let the store refuse rows of a table."""
+def _refuse(house: House, table: str, condition: str, code: str = "P0001") -> None:
+    """Let the store refuse rows of a table; PostgreSQL says why by a code, 57014 when it takes too long."""
     if house.database.kind == "sqlite":
         action = "begin select raise(abort, 'refused by the store'); end"
         statements = [f"create trigger refuse before insert on {table} when {condition} {action}"]
     else:
-        body = "$$ begin raise exception 'refused by the store'; end $$"
+        body = f"$$ begin raise exception 'refused by the store' using errcode = '{code}'; end $$"
         action = f"for each row when ({condition}) execute function refuse()"
         statements = [
             f"create function refuse() returns trigger language plpgsql as {body}",
@@ -73,9 +73,10 @@ async def test_a_decision_that_raises_fails_its_own_command_alone(
     assert not (await house.trigger("go", "c7")).duplicate
 
 
-async def test_a_statement_that_fails_makes_the_batch_run_item_by_item(house: House) -> None:
+@pytest.mark.parametrize("code", ["P0001", "57014"])
+async def test_a_statement_that_fails_makes_the_batch_run_item_by_item(house: House, code: str) -> None:
     await house.publish(WAITER)
-    _refuse(house, "enrollments", "new.contact_id = 'c7'")
+    _refuse(house, "enrollments", "new.contact_id = 'c7'", code)
     results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
     assert [type(result) for result in results].count(EventAnswer) == 19
     assert isinstance(results[7], Exception)
@@ -128,11 +129,12 @@ async def test_a_poison_timer_backs_off_and_is_quarantined_while_its_neighbours_
     assert (await house.fire()).fired == 0
 
 
-async def test_a_timer_that_cannot_be_saved_backs_off_and_its_neighbours_fire(house: House) -> None:
+@pytest.mark.parametrize("code", ["P0001", "57014"])
+async def test_a_timer_that_cannot_be_saved_backs_off_and_its_neighbours_fire(house: House, code: str) -> None:
     await house.publish(WAITER)
     await house.ask_all([event("go", f"c{number}") for number in range(20)])
     ids = {run.contact_id: run.id for run in house.runs()}
-    _refuse(house, "history", f"new.enrollment_id = '{ids['c7']}'")
+    _refuse(house, "history", f"new.enrollment_id = '{ids['c7']}'", code)
     assert (await house.fire(3600)).fired == 19
     await _until_quarantined(house)
 
