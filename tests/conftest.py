@@ -19,7 +19,9 @@ from tests.databases import (
     running_postgres,
 )
 from tests.faults import pytest_terminal_summary as pytest_terminal_summary  # a hook, found here by its name
+from tests.scratch import prefer_memory
 
+prefer_memory()
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # its handlers crash children forked while calls are under way
 
 hypothesis.settings.register_profile("statewright", deadline=None, print_blob=True)

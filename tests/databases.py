@@ -39,7 +39,7 @@ Prepare = Callable[[str], object]
 START_SECONDS = 60.0
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 SETTINGS = {"max_connections": "200", "shared_buffers": "64MB", "timezone": "UTC", "unix_socket_directories": ""}
-VOLATILE = {"fsync": "off", "full_page_writes": "off"}
+VOLATILE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 
 
 def free_port() -> int:
