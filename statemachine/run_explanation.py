@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from statemachine.active_time import EXECUTION
@@ -100,7 +100,7 @@ def explain_run(
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
     reason += _EVENTS_MEANWHILE.get(_event_policy(snapshot, surroundings), "")
     if quarantined_at is not None and snapshot.live:
-        since = quarantined_at.isoformat(timespec="seconds")
+        since = _instant(quarantined_at)
         reason += f" Its timer failed too often and is given up since {since}: advance or cancel it."
     return RunAccount(
         reason,
@@ -192,7 +192,7 @@ def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, q
 def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
     """What a wait waits for, in words."""
     events = dict.fromkeys(case.event for case in step.cases)
-    told = {name: at.isoformat(timespec="seconds") for name, at in snapshot.deadlines.items()}
+    told = {name: _instant(at) for name, at in snapshot.deadlines.items()}
     if snapshot.gathered:
         count, until = len(snapshot.gathered["events"]), min(told[name] for name in BURST_TIMERS if name in told)
         yield f"the end of a burst of {' or '.join(events)} ({count} so far), {until} if none follows"
@@ -208,6 +208,11 @@ def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
         latest = "at the latest " if events or QUIET in told or asked is not None or snapshot.task is not None else ""
         moves = isinstance(step.runner, WaitingStep) and step.runner.recomputes()
         yield f"{latest}{told[WAIT]}{f', which moves when {_changes_of(step)}' if moves else ''}"
+
+
+def _instant(at: datetime) -> str:
+    """A time in a sentence."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _changes_of(step: Step) -> str:
@@ -240,7 +245,7 @@ def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
     assert snapshot.task is not None
     where = f" on queue {queue!r}" if queue else ""
     if snapshot.task.retry_at is not None:
-        at = snapshot.task.retry_at.isoformat(timespec="seconds")
+        at = _instant(snapshot.task.retry_at)
         return f"attempt {snapshot.task.attempt} of its task{where}, due {at}"
     return f"the result of its task{where} (attempt {snapshot.task.attempt})"
 

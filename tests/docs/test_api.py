@@ -21,6 +21,24 @@ def test_every_rpc_is_listed_with_its_service() -> None:
     assert listed == {service.name: {method.name for method in service.methods} for service in services}
 
 
+def test_every_rpc_has_a_command_or_the_guide_says_why_not() -> None:
+    commands = "".join(path.read_text() for path in sorted((ROOT / "service" / "cli").glob("*.py")))
+    stubs = {f"{name.title()}Service": _STUBS.get(name, f"{name}s") for name in SERVICES}
+    listed = {quoted(row[0])[0]: quoted(row[2]) for row in rows(CHAPTERS["Services"])}
+    without = {
+        method
+        for service, methods in listed.items()
+        for method in methods
+        if not re.search(rf"\b{stubs[service]}\.{method}\b", commands)
+    }
+    (excuse,) = re.findall(r"\*\*By hand\.\*\*.*?\n\n", CHAPTERS["Services"], re.DOTALL)
+    assert without == {name.rpartition(".")[2] for name in quoted(excuse) if name[0].isupper()}
+
+
+_STUBS = {"admin": "admin", "outbox": "outbox"}
+"""The attributes of a client whose names are not the plural of the service's."""
+
+
 def test_every_reason_is_listed_with_its_code() -> None:
     listed = {quoted(row[1])[0]: quoted(row[0])[0] for row in rows(CHAPTERS["Errors"])}
     values = {name.removeprefix("ERROR_REASON_") for name in v1.ErrorReason.keys()}  # noqa: SIM118 - an enum wrapper
