@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,9 +23,11 @@ from statemachine.migration import Route, migrate, migration_data
 from statemachine.names import canonical_event
 from statemachine.replay import replay
 from statemachine.roster import Reception, Roster
+from statemachine.shares import SetShares
 from statemachine.simulation.trace import Answer, MomentKind
 from statemachine.simulation.world import START, Record, World
 from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
+from statemachine.steps.split import Split
 from statemachine.workflow import Workflow
 
 __all__ = ["START", "Simulation", "assert_alive", "canonical", "compiled"]
@@ -49,7 +51,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return dict(value) if isinstance(value, Mapping) else asdict(value)
+    return dict(value) if isinstance(value, Mapping) else {one.name: getattr(value, one.name) for one in fields(value)}
 
 
 class CheckedWorld(World):
@@ -207,8 +209,8 @@ class Simulation:
         route = Route(record.workflow, self.versions[record.workflow.key, to], mapping or {}, timers)
         return self.world.migrate(name, route)
 
-    def pause_workflow(self, key: str = "flow", timers: str | None = None) -> None:
-        self.world.pause_workflow(key, timers)
+    def pause_workflow(self, key: str = "flow", timers: str | None = None, events: str | None = None) -> None:
+        self.world.pause_workflow(key, timers, events)
 
     def resume_workflow(self, key: str = "flow") -> None:
         self.world.resume_workflow(key)
@@ -221,6 +223,24 @@ class Simulation:
                 name, value
             )  # fmt: skip
         self.world.contacts[contact_id] = replace(contact, revision=contact.revision + 1)
+
+    def upsert(self, contact_id: str = "c1", **patch: Any) -> None:
+        """The contact changes as by a call, and waits look again."""
+        self.world.change_contact(contact_id, patch)
+
+    def consent(self, contact_id: str = "c1", **statuses: str) -> None:
+        self.world.set_consent(contact_id, statuses)
+
+    def weigh(self, weights: Sequence[float], key: str = "flow") -> None:
+        """Other weights for every split of the active version, from now on. Raises InvalidInput."""
+        workflow = self.world.workflows[key]
+        known = self.world.shares.get(key, {}).get(workflow.version, {})
+        set_now = {
+            name: SetShares(len(known) + 1, step.runner.share(dict(zip(step.runner.shares, weights, strict=False))))
+            for name, step in workflow.steps.items()
+            if isinstance(step.runner, Split)
+        }
+        self.world.shares = {**self.world.shares, key: {workflow.version: {**known, **set_now}}}
 
     def cause(self, cause: Cause, run_id: str) -> Decision | None:
         """Decide one cause for a run and keep what comes of it."""

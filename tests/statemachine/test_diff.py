@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from statemachine.definition import Loaded, load_workflow
 from statemachine.diff import diff, edges_of
-from tests.statemachine.test_replay import documents
+from tests.statemachine.drawn.documents import documents
 
 Data = dict[str, Any]
 

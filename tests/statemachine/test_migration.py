@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from statemachine.cause import OperatorCause, Surroundings
 from statemachine.decide import allowed_transitions
 from statemachine.definition import load_workflow
-from statemachine.errors import MigrationRefused, WorkflowError
+from statemachine.errors import MigrationRefused
 from statemachine.limits import MAX_HISTORY
 from statemachine.migration import Fit, Route, migrate, migration_data, place
 from statemachine.workflow import Workflow
 from tests.statemachine.checked_world import START, Simulation
-from tests.statemachine.test_replay import Data, actions, documents
+from tests.statemachine.drawn.courses import Course, actions, play
+from tests.statemachine.drawn.documents import documents
+from tests.statemachine.drawn.steps import Data
 
 WAIT: Data = {"id": "rest", "type": "wait", "config": {"for": "2d"}}
 REPLY: Data = {
@@ -286,7 +288,7 @@ def test_a_migrated_run_decides_again_from_history_alone_to_equal_bytes(
     first: Data,
     second: Data,
     renamed: str | None,
-    course: list[tuple[str, tuple[Any, ...], Data]],
+    course: Course,
     turn: int,
     anew: bool,
 ) -> None:
@@ -296,16 +298,13 @@ def test_a_migrated_run_decides_again_from_history_alone_to_equal_bytes(
     assert new is not None
     simulation = Simulation(old, versions=(new,))
     simulation.trigger("go", data={"n": 2}, contact_patch={"first_name": "Ann", "stage": "lead", "phone": "+49"})
-    for number, (name, arguments, keys) in enumerate(course):
+
+    def move(number: int) -> None:
         live = [run for run, record in simulation.records.items() if record.snapshot.live]
         if number >= turn and live and simulation.records[live[0]].snapshot.version == 1:
             with suppress(MigrationRefused):
                 mapping = {renamed: "fresh"} if renamed else {}
                 simulation.migrate(mapping, timers="recompute" if anew else "keep", run_id=live[0])
-        if not simulation.records and name not in ("trigger", "enroll", "change", "wait", "pause_workflow"):
-            continue
-        if name in ("complete", "fail") and not simulation.orders:
-            continue
-        with suppress(WorkflowError):
-            getattr(simulation, name)(*arguments, **keys)
+
+    play(simulation, course, move)
     simulation.audit()

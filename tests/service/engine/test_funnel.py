@@ -21,7 +21,8 @@ from statemachine.errors import WorkflowError
 from statemachine.migration import Route, migration_data
 from tests.funnel import assert_funnels_hold, assert_sums
 from tests.service.engine.house import START, House, event
-from tests.statemachine.test_replay import actions, documents
+from tests.statemachine.drawn.courses import actions
+from tests.statemachine.drawn.documents import documents
 
 Play = tuple[dict[str, Any], list[tuple[str, tuple[Any, ...], dict[str, Any]]]]
 
