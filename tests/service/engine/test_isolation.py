@@ -63,7 +63,7 @@ async def test_a_decision_that_raises_fails_its_own_command_alone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.publish(WAITER)
-    monkeypatch.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
+    monkeypatch.setattr("service.engine.receptions.receive", _poisoned(receive, "c7"))
     results = await house.engine.ask_all([event("go", f"c{number}") for number in range(20)])
     assert [type(result) for result in results].count(EventAnswer) == 19
     assert isinstance(results[7], PoisonError)
@@ -93,7 +93,7 @@ async def test_a_value_that_no_store_takes_fails_alone(house: House) -> None:
 async def test_an_engine_works_on_after_a_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await house.publish(WAITER)
     with monkeypatch.context() as patched:
-        patched.setattr("service.engine.batch.receive", _poisoned(receive, "ann"))
+        patched.setattr("service.engine.receptions.receive", _poisoned(receive, "ann"))
         with pytest.raises(PoisonError):
             await house.trigger("go")
     assert (await house.trigger("go")).verdicts[0].kind == "ENROLLED"
@@ -168,7 +168,7 @@ async def test_a_raised_event_that_always_fails_backs_off_and_is_quarantined(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.publish(TAGGED)
-    monkeypatch.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
+    monkeypatch.setattr("service.engine.receptions.receive", _poisoned(receive, "c7"))
     for contact in ("c6", "c7"):
         await house.change(contact, add_tags=("vip",))
     house.clock.move(5)
@@ -193,7 +193,7 @@ async def test_a_raised_event_that_failed_for_a_while_is_dispatched_once_in_the_
 ) -> None:
     await house.publish(TAGGED)
     with monkeypatch.context() as patched:
-        patched.setattr("service.engine.batch.receive", _poisoned(receive, "c7"))
+        patched.setattr("service.engine.receptions.receive", _poisoned(receive, "c7"))
         await house.change("c7", add_tags=("vip",))
         house.clock.move(5)
         await house.engine.pick_up_pending()
