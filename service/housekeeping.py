@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from service.engine.deleting import finish_deletions
@@ -11,6 +12,7 @@ from service.engine.engine import Engine
 from service.storage.agents import forget_notifications
 from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
+from service.storage.orphans import BELONGINGS, FIRST, Belongings, Name, delete_orphans, find_orphans
 from service.storage.retention import EVENT_KEYS, PAGE, REQUESTS, START, KeyTable, Place, delete_keys, old_keys
 
 REQUEST_WINDOW: Final = timedelta(hours=24)
@@ -27,6 +29,7 @@ class Housekeeping:
         self._engine = engine
         self._windows = {EVENT_KEYS: dedup_window, REQUESTS: REQUEST_WINDOW}
         self._places: dict[KeyTable, Place] = {}
+        self._looked_at: dict[Belongings, Name] = {}
 
     async def round(self) -> None:
         """One round; long tables are walked over many rounds. Raises Unavailable."""
@@ -38,6 +41,8 @@ class Housekeeping:
         for table in self._windows:
             await self.prune(table)
         await self.forget_notifications()
+        for kind in BELONGINGS:
+            await self.forget_orphans(kind)
 
     async def audit(self) -> Liveness:
         """The liveness audit (promise P5), on the database's clock."""
@@ -67,6 +72,19 @@ class Housekeeping:
         if not old:
             return 0
         return await self._engine.write(lambda transaction: delete_keys(transaction, table, old, before))
+
+    async def forget_orphans(self, kind: Belongings) -> int:
+        """Walk on through what belongs to somebody, some pages, and delete what is over and whose owner is gone."""
+        deleted = 0
+        for _ in range(_PAGES_A_ROUND):
+            after = self._looked_at.pop(kind, FIRST)
+            names, further = await self._engine.read(partial(find_orphans, kind=kind, after=after))
+            if names:
+                deleted += await self._engine.write(partial(delete_orphans, kind=kind, names=names))
+            if further is None:
+                break
+            self._looked_at[kind] = further
+        return deleted
 
     async def forget_notifications(self) -> int:
         """Delete what agents were told long ago, some pages; answers how many."""

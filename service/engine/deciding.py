@@ -16,6 +16,7 @@ from service.storage.agents import Agent, agents_by_id
 from service.storage.database import Transaction
 from service.storage.human_tasks import HumanTask, human_tasks_by_id, not_for_people
 from service.storage.tasks import LeasedTask
+from statemachine.decision import HumanChange
 from statemachine.errors import LimitExceeded, NotFound, PreconditionFailed
 from statemachine.limits import MAX_OUTPUT_BYTES, larger_than
 from statemachine.snapshot import Snapshot
@@ -48,6 +49,11 @@ class People:
         elif human.agent_id != agent.id:
             raise held(human)
         return human
+
+    def heed(self, key: Key, closing: HumanChange | None, at: datetime) -> None:
+        """Take note that this batch has closed one otherwise: an operator has decided, or the run has left the step."""
+        if closing is not None and key in self.tasks and key not in self.closed:
+            self.closed[key] = replace(self.tasks[key], closed_at=at, decision=closing.decision, decided_by=closing.by)
 
     def close(self, human: HumanTask, command: DecideTask, at: datetime) -> None:
         """Remember for the rest of the batch who decided."""

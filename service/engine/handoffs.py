@@ -55,6 +55,10 @@ class Handoffs:
         """Something happened to one that was ordered before."""
         self._changes.append(((tenant, task_id), change))
 
+    def closing(self, key: Key) -> HumanChange | None:
+        """What this batch has closed it with, if it has."""
+        return next((change for name, change in self._changes if name == key and change.kind == "closed"), None)
+
     def knows(self, task: HumanTask) -> None:
         """A task on whose state a decision relies."""
         self._known[task.key] = task

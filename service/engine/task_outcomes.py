@@ -43,6 +43,8 @@ def finish(clerk: Clerk, command: FinishTask) -> FinishAnswer:
 def decide_task(clerk: Clerk, command: DecideTask) -> FinishAnswer:
     """Raises NotFound, PreconditionFailed, and what `deciding.py` refuses."""
     task = _task(clerk, command)
+    key = (command.tenant, task.id)
+    clerk.stock.people.heed(key, clerk.ledger.tasks.handoffs.closing(key), clerk.ledger.times.workflow)
     human = clerk.stock.people.admit(task, command)
     desk, workflow, snapshot = clerk.run_named(command.tenant, task.enrollment_id)
     output = answer_of(workflow, snapshot, command, clerk.ledger.times.workflow)

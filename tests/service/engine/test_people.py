@@ -15,7 +15,8 @@ from service.housekeeping import Housekeeping
 from service.storage.agents import Agent, list_notifications
 from service.storage.database import Database, Transaction
 from service.storage.human_tasks import AssignmentFilter, human_tasks_by_id, list_assignments, unassigned
-from statemachine.errors import TaskHeld
+from service.storage.orphans import BELONGINGS
+from statemachine.errors import TaskDecided, TaskHeld, TransitionRefused
 from tests.service.engine.house import House, all_of, event
 
 HOUR = timedelta(hours=1)
@@ -160,6 +161,53 @@ async def test_a_task_that_is_decided_in_the_batch_that_ordered_it_is_over(house
     approve = Operate("default", house.run().id, "advance", "r1", data={"transition": "approved"})
     await house.ask_all([event("click"), approve])
     assert (house.run().status, house.rows("select status from tasks")) == ("completed", [("completed",)])
+
+
+async def test_of_an_operator_and_an_agent_who_decide_in_one_batch_the_second_is_told_of_the_first(
+    house: House,
+) -> None:
+    await put(house, "ann", "sales")
+    await house.publish(ASK)
+    for first in ("operator", "agent"):
+        await house.trigger("go", id=first)
+        run = next(one for one in house.runs() if one.live)
+        (task_id,) = house.rows("select task_id from human_tasks where closed_at is null")[0]
+        advance = Operate("default", run.id, "advance", f"r-{first}", data={"transition": "rejected"})
+        decide = DecideTask("default", task_id, "ann", "approved", {}, f"d-{first}", "h")
+        both = await house.engine.ask_all([advance, decide] if first == "operator" else [decide, advance])
+        refused = both[1]
+        if first == "operator":
+            assert isinstance(refused, TaskDecided)
+            assert "rejected by an operator" in str(refused)
+        else:
+            assert isinstance(refused, TransitionRefused)
+    assert house.rows("select decision, decided_by from human_tasks order by decision") == [
+        ("approved", "ann"),
+        ("rejected", None),
+    ]
+
+
+async def test_closed_tasks_and_ended_assignments_go_with_their_enrollments_and_conversations_with_their_contacts(
+    house: House,
+) -> None:
+    await put(house, "ann", "sales")
+    await house.publish(ASK)
+    for contact in ("eve", "bob"):
+        await house.trigger("go", contact, conversation_id=f"talk-{contact}")
+        await house.operate(house.run(contact=contact), "cancel")
+    await house.trigger("go", "cat", conversation_id="talk-cat")
+    housekeeping = Housekeeping(house.engine, timedelta(days=7))
+    left = [await housekeeping.forget_orphans(kind) for kind in BELONGINGS]
+    assert left == [0, 0, 0]
+    gone = [house.run(contact=contact).id for contact in ("bob", "cat")]
+    house.audited = False
+    for table, names in (("enrollments", gone), ("contacts", ["bob", "cat"])):
+        listed = ", ".join(f"'{name}'" for name in names)
+        house.database.run(partial(Transaction.write, sql=f"delete from {table} where id in ({listed})"))
+    house.database.run(lambda t: t.write("update conversations set status = 'resolved' where id <> 'talk-cat'"))
+    assert [await housekeeping.forget_orphans(kind) for kind in BELONGINGS] == [1, 1, 1]
+    assert len(house.rows("select 1 from human_tasks")) == 2
+    assert {row[0] for row in house.rows("select id from conversations")} == {"talk-eve", "talk-cat"}
 
 
 async def test_what_an_agent_is_given_until_they_are_deleted_is_taken_back_too(
