@@ -56,8 +56,8 @@ from statemachine.errors import PreconditionFailed, Unavailable, WorkflowError
 
 _log = logging.getLogger(__name__)
 
-_FIRING_LANES: Final = 2
-"""Timers have at least two: one decides while the database works for the other."""
+_LEAST_LANES: Final = 2
+"""Timers, and calls that bring many, have at least two: one decides while the database works for the other."""
 
 
 def run(settings: Settings) -> int:
@@ -259,7 +259,7 @@ async def _start_engine(
         database,
         clock,
         replica_id=_replica_id(),
-        lanes=max(settings.lanes, _FIRING_LANES),
+        lanes=max(settings.lanes, _LEAST_LANES),
         taking=settings.lanes,
         max_pending=settings.max_pending,
         local_queues=local_queues,

@@ -38,8 +38,9 @@ T = TypeVar("T")
 
 
 class Engine:
-    """See the module. All `lanes` fire timers, the first `taking` of them (by default all) take commands; SQLite,
-    which has one writer, has one lane. `zone` is the tenant's."""
+    """See the module. All `lanes` fire timers and share the commands of a call that brings many; those that come alone
+    go to the first `taking` of them (by default all), where they gather into batches. SQLite, which has one writer, has
+    one lane. `zone` is the tenant's."""
 
     def __init__(
         self,
@@ -107,19 +108,20 @@ class Engine:
 
     async def ask(self, command: Command) -> Answer:
         """The answer, once it is durable. Raises the WorkflowError that refused the command."""
-        (result,) = await self.ask_all([command])
+        (result,) = await self._ask([command], self._taking)
         if isinstance(result, Exception):
             raise result
         return result
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Result]:
         """One answer or refusal per command, in input order; events of one contact apply in input order."""
-        if not commands:
-            return []
+        return await self._ask(commands, self._lanes) if commands else []
+
+    async def _ask(self, commands: Sequence[Command], lanes: Sequence[Lane]) -> list[Result]:
         self._admit(len(commands))
         future: asyncio.Future[list[Result]] = self._loop.create_future()
         group = Group(len(commands), lambda answers: _resolve(future, answers))
-        self._distribute([Ticket(command, group, index) for index, command in enumerate(commands)])
+        _distribute([Ticket(command, group, index) for index, command in enumerate(commands)], lanes)
         results = await future
         if self._metrics is not None:
             count_answers(self._metrics, commands, results)
@@ -142,16 +144,6 @@ class Engine:
         if self.pending + count > self._max_pending:
             raise Saturated(f"{self.pending} commands are waiting; nothing was stored, try again")
         self.pending += count
-
-    def _distribute(self, tickets: Sequence[Ticket]) -> None:
-        if len(self._taking) == 1:
-            return self._taking[0].put(tickets)
-        by_lane: dict[int, list[Ticket]] = {}
-        for ticket in tickets:
-            by_lane.setdefault(lane_number(ticket.command, len(self._taking)), []).append(ticket)
-        for number, chosen in by_lane.items():
-            self._taking[number].put(chosen)
-        return None
 
     # --- timers ---
 
@@ -294,7 +286,7 @@ class Engine:
         if commands and not self.draining:
             self.pending += len(commands)
             group = Group(len(commands), _ignored)
-            self._distribute([Ticket(command, group, index) for index, command in enumerate(commands)])
+            _distribute([Ticket(command, group, index) for index, command in enumerate(commands)], self._taking)
         if delay_s is not None and self._on_due_earlier is not None:
             self._on_due_earlier(max(0.0, delay_s))
         self.feed.notify()
@@ -313,6 +305,18 @@ class Engine:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             log.debug("the loop is closed; an answer had no one to go to")
+
+
+def _distribute(tickets: Sequence[Ticket], lanes: Sequence[Lane]) -> None:
+    """Give each ticket to the lane of its contact."""
+    if len(lanes) == 1:
+        return lanes[0].put(tickets)
+    by_lane: dict[int, list[Ticket]] = {}
+    for ticket in tickets:
+        by_lane.setdefault(lane_number(ticket.command, len(lanes)), []).append(ticket)
+    for number, chosen in by_lane.items():
+        lanes[number].put(chosen)
+    return None
 
 
 def _resolve(future: asyncio.Future[Any], result: object) -> None:
