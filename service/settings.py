@@ -150,9 +150,9 @@ class Settings(BaseModel):
         default=1 if (os.cpu_count() or 1) <= 2 else 2,
         ge=1,
         le=64,
-        description="Engine threads that take commands which come alone, each with a database connection of its own; by "
-        "default one on up to two cores, else two. Timers, and calls that bring many, have at least two; SQLite always "
-        "has one for all.",
+        description="Engine threads that take commands which come alone, each with a database connection of its own; "
+        "by default one on up to two cores, else two. Timers, and calls that bring many, have at least two; SQLite "
+        "always has one for all.",
     )
     max_pending: int = Field(
         default=10_000,
