@@ -25,6 +25,7 @@ from statemachine.conversation import Conversation
 from statemachine.event import Event, event_from_data, event_to_data
 from statemachine.limits import MAX_GLOBALS_BYTES, size_up_to
 from statemachine.record import record
+from statemachine.sending.rate import NO_LINES, Lines
 from statemachine.shares import NO_SPLITS, Splits
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import NO_STANDSTILL, Standstill
@@ -227,7 +228,8 @@ class Surroundings:
     `now` is workflow time. `tenant_zone` is the tenant's default zone. `held` says that the workflow is paused,
     `standstill` what its pauses mean to deadlines. `queue` says by which `rule`, and on what grounds, the run has
     to wait before it begins. `crowded`: so much was done at once already that a child which is started now begins in
-    the next batch. `splits` is what decides splits besides the definition.
+    the next batch. `splits` is what decides splits besides the definition. `lines` are those before the providers, of
+    the channels that have rates, `slots` what they answered when the cause was decided first, None to ask them.
     """
 
     now: datetime
@@ -245,6 +247,8 @@ class Surroundings:
     holidays: Mapping[str, str] | None = None
     splits: Splits = NO_SPLITS
     globals_left: int | None = None
+    lines: Lines = field(default_factory=lambda: NO_LINES)
+    slots: tuple[datetime, ...] | None = None
 
 
 def named_globals(known: Mapping[str, Any], workflow: Workflow) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from statemachine.limits import MAX_TRANSITIONS_PER_CAUSE
 from statemachine.listening import WAIT
 from statemachine.machine import COMPLETED, undone_transition
 from statemachine.run import Run
+from statemachine.sending.gate import leave_line
 from statemachine.sending.message import send
 from statemachine.snapshot import Status
 from statemachine.standstill import CONTINUE
@@ -83,12 +84,12 @@ def ask_again(run: Run) -> None:
     step = run.step
     run.resting = False
     run.deadlines.pop(WAIT, None)
-    if run.gathered:
-        run.edited_input, run.gathered = run.gathered["input"], {}
+    run.edited_input = run.gathered.get("input") if run.gathered else None
     run.step_starts[step.id] = run.now
     try:
         send(run, step, cast(MessageStep, step.runner), held=True)
     except StepFailed as failure:
+        leave_line(run)
         step_failed(run, step, failure.code, failure.message)
     if run.ended_at is None and not run.resting:
         proceed(run)

@@ -13,6 +13,7 @@ from statemachine.conversation import Conversation
 from statemachine.event import Event
 from statemachine.people import NOBODY, Wanted
 from statemachine.record import record
+from statemachine.sending.rate import Lines
 from statemachine.snapshot import Snapshot
 
 
@@ -138,7 +139,8 @@ class Decision:
     `contact` and `conversation` are set when they changed, `globals` are the global variables that did. `revoked` names
     the (step, visit) of tasks that must not run any more. `human` is what happened to human tasks, in order. `alone`
     are the events that no other enrollment may take any more. `continues` asks for a `continue` cause at once.
-    `rulings` are what the gate said of messages: (channel, verdict, rule).
+    `rulings` are what the gate said of messages: (channel, verdict, rule). `lines` are those before the providers, when
+    any is another now.
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
     to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
@@ -162,6 +164,7 @@ class Decision:
     children: tuple[ChildOrder, ...] = ()
     ended: ChildCause | None = None
     globals: Mapping[str, Any] = field(default_factory=dict)
+    lines: Lines | None = None
 
     @property
     def of_family(self) -> bool:

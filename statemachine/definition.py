@@ -228,6 +228,7 @@ class _Loader:
             inner=inner_workflows(steps.values()),
             on_failure=made.on_failure,
             counts=_counts(steps),
+            rated=_rated(steps),
         )
 
     def _check_recursion(self, made: Assembly, key: str) -> None:
@@ -297,6 +298,14 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
 def _counts(steps: Mapping[str, Step]) -> timedelta | None:
     reaches = (step.sending.reach for step in steps.values() if step.sending is not None)
     return max((reach for reach in reaches if reach is not None), default=None)
+
+
+def _rated(steps: Mapping[str, Step]) -> dict[str, int]:
+    rated: dict[str, int] = {}
+    for step in steps.values():
+        for rate in step.sending.rates if step.sending is not None else ():
+            rated[rate.channel] = max(rate.count, rated.get(rate.channel, 0))
+    return rated
 
 
 def _all_reads(

@@ -9,6 +9,7 @@ from statemachine.machine import COMPLETE, EXIT, leave_transition
 from statemachine.offspring import dismiss
 from statemachine.ordering import revoke
 from statemachine.run import Run
+from statemachine.sending.gate import leave_line
 from statemachine.snapshot import Status
 from statemachine.step import End
 from statemachine.way_out import fire, leave
@@ -58,7 +59,8 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     run.ended_at = run.now
     run.queued = ""
     run.deadlines = {}
-    run.gathered = {}
+    if run.gathered:
+        leave_line(run)
     run.anchor_at = None
     run.paused_at = None
     run.held = ()

@@ -66,6 +66,8 @@ def _circumstances(run: Run, around: Surroundings) -> dict[str, Any]:
         reads["holidays"] = run.holidays
     if run.sent and around.counted is not None:
         reads["counted_s"] = around.counted.total_seconds()
+    if run.slots:
+        reads["slots"] = [slot.isoformat() for slot in run.slots]
     if run.splits_read:
         splits = splits_to_data(around.splits, run.splits_read)
         if splits:

@@ -178,7 +178,7 @@ def placement_of(route: Route, snapshot: Snapshot) -> Placement:
     """`place` for one run that is live or has failed, with what only the run itself shows."""
     entering = CONTINUE in snapshot.deadlines or snapshot.status is Status.FAILED
     found = place(route, snapshot.step or "", entering=entering)
-    if snapshot.gathered and found.fit in MOVABLE:
+    if "outcome" in snapshot.gathered and found.fit in MOVABLE:
         target = route.target.steps[found.step]
         gathers = isinstance(target.runner, WaitingStep) and target.runner.burst() is not None
         if not gathers or snapshot.gathered["outcome"] not in target.runner.outcomes():

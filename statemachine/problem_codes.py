@@ -240,6 +240,10 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "A name is nearly one of the language, and so means a field or an event of your own.",
             "Correct it if the one of the language was meant.",
         ),
+        "cap_like_rate": _warning(
+            "A cap counts messages to one contact, and its span is so short that a provider's rate may be meant.",
+            "Write what a provider takes under `rates`, which counts the messages to all contacts.",
+        ),
         "look_back_too_long": _warning(
             "A condition asks about events older than any that are kept.", "Look back less far."
         ),

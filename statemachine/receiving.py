@@ -42,6 +42,7 @@ class Receiving:
         self.runs = dict(roster.runs)
         self.past = dict(roster.past)
         self.usages = dict(roster.usages)
+        self.lines = roster.lines
         self.looks = {look.id: look for look in roster.looks}
         self.again = False
         self.raised: list[EmittedEvent] = []
@@ -102,6 +103,8 @@ class Receiving:
         self.decisions.append(decision)
         if decision.alone:
             self._mark_alone(decision)
+        if decision.lines is not None:
+            self.lines = decision.lines
         self.contact = decision.contact or self.contact
         if decision.globals:
             self.roster = replace(self.roster, globals={**self.roster.globals, **decision.globals})
@@ -136,6 +139,7 @@ class Receiving:
             counted=roster.counted,
             splits=splits_of(roster.shares, key, workflow.version, roster.kept) if roster.shares else NO_SPLITS,
             globals_left=left_for_globals(roster.globals, workflow) if reads.sets else None,
+            lines=self.lines,
         )
 
     def held(self, workflow: Workflow, snapshot: Snapshot) -> str:

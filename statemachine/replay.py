@@ -93,6 +93,7 @@ def _surroundings(record: Mapping[str, Any]) -> Surroundings:
         conversation=conversation_from_data(reads["conversation"]) if "conversation" in reads else None,
         queue=reads.get("queue"),
         splits=splits_from_data(reads.get("splits")),
+        slots=tuple(map(datetime.fromisoformat, reads["slots"])) if "slots" in reads else None,
     )
 
 

@@ -16,6 +16,7 @@ from statemachine.event import Event
 from statemachine.grace import Look
 from statemachine.places import Usages
 from statemachine.record import record
+from statemachine.sending.rate import NO_LINES, Lines
 from statemachine.shares import InForce
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import Standstill
@@ -39,7 +40,7 @@ class Roster:
     workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
     `shares` are those that were set of splits, `kept` the variants that the contact was given before, by workflow,
     where shares were set. `raised` counts the events that steps raised of the contact within a minute up to this one,
-    if it is one.
+    if it is one. `lines` are those before the providers.
     """
 
     contact: Contact | None
@@ -62,6 +63,7 @@ class Roster:
     looks: tuple[Look, ...] = ()
     lookers: Mapping[str, Workflow] = field(default_factory=dict)
     raised: int = 0
+    lines: Lines = field(default_factory=lambda: NO_LINES)
 
 
 @record

@@ -68,8 +68,9 @@ class Run(Framed):
         "_contact_changed", "_conversation_changed", "_event", "_evidence", "_outputs_changed", "_position",
         "_random_count", "_scope", "_variables_changed", "_variables_size", "alone", "broke", "cause", "children",
         "contact_read", "continuing", "conversation_read", "doubts", "edited_input", "emitted", "events_read",
-        "examined", "global_changes", "history", "holidays", "human", "lateness_asked", "orders", "person", "resting",
-        "retries", "revoked", "rulings", "seed", "sent", "splits_read", "state", "surroundings", "talk", "told",
+        "examined", "global_changes", "history", "holidays", "human", "lateness_asked", "lines", "orders", "person",
+        "resting", "retries", "revoked", "rulings", "seed", "sent", "slots", "splits_read", "state", "surroundings",
+        "talk", "told",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, snapshot: Snapshot, cause: Cause, surroundings: Surroundings) -> None:
@@ -95,6 +96,8 @@ class Run(Framed):
         self.rulings: tuple[tuple[str, str, str], ...] = ()
         self.edited_input: Mapping[str, Any] | None = None
         self.lateness_asked = False
+        self.lines = surroundings.lines
+        self.slots: tuple[datetime, ...] = ()
         self.alone: tuple[Event, ...] = ()
         self.contact_read = self.events_read = self.conversation_read = False
         self.splits_read = _NONE
@@ -488,6 +491,7 @@ class Run(Framed):
             tuple(self.children),
             farewell(self),
             self.global_changes,
+            self.lines if self.lines is not self.surroundings.lines else None,
         )
 
     def let_go(self) -> None:

@@ -65,7 +65,8 @@ class Snapshot:
     `active_s` is how long its tasks took in all, where the version limits that.
     `undos` are the steps that were begun or finished, say how they are undone, and are not undone yet, in order.
     `gathered` is the burst under way in its wait: the `outcome` it leads to, and the data of its `events` so far.
-    Of a message that the gate holds it is the `input` with which an operator retries it.
+    Of a message that the gate holds it is the `input` with which an operator retries it, and the `slot` that it has in
+    the line before the provider of its `channel` (see `sending/rate.py`).
     `place_at` is when it took its place in a workflow with limits,
     `queued` by which rule it waits to begin (while it is pending).
     `origin` is what started it when it is a child, and `written` names the variables that a child has set; `brood` are

@@ -14,6 +14,7 @@ from statemachine.listening import WAIT
 from statemachine.machine import SKIP
 from statemachine.offspring import dismiss
 from statemachine.run import Run
+from statemachine.sending.gate import leave_line
 from statemachine.step import END
 from statemachine.steps.message import SKIPPED
 from statemachine.workflow import Step
@@ -95,7 +96,8 @@ def fire(run: Run, transition: str) -> None:
 def end_timers(run: Run) -> None:
     """The timers of the wait go, and what it has gathered."""
     run.deadlines = {name: at for name, at in run.deadlines.items() if name not in _STEP_TIMERS}
-    run.gathered = {}
+    if run.gathered:
+        leave_line(run)
 
 
 def doubts(run: Run) -> dict[str, Any]:

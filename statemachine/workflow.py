@@ -223,7 +223,8 @@ class Workflow:
     `channels` are those by which its steps may write to the contact.
     `on_failure` is the first step to do when the run has failed, "" for none.
     `item_names` leads a loop to what its author calls the item of a round. `counts` is how far back the caps of its
-    messages look, None without any. `inner` are the workflows that it runs, by key and version (0: the active one).
+    messages look, None without any. `rated` leads the channels of which it says a rate to how many messages the largest
+    one counts. `inner` are the workflows that it runs, by key and version (0: the active one).
     """
 
     key: str
@@ -251,6 +252,7 @@ class Workflow:
     inner: tuple[tuple[str, int], ...] = ()
     on_failure: str = ""
     counts: timedelta | None = None
+    rated: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)

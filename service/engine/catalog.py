@@ -29,6 +29,7 @@ from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
 from statemachine.names import CONTACT_CHANGES
+from statemachine.sending.rate import NO_LINES, Lines
 from statemachine.shares import NO_SPLITS, InForce, SetShares, splits_of
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
@@ -47,7 +48,8 @@ class Directory:
     `standstills` leads tenant and key to what pauses mean to runs, for workflows that were ever paused; `zone` is the
     tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
     begin, `looking` whether any event is to be looked at again; `counted` leads tenants to how far back the caps of
-    their active versions look; `shares` are those that were set of splits, by tenant."""
+    their active versions look; `rates` leads tenants to the channels of which these say a provider's rate, and how many
+    messages the largest one counts; `shares` are those that were set of splits, by tenant."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Directory:
     counted: Mapping[str, timedelta] = field(default_factory=dict)
     shares: Mapping[str, InForce] = field(default_factory=dict)
     looking: bool = False
+    rates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -83,6 +86,7 @@ class Directory:
         events: Sequence[Event],
         conversation: Conversation | None = None,
         kept: Mapping[str, Mapping[str, str]] = _NOTHING_KEPT,
+        lines: Lines = NO_LINES,
     ) -> Surroundings:
         """What a decision about a run of this version may read; `kept` are variants of the contact by workflow."""
         key, reads = workflow.key, workflow.reads
@@ -99,6 +103,7 @@ class Directory:
             counted=self.counted.get(tenant),
             splits=splits_of(self.shares_in(tenant), key, workflow.version, kept) if self.shares else NO_SPLITS,
             globals_left=left_for_globals(self.globals_of(tenant), workflow) if reads.sets else None,
+            lines=lines,
         )
 
     def with_globals(self, tenant: str, changes: Mapping[str, Any]) -> Directory:
@@ -123,7 +128,8 @@ class Directory:
 
 
 class Catalog:
-    """`zone` is the tenant's, for local times where neither contact nor workflow names one.
+    """`zone` is the tenant's, for local times where neither contact nor workflow names one. `rated` says whether any
+    version that was ever needed says a provider's rate, or names a version that may.
 
     Thread-safe: a lane swaps in a new directory whole, readers see the old or the new one.
     """
@@ -132,6 +138,7 @@ class Catalog:
         self._zone = zone
         self._versions: dict[VersionKey, Workflow] = {}
         self._directory = Directory(zone=zone)
+        self.rated = False
 
     @property
     def directory(self) -> Directory:
@@ -168,6 +175,8 @@ class Catalog:
     def keep(self, stored: StoredVersion, compiled: Workflow | None = None) -> Workflow:
         """Compile a stored version and keep it."""
         workflow = compiled or compile_stored(stored)
+        if workflow.rated or any(version for _, version in workflow.inner):
+            self.rated = True
         return self._versions.setdefault((stored.tenant, stored.workflow, stored.version), workflow)
 
     def _read(self, transaction: Transaction, stamp: tuple[Any, ...]) -> Directory:
@@ -175,11 +184,15 @@ class Catalog:
         by_trigger: dict[tuple[str, str], list[Workflow]] = {}
         watching: list[tuple[str, str]] = []
         counted: dict[str, timedelta] = {}
+        rates: dict[str, dict[str, int]] = {}
         for row in workflows.values():
             if row.active_version is not None:
                 workflow = self.version(transaction, row.tenant, row.key, row.active_version)
                 if workflow.counts is not None:
                     counted[row.tenant] = max(workflow.counts, counted.get(row.tenant, workflow.counts))
+                for channel, count in workflow.rated.items():
+                    known = rates.setdefault(row.tenant, {})
+                    known[channel] = max(count, known.get(channel, 0))
                 if workflow.watches_contact:
                     watching.append((row.tenant, CONTACT_CHANGED))
                 for kind in dict.fromkeys(trigger.type for trigger in workflow.triggers):
@@ -195,6 +208,7 @@ class Catalog:
             all_variables(transaction),
             counted=counted,
             shares=_in_force(shares_in_force(transaction)),
+            rates=rates,
         )
 
 

@@ -34,7 +34,7 @@ class Clerk:
     def __init__(self, room: Room, stock: Stock) -> None:
         self.room = room
         self.stock = stock
-        self.ledger = Ledger(stock.times, stock.directory, room.replica_id, room.local_queues)
+        self.ledger = Ledger(stock.times, stock.directory, room.replica_id, room.local_queues, stock.lines)
         self.strays: list[Stray] = []
 
     # --- finding ---
@@ -53,8 +53,8 @@ class Clerk:
     def surroundings(self, desk: Desk, workflow: Workflow, snapshot: Snapshot) -> Surroundings:
         now = self.ledger.times.workflow
         talk = self.stock.talks.get(desk.tenant, snapshot.conversation_id)
-        directory = self.ledger.directory
-        return directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events, talk, desk.kept)
+        directory, lines = self.ledger.directory, self.ledger.lines.of(desk.tenant)
+        return directory.surroundings(desk.tenant, workflow, now, desk.contact, desk.events, talk, desk.kept, lines)
 
     # --- deciding ---
 

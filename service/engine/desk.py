@@ -20,6 +20,7 @@ from statemachine.event import Event, with_taken
 from statemachine.grace import Look
 from statemachine.places import Usages
 from statemachine.roster import Roster
+from statemachine.sending.rate import Lines
 from statemachine.snapshot import Snapshot
 from statemachine.workflow import Workflow
 
@@ -69,6 +70,7 @@ class Desk:
         conversations: Mapping[str, Conversation],
         usages: Usages,
         versions: Callable[[str, int], Workflow | None],
+        lines: Lines,
     ) -> Roster:
         """What the rules may see of this contact for one event."""
         return Roster(
@@ -91,6 +93,7 @@ class Desk:
             kept=self.kept,
             looks=self.looks,
             lookers=self.lookers,
+            lines=lines,
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

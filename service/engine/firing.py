@@ -8,7 +8,7 @@ decision fails backs off and, after five failures, is quarantined: visible, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -142,6 +142,18 @@ class Firing:
         self._talks.load(transaction, talks)
         if self.ledger.directory.shares:
             self._load_kept(transaction, claimed)
+        if self._room.catalog.rated:
+            self.ledger.lines.load(transaction, self.ledger.directory, self._versions, self._at_hand(claimed))
+
+    def _at_hand(self, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> Iterator[tuple[str, Workflow]]:
+        """The versions of which runs may send messages now."""
+        for stored, _, _ in claimed:
+            workflow = self._room.catalog.known(stored.tenant, stored.snapshot.workflow, stored.snapshot.version)
+            assert workflow is not None
+            yield stored.tenant, workflow
+        for desk in self._desks.values():
+            for workflow, _ in desk.runs.values():
+                yield desk.tenant, workflow
 
     def _load_families(
         self,
@@ -379,6 +391,7 @@ class Firing:
             self._events.get(key, ()),
             self._talks.get(tenant, snapshot.conversation_id) if workflow.reads.conversation else None,
             self._kept.get(key, {}) if self._kept else {},
+            self.ledger.lines.of(tenant),
         )
 
 

@@ -15,6 +15,7 @@ from service.engine.catalog import Directory
 from service.engine.clock import Times
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
+from service.engine.provider_lines import ProviderLines
 from service.engine.queue_ledger import QueueLedger
 from service.engine.rows import (
     RunWrite,
@@ -28,7 +29,7 @@ from service.engine.rows import (
     updated_run,
 )
 from service.engine.task_ledger import TaskLedger
-from service.storage import contacts, conversations, enrollments, events, history, variables
+from service.storage import contacts, conversations, enrollments, events, history, provider_rates, variables
 from service.storage.connections import Conflict
 from service.storage.conversations import conversation_row
 from service.storage.database import Transaction
@@ -62,12 +63,18 @@ class Ledger:
     rule), `blocked` the raised events that were kept from enrolling by rule."""
 
     def __init__(
-        self, times: Times, directory: Directory, replica_id: str, local_queues: Mapping[str, LocalQueue]
+        self,
+        times: Times,
+        directory: Directory,
+        replica_id: str,
+        local_queues: Mapping[str, LocalQueue],
+        lines: ProviderLines | None = None,
     ) -> None:
         self.times = times
         self.directory = directory
         self.tasks = TaskLedger(times, replica_id, local_queues)
         self.queues = QueueLedger(times)
+        self.lines = lines or ProviderLines()
         self.raised: list[Raised] = []
         self.continues: list[tuple[str, str, int]] = []
         self.earliest_due: datetime | None = None
@@ -99,6 +106,8 @@ class Ledger:
         self.tasks.record(tenant, write, decision)
         if decision.events:
             self.emit(tenant, snapshot.contact_id, decision.events, chain_after(snapshot, cause))
+        if decision.lines is not None:
+            self.lines.keep(tenant, decision.lines)
         for ruling in decision.rulings:
             self.rulings[ruling] = self.rulings.get(ruling, 0) + 1
         for event in decision.alone:
@@ -269,6 +278,7 @@ class Ledger:
             *queues,
             (history.INSERT, self._history, True),
             *self.tasks.sections(),
+            (provider_rates.KEEP, self.lines.rows(), True),
             (events.INSERT, self._events, True),
             (events.TAKEN, self._mark_taken(), False),
             (events.HANDLED, self._handled, False),

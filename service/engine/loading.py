@@ -6,7 +6,7 @@ events.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
@@ -32,6 +32,7 @@ from service.engine.deciding import NOBODY_KNOWN, load_people
 from service.engine.desk import Desk
 from service.engine.household import Versions, kin_of, tops
 from service.engine.local import LocalQueue
+from service.engine.provider_lines import ProviderLines
 from service.engine.talks import Talks, own_conversation
 from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
 from service.storage.conversations import contacts_of_conversations
@@ -91,6 +92,7 @@ class Stock:
         self._talkers: dict[tuple[str, str], str] = {}
         self.usages: dict[str, dict[str, Usage]] = {}
         self.people = NOBODY_KNOWN
+        self.lines = ProviderLines()
         self._load(transaction)
 
     def _load(self, transaction: Transaction) -> None:
@@ -122,6 +124,8 @@ class Stock:
         self._load_usage(transaction)
         if self.directory.shares:
             self._load_kept(transaction)
+        if self._room.catalog.rated:
+            self.lines.load(transaction, self.directory, self.versions, self._at_hand())
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:
@@ -341,6 +345,15 @@ class Stock:
         lock_places(transaction, names)
         for (tenant, name), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
             self.usages.setdefault(tenant, {})[name] = usage
+
+    def _at_hand(self) -> Iterator[tuple[str, Workflow]]:
+        """The versions of which runs may send messages in this batch."""
+        for command, _, workflows in self._entering:
+            for workflow in workflows:
+                yield command.tenant, workflow
+        for desk in (*self.desks.values(), *self.alone.values()):
+            for workflow, _ in desk.runs.values():
+                yield desk.tenant, workflow
 
     def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
         row = self.directory.workflows.get((command.tenant, command.workflow))

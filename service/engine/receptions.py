@@ -117,7 +117,8 @@ def _roster(
 ) -> Roster:
     stock, tenant = clerk.stock, desk.tenant
     talks, versions = stock.talks.around(desk, conversation_id), partial(stock.versions.find, tenant)
-    return desk.roster(clerk.ledger.directory, candidates, events, talks, stock.usages_of(tenant), versions)
+    usages, lines = stock.usages_of(tenant), clerk.ledger.lines.of(tenant)
+    return desk.roster(clerk.ledger.directory, candidates, events, talks, usages, versions, lines)
 
 
 def _entry(command: EnrollContact, at: datetime) -> Event:

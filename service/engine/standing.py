@@ -12,6 +12,7 @@ from datetime import datetime
 from service.engine.catalog import Catalog
 from service.engine.household import Versions
 from service.engine.loading import want_events
+from service.engine.provider_lines import ProviderLines
 from service.engine.talks import own_conversation
 from service.storage.contact_queries import get_contact
 from service.storage.conversations import load_conversations
@@ -89,14 +90,17 @@ def read_surroundings(
 ) -> Surroundings:
     """What a decision about this run would read now."""
     directory = catalog.refresh(transaction)
+    versions = Versions(catalog, directory, transaction)
+    lines = ProviderLines().look(transaction, directory, versions, tenant, workflow)
     if snapshot.contact_id is None:
-        return directory.surroundings(tenant, workflow, now, None, ())
+        return directory.surroundings(tenant, workflow, now, None, (), lines=lines)
     stored = get_contact(transaction, tenant, snapshot.contact_id)
     events = _events(transaction, tenant, snapshot.contact_id, [(workflow, snapshot.started_at or now)], now)
     talks = _conversations(transaction, tenant, None, [(workflow, snapshot)])
     talk = talks.get(snapshot.conversation_id or "")
     kept = _kept(transaction, directory.shares_in(tenant), tenant, snapshot.contact_id, [workflow.key])
-    return directory.surroundings(tenant, workflow, now, stored.contact if stored else None, events, talk, kept)
+    contact = stored.contact if stored else None
+    return directory.surroundings(tenant, workflow, now, contact, events, talk, kept, lines)
 
 
 def read_kin(

@@ -176,6 +176,14 @@ enrollments: Final = Table(
     postgresql_with={"fillfactor": 80},
 )
 
+provider_rates: Final = Table(
+    "provider_rates",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("channel", primary=True),
+    _json("state", nullable=False),
+)
+
 places: Final = Table(
     "places",
     metadata,

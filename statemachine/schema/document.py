@@ -23,7 +23,7 @@ from statemachine.schema.shapes import SHAPES, one_or_list, ref
 from statemachine.schema.spelling import Schema, given
 from statemachine.schema.steps import step_schemas
 from statemachine.schema.tests import test_schemas
-from statemachine.sending.reading import CapPart, QuietHoursPart, SendingPart
+from statemachine.sending.reading import CapPart, QuietHoursPart, RatePart, SendingPart
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
@@ -37,6 +37,7 @@ _PARTS: Final[Mapping[str, type[Part]]] = {
     "sending": SendingPart,
     "quiet_hours": QuietHoursPart,
     "cap": CapPart,
+    "rate": RatePart,
 }
 
 
@@ -49,6 +50,7 @@ def definition_schema() -> Schema:
         "triggers": one_or_list(ref("trigger")),
         "exits": one_or_list(ref("exit_rule")),
         "caps": one_or_list(ref("cap")),
+        "rates": one_or_list(ref("rate")),
         "steps": {"type": "array", "items": ref("step"), "minItems": 1, "maxItems": MAX_STEPS},
     }
     defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas(), **test_schemas()}

@@ -1,8 +1,9 @@
 """The gate: may this message go to this contact now? Every message step asks before it orders its task.
 
-The questions, in this order: consent and do-not-contact; frequency caps; quiet hours, send days and holidays. The first
-that says no is the verdict: `skipped` for want of consent, else `held` until all of them would say yes, or `skipped`
-when the rules say so. An urgent message is asked for consent alone.
+The questions, in this order: consent and do-not-contact; frequency caps; quiet hours, send days and holidays; the rate
+of the provider. The first that says no is the verdict: `skipped` for want of consent, else `held` until caps and
+windows would say yes, or `skipped` when the rules say so; the rate always holds. An urgent message is asked for consent
+and the rate alone.
 """
 
 from __future__ import annotations
@@ -14,24 +15,28 @@ from typing import Final
 from statemachine.calendar import find_zone
 from statemachine.record import record
 from statemachine.run import Run
-from statemachine.sending.caps import free_at
+from statemachine.sending.caps import free_at, instant
 from statemachine.sending.consent import DENIED, EVERY, GRANTED, status_of
+from statemachine.sending.rate import EMPTY, ask_line, keeps_place, with_left, with_waiting, without
 from statemachine.sending.rules import Sending
 from statemachine.sending.windows import Closed, closed, holiday_finder, open_for, opening
 
 SENT: Final = "sent"
 HELD: Final = "held"
 SKIPPED: Final = "skipped"
+RATE: Final = "provider_rate"
 
 
 @record
 class Ruling:
-    """What the gate says. `rule` is the question that decided, `reason` is for people; `until` when to ask again."""
+    """What the gate says. `rule` is the question that decided, `reason` is for people; `until` when to ask again, and
+    `slot` what the message has then in the line before the provider."""
 
     verdict: str
     rule: str = ""
     reason: str = ""
     until: datetime | None = None
+    slot: datetime | None = None
 
 
 _PASS: Final = Ruling(SENT)
@@ -44,9 +49,25 @@ def ask(run: Run, rules: Sending | None, channel: str) -> Ruling:
         return refused or _PASS
     if rules.consent_required and not _granted(run, channel):
         return Ruling(SKIPPED, "consent", f"consent to {channel} is required, and the contact gave none")
-    if rules.urgent:
-        return _PASS
-    return _caps_and_windows(run, rules, channel) or _PASS
+    blocked = None if rules.urgent else _caps_and_windows(run, rules, channel)
+    return blocked or _rated(run, rules, channel) or _PASS
+
+
+def count(run: Run, rules: Sending | None, channel: str) -> None:
+    """The message has left: it counts against the rate of its provider, if any is known."""
+    rates = rules.rates_of(channel) if rules is not None else ()
+    if rates or channel in run.lines:
+        line = with_left(run.lines.get(channel, EMPTY), rates, run.now, _slot(run, channel))
+        run.lines = {**run.lines, channel: line}
+
+
+def leave_line(run: Run) -> None:
+    """The message does not wait for its slot any more, if it has one."""
+    channel = run.gathered.get("channel", "")
+    slot = _slot(run, channel)
+    if slot is not None and channel in run.lines:
+        run.lines = {**run.lines, channel: without(run.lines[channel], slot)}
+    run.gathered = {}
 
 
 def _consent(run: Run, channel: str) -> Ruling | None:
@@ -85,6 +106,29 @@ def _caps_and_windows(run: Run, rules: Sending, channel: str) -> Ruling | None:
     if ruling is not None and rules.blocked == "skip":
         return Ruling(SKIPPED, ruling.rule, ruling.reason)
     return ruling
+
+
+def _rated(run: Run, rules: Sending, channel: str) -> Ruling | None:
+    """What the line before the provider answers is part of what the decision read."""
+    rates = rules.rates_of(channel)
+    if not rates:
+        return None
+    own, line, told = _slot(run, channel), run.lines.get(channel, EMPTY), run.surroundings.slots
+    until = ask_line(rates, line, run.now, own) if told is None else told[len(run.slots)]
+    run.slots = (*run.slots, until)
+    if until <= run.now:
+        return None
+    reason = f"the provider takes {' and '.join(rate.text for rate in rates)}"
+    if own is not None and keeps_place(rates, run.now, own):
+        return Ruling(HELD, RATE, reason, until, own)
+    run.lines = {**run.lines, channel: with_waiting(line, rates, until, own)}
+    return Ruling(HELD, RATE, reason, until, until)
+
+
+def _slot(run: Run, channel: str) -> datetime | None:
+    """What the message in which the run rests has in the line."""
+    kept = run.gathered
+    return instant(kept["slot"]) if kept and kept.get("channel") == channel else None
 
 
 def _capped(run: Run, rules: Sending, channel: str) -> Ruling | None:

@@ -10,7 +10,7 @@ from statemachine.ordering import order_task
 from statemachine.retry import AMBIGUOUS
 from statemachine.run import Run
 from statemachine.sending import gate
-from statemachine.sending.caps import with_send, without_send
+from statemachine.sending.caps import stamp, with_send, without_send
 from statemachine.snapshot import Status
 from statemachine.step import EffectStep
 from statemachine.steps.message import SKIPPED, MessageStep
@@ -23,6 +23,8 @@ def send(run: Run, step: Step, runner: MessageStep, *, held: bool = False) -> No
     channel = runner.channel(run)
     ruling = gate.ask(run, step.sending, channel)
     run.rulings = (*run.rulings, (channel, ruling.verdict, ruling.rule))
+    if run.gathered and ruling.slot is None and ruling.verdict != gate.SENT:
+        gate.leave_line(run)
     if ruling.verdict == gate.SKIPPED:
         return _skip_message(run, step, channel, ruling, held=held)
     if ruling.verdict == gate.HELD:
@@ -59,9 +61,9 @@ def _hold_message(run: Run, step: Step, channel: str, ruling: gate.Ruling) -> No
     """The message may not go out yet: rest in the step until the gate is to be asked again."""
     assert ruling.until is not None
     run.deadlines[WAIT] = ruling.until
-    if run.edited_input:
-        run.gathered = {"input": run.edited_input}
-        run.edited_input = None
+    slot = {} if ruling.slot is None else {"channel": channel, "slot": stamp(ruling.slot)}
+    run.gathered = {"input": run.edited_input, **slot} if run.edited_input else slot
+    run.edited_input = None
     metadata = {**_said(ruling, channel), "until": ruling.until.isoformat()}
     run.note("waiting", step=step.id, step_type=step.type, metadata=metadata)
     run.resting = True
@@ -74,8 +76,11 @@ def _said(ruling: gate.Ruling, channel: str) -> dict[str, Any]:
 
 
 def _count_message(run: Run, step: Step, channel: str) -> None:
-    """Remember the message on its contact, when any cap counts it."""
+    """Remember the message on its contact, when any cap counts it, and in the line before its provider."""
     run.sent = True
+    gate.count(run, step.sending, channel)
+    if run.gathered:
+        run.gathered = {}
     own, counted = run.workflow_version.counts, run.surroundings.counted
     reach = max(own, counted) if own is not None and counted is not None else own or counted
     if reach is not None and run.person is not None:

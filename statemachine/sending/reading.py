@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -15,15 +15,19 @@ from statemachine.duration import parse_duration
 from statemachine.keys import REQUIRED, Shape, about
 from statemachine.names import did_you_mean
 from statemachine.problem import Path, Problems
+from statemachine.sending import rate
 from statemachine.sending.caps import MAX_COUNT, MAX_SPAN
 from statemachine.sending.consent import CHANNELS, is_channel
 from statemachine.sending.holiday import calendars, is_calendar
-from statemachine.sending.rules import Cap, Quiet, Sending, Unit
+from statemachine.sending.rules import Cap, Quiet, Rate, Sending, Unit
 
+T = TypeVar("T")
 _UNITS: Final[Mapping[str, Unit]] = {"day": "day", "week": "week", "month": "month"}
 _UNIT_SPANS: Final[Mapping[timedelta, Unit]] = {timedelta(days=1): "day", timedelta(days=7): "week"}
 _MAX_SPREAD: Final = timedelta(days=1)
 _MAX_CAPS: Final = 20
+_MAX_RATES: Final = 20
+_SHORT: Final = timedelta(minutes=1)
 _MAX_HOLIDAYS: Final = 400
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
@@ -50,6 +54,14 @@ class CapPart(Part):
     )
 
 
+class RatePart(Part):
+    """How many messages of a channel its provider takes, from all workflows and to all contacts together."""
+
+    count: Annotated[int, Field(ge=1, le=rate.MAX_COUNT)] = about("So many at most.", 10, default=REQUIRED)
+    per: Duration = about("In any span of this length, from a second to a day.", "1s", default=REQUIRED)
+    channel: str = about("By this channel.", "sms", default=REQUIRED)
+
+
 class SendingPart(Part):
     """When, and how often, messages go out."""
 
@@ -62,6 +74,10 @@ class SendingPart(Part):
     )
     caps: Annotated[Any, Shape("caps")] = about(
         "How many messages a contact may get, from all workflows together.", [{"count": 3, "per": "1d"}]
+    )
+    rates: Annotated[Any, Shape("rates")] = about(
+        "How many messages a provider takes, over all contacts and workflows.",
+        [{"count": 10, "per": "1s", "channel": "sms"}],
     )
     spread: Duration | None = about("What was held is let go over this span, not all at once.", "15m")
     on_blocked: Literal["hold", "skip"] | None = about(
@@ -156,33 +172,77 @@ def _add_date(item: str, place: Path, dates: set[date], problems: Problems) -> N
 
 
 def _caps(raw: Any, path: Path, problems: Problems) -> dict[str, Any]:
+    return _each("caps", _cap, _MAX_CAPS, raw, path, problems)
+
+
+def _rates(raw: Any, path: Path, problems: Problems) -> dict[str, Any]:
+    return _each("rates", _rate, _MAX_RATES, raw, path, problems)
+
+
+def _each(
+    key: str, read: Callable[[Any, Path, Problems], T | None], most: int, raw: Any, path: Path, problems: Problems
+) -> dict[str, Any]:
+    """One or a list of them."""
     items = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    if len(items) > _MAX_CAPS:
-        problems.add("bad_value", path, f"at most {_MAX_CAPS} caps, not {len(items):,}")
+    if len(items) > most:
+        problems.add("bad_value", path, f"at most {most} {key}, not {len(items):,}")
         return {}
     places = [(*path, index) if isinstance(raw, list) else path for index in range(len(items))]
-    caps = (_cap(item, place, problems) for item, place in zip(items, places, strict=True))
-    return {"caps": tuple(cap for cap in caps if cap is not None)}
+    found = (read(item, place, problems) for item, place in zip(items, places, strict=True))
+    return {key: tuple(one for one in found if one is not None)}
 
 
 def _cap(raw: Any, path: Path, problems: Problems) -> Cap | None:
     part = read_part(CapPart, raw, path, problems)
     if part is None:
         return None
-    channel = None if part.channel is None else part.channel.lower()
-    if channel is not None and not is_channel(channel):
-        message = f"{channel[:60]!r} is no channel: use up to 50 of a-z, 0-9 and _"
-        problems.add("bad_value", (*path, "channel"), message)
+    channel = None if part.channel is None else _channel(part.channel, (*path, "channel"), problems)
+    return None if channel == "" else _counted(part, channel, path, problems)
+
+
+def _rate(raw: Any, path: Path, problems: Problems) -> Rate | None:
+    if isinstance(raw, Mapping) and "window" in raw:
+        message = "a provider's rate has no `window`: it holds in any span; what a contact may get stands under `caps`"
+        problems.add("unknown_key", (*path, "window"), message)
         return None
-    near = did_you_mean(channel, CHANNELS) if channel is not None and channel not in CHANNELS else ""
+    if isinstance(raw, Mapping) and str(raw.get("per")).strip().lower() in _UNITS:
+        message = f"a provider's rate is per span, such as 1s or 1m; per {raw['per']} of the contact is a cap (`caps`)"
+        problems.add("bad_duration", (*path, "per"), message)
+        return None
+    part = read_part(RatePart, raw, path, problems)
+    channel = "" if part is None else _channel(part.channel, (*path, "channel"), problems)
+    if part is None or not channel:
+        return None
+    if not rate.MIN_SPAN <= part.per <= rate.MAX_SPAN:
+        problems.add("bad_duration", (*path, "per"), "a provider's rate is per span from a second to a day")
+        return None
+    return Rate(part.count, part.per, channel, f"{_many(part.count, channel)} within {_spelt(raw, part.per)}")
+
+
+def _spelt(raw: Any, span: timedelta) -> str:
+    per = raw["per"]
+    return str(per).strip() if isinstance(per, str) else f"{span.total_seconds():g}s"
+
+
+def _many(count: int, channel: str | None) -> str:
+    by = f"{channel} message" if channel else "message"
+    return f"{count} {by}{'s' if count > 1 else ''}"
+
+
+def _channel(name: str, place: Path, problems: Problems) -> str:
+    """The channel as it is written everywhere, or ""."""
+    channel = name.lower()
+    if not is_channel(channel):
+        problems.add("bad_value", place, f"{channel[:60]!r} is no channel: use up to 50 of a-z, 0-9 and _")
+        return ""
+    near = did_you_mean(channel, CHANNELS) if channel not in CHANNELS else ""
     if near:
-        problems.add("misspelt_name", (*path, "channel"), f"{channel!r} is a channel of your own", near)
-    return _counted(part, channel, path, problems)
+        problems.add("misspelt_name", place, f"{channel!r} is a channel of your own", near)
+    return channel
 
 
 def _counted(part: CapPart, channel: str | None, path: Path, problems: Problems) -> Cap | None:
-    by = f"{channel} message" if channel else "message"
-    many = f"{part.count} {by}{'s' if part.count > 1 else ''}"
+    many = _many(part.count, channel)
     unit = _UNITS.get(part.per.strip().lower()) if isinstance(part.per, str) else None
     place = (*path, "per")
     if unit is not None:
@@ -204,6 +264,9 @@ def _counted(part: CapPart, channel: str | None, path: Path, problems: Problems)
     if not timedelta(0) < span <= MAX_SPAN:
         problems.add("bad_duration", place, f"a cap looks back more than nothing and at most {MAX_SPAN.days} days")
         return None
+    if span < _SHORT:
+        message = f"a cap is for each contact; it keeps one from getting more than {many} within {part.per}"
+        problems.add("cap_like_rate", path, message, "what the provider takes from all workflows stands under `rates`")
     return Cap(part.count, channel, per=span, text=f"{many} within {part.per}")
 
 
@@ -223,6 +286,7 @@ _READERS: Final[Mapping[str, Callable[[Any, Path, Problems], dict[str, Any]]]] =
     "days": _days,
     "holidays": _holidays,
     "caps": _caps,
+    "rates": _rates,
     "spread": _spread,
     "on_blocked": _plain("blocked", "hold", str),
     "consent": _plain("consent_required", False, lambda word: word == "required"),

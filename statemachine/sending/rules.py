@@ -48,11 +48,21 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` messages by `channel` leave in any span `per`, whoever they are for: what its provider takes."""
+
+    count: int
+    per: timedelta
+    channel: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """`days` are those on which messages may go out (Monday is 0); `calendars` and `dates` those on which they may not.
 
     `blocked` says what becomes of a message that may not go out now: `hold` or `skip`. `urgent` passes everything but
-    consent.
+    consent and `rates`.
     """
 
     quiet: Quiet | None = None
@@ -64,6 +74,7 @@ class Sending:
     blocked: Literal["hold", "skip"] = "hold"
     consent_required: bool = False
     urgent: bool = False
+    rates: tuple[Rate, ...] = ()
 
     @property
     def windowed(self) -> bool:
@@ -79,6 +90,10 @@ class Sending:
     def reach(self) -> timedelta | None:
         """How far back its caps look; None without any."""
         return max((cap.reach for cap in self.caps), default=None)
+
+    def rates_of(self, channel: str) -> tuple[Rate, ...]:
+        """Those of the provider by which a message by this channel goes."""
+        return tuple(rate for rate in self.rates if rate.channel == channel) if self.rates else ()
 
 
 def _clock(at: time) -> str:

@@ -151,6 +151,7 @@ def _world(standing: Standing, given: Assumptions) -> World:
     world.inner = kin.workflows
     world.standstills = {**kin.standstills, key: around.standstill}
     world.counted = around.counted
+    world.lines = around.lines
     world.shares, world.kept = kin.shares, kin.kept
     if around.splits is not NO_SPLITS:
         world.shares = {**kin.shares, key: {standing.workflow.version: around.splits.shares}}
@@ -223,5 +224,7 @@ def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
     steps = [step for flow in flows.values() for step in flow.steps.values()]
     if any(step.runner.human for step in steps):
         yield "people decide at once, the first that they can choose, unless it is scripted"
+    if any(flow.rated for flow in flows.values()):
+        yield "nobody else comes to the line before a provider's rate; who stands in it now is known"
     if any(step.type == "split" for step in steps):
         yield "a split that draws at random may draw otherwise"

@@ -44,6 +44,7 @@ from statemachine.patch import apply_patch, raised_of_new
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, Usage, full, holds_place
 from statemachine.roster import Reception, Roster
 from statemachine.sending.consent import set_consent
+from statemachine.sending.rate import Line, Lines
 from statemachine.shares import InForce, splits_of
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
@@ -132,6 +133,7 @@ class World:
         )
         self.inner: Mapping[tuple[str, int], Workflow] = {}
         self.given_up: set[str] = set()
+        self.lines: Lines = _empty_lines(self.workflows.values())
         self.shares: InForce = {}
         self.kept: Mapping[str, Mapping[str, str]] = {}
         self.past: dict[tuple[str | None, str, str], Past] = {}
@@ -381,6 +383,7 @@ class World:
             globals=named_globals(self.globals, workflow),
             globals_left=left_for_globals(self.globals, workflow),
             counted=self.counted,
+            lines=self.lines,
             splits=splits_of(self.shares, workflow.key, workflow.version, self._kept(contact_id)),
         )
 
@@ -437,6 +440,7 @@ class World:
             usages={flow.key: self.usage(flow.key) for flow in (*candidates, *lookers.values()) if flow.limits.counted},
             versions=self._version,
             counted=self.counted,
+            lines=self.lines,
             shares=self.shares,
             kept=self._kept(contact_id),
             looks=looks,
@@ -577,6 +581,8 @@ class World:
         record.orders += decision.orders
         record.children += decision.children
         self._keep_work(record, decision)
+        if decision.lines is not None:
+            self.lines = decision.lines
         if decision.alone and snapshot.contact_id is not None:
             log = self.events.get(snapshot.contact_id, [])
             log[:] = with_taken(log, decision.alone, snapshot.id)
@@ -635,3 +641,12 @@ class World:
 
     def _log_of(self, contact_id: str | None) -> list[Event]:
         return self.events.get(contact_id, []) if contact_id is not None else []
+
+
+def _empty_lines(workflows: Iterable[Workflow]) -> dict[str, Line]:
+    """An empty line before each provider of whose rate a workflow speaks."""
+    keep: dict[str, int] = {}
+    for workflow in workflows:
+        for channel, count in workflow.rated.items():
+            keep[channel] = max(count, keep.get(channel, 0))
+    return {channel: Line(keep=count) for channel, count in keep.items()}

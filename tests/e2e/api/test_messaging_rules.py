@@ -44,3 +44,44 @@ async def test_a_held_message_says_until_when_and_why_everywhere(client: AsyncCl
 
     foreseen = await client.enrollments.Forecast(ForecastRequest(enrollment_id=run.id), timeout=10)
     assert "ENROLLMENT_STATUS_COMPLETED" in str(foreseen)
+
+
+LIMITED = """
+key: {key}
+trigger: {{type: {key}}}
+entry: {{reentry: always}}
+sending: {rules}
+steps: [{{id: text, type: send_sms, config: {{to: "+491", body: Hi}}}}]
+"""
+
+
+async def trigger(client: AsyncClient, kind: str, contact: str) -> str:
+    answer = await client.enrollments.Trigger(TriggerRequest(event=event(kind, contact)), timeout=10)
+    return answer.verdicts[0].enrollment_id
+
+
+async def test_a_message_over_a_cap_or_over_what_a_provider_takes_says_so_everywhere(client: AsyncClient) -> None:
+    await publish(client, LIMITED.format(key="plain", rules="{}"))
+    await publish(client, LIMITED.format(key="capped", rules="{caps: {count: 1, per: 1d, channel: sms}}"))
+    await publish(client, LIMITED.format(key="rated", rules="{rates: {count: 2, per: 1h, channel: sms}}"))
+    await trigger(client, "plain", "ann")
+    capped = await trigger(client, "capped", "ann")
+    await trigger(client, "plain", "bob")
+    rated = [await trigger(client, "rated", contact) for contact in ("cat", "dan")]
+    expected = {
+        capped: ("cap", "the contact has got 1 sms message within 1d", timedelta(days=1)),
+        rated[0]: ("provider_rate", "the provider takes 2 sms messages within 1h", timedelta(hours=1)),
+        rated[1]: ("provider_rate", "the provider takes 2 sms messages within 1h", timedelta(hours=1.5)),
+    }
+    for run_id, (rule, reason, held_for) in expected.items():
+        run = await get(client, run_id)
+        due = run.due_time.ToDatetime(UTC)
+        assert abs(due - run.start_time.ToDatetime(UTC) - held_for) < timedelta(minutes=1)
+        history = await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run_id), timeout=10)
+        told = MessageToDict(history.entries[-1].metadata)
+        assert (told["verdict"], told["rule"], told["reason"]) == ("held", rule, reason)
+        explained = await client.enrollments.Explain(ExplainRequest(enrollment_id=run_id), timeout=10)
+        assert explained.run.reason.endswith(f": {reason}.")
+        foreseen = await client.enrollments.Forecast(ForecastRequest(enrollment_id=run_id), timeout=10)
+        assert foreseen.stays[-1].leave_time.ToDatetime(UTC) == due
+        assert any("provider's rate" in one for one in foreseen.assumptions) is (rule == "provider_rate")
