@@ -218,10 +218,21 @@ class Run(Framed):
 
     def earlier_events(self, kinds: frozenset[str]) -> Iterator[Event]:
         """The events of these types that count for the wait in which the run rests, in order of acceptance."""
-        for event in self.surroundings.events:
+        for event in self.surroundings.events[self._remembered_from() :]:
             if event.type in kinds and not self.before_anchor(event):
                 self.examined[event.name] = None
                 yield event
+
+    def _remembered_from(self) -> int:
+        """Where those events begin of which the run knows whether it took them; of earlier ones it has forgotten it."""
+        if len(self.consumed) < MAX_CONSUMED:
+            return 0
+        taken = frozenset(self.consumed)
+        for place, event in enumerate(self.surroundings.events):
+            if event.name in taken:
+                self.examined[event.name] = None
+                return place
+        return 0
 
     def before_anchor(self, event: Event) -> bool:
         return bool(self.anchor_at and event.accepted_at and event.accepted_at < self.anchor_at)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from statemachine.run import MAX_CONSUMED
 from tests.statemachine.checked_world import Simulation, compiled
 
 
@@ -87,3 +88,20 @@ def test_it_still_enrols_and_still_ends_runs() -> None:
     told = simulation.trigger("email_replied")
     assert [(one.workflow, one.kind) for one in told.verdicts] == [("a", "ADVANCED"), ("entered", "ENROLLED")]
     simulation.audit()
+
+
+def test_an_event_moves_a_run_once_however_many_came_since() -> None:
+    body = [
+        {"id": "w", "type": "wait", "config": {"on": "click", "since": "enrollment"}},
+        {
+            "id": "n",
+            "type": "update_field",
+            "config": {"field": "n", "operation": "append", "value": "{{event.data.n}}"},
+        },
+    ]
+    simulation = Simulation(compiled({"id": "all", "type": "while", "config": {"condition": "true"}, "body": body}))
+    simulation.trigger("go")
+    for number in range(MAX_CONSUMED + 5):
+        simulation.trigger("click", data={"n": number})
+    simulation.audit()
+    assert simulation.contact.custom_fields["n"] == list(range(MAX_CONSUMED + 5))
