@@ -63,10 +63,11 @@ def set_consent(
 
 
 def unsubscribe(contact: Contact, event: Event) -> tuple[Contact, tuple[EmittedEvent, ...]]:
-    """contact_unsubscribed denies the channel that its data name, else all of them."""
+    """contact_unsubscribed denies the channel that its data name, else all; dated ahead, it counts as of now."""
     named = str(event.data.get("channel") or "").strip().lower()
-    at = event.occurred_at or event.accepted_at
-    assert at is not None
+    accepted_at = event.accepted_at
+    assert accepted_at is not None
+    at = min(event.occurred_at or accepted_at, accepted_at)
     return set_consent(contact, {named if is_channel(named) else EVERY: DENIED}, event.source or UNSUBSCRIBED, at)
 
 

@@ -128,3 +128,10 @@ def test_contact_unsubscribed_sets_consent_before_anybody_sees_the_event(data: d
     assert list(reception.contact.consent) == [denied]
     assert [(event.type, event.data.get("channel")) for event in reception.raised][-1] == ("consent_changed", denied)
     assert simulation.records[simulation.last].path == ("after",)
+
+
+def test_who_unsubscribed_by_a_clock_that_is_ahead_can_consent_again() -> None:
+    simulation = Simulation(compiled(MAIL, AFTER))
+    simulation.trigger("contact_unsubscribed", occurred_at=NOW + timedelta(days=36_500))
+    again, raised = said(simulation.contact, simulation.now + timedelta(seconds=1), all="granted")
+    assert (status_of(again, "all"), len(raised)) == ("granted", 1)
