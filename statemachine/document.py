@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from statemachine.calendar import find_zone, zone_names
 from statemachine.duration import parse_duration
-from statemachine.keys import REQUIRED, AnyCondition, EventType, Shape, Template, about
+from statemachine.keys import REQUIRED, AnyCondition, EventType, Offset, Shape, Template, about
 from statemachine.names import did_you_mean, snake_case
 from statemachine.problem import CODES, Path, Problems
 
@@ -112,6 +112,18 @@ class TriggerPart(Part):
     next: Target | None = about(
         "The step where its runs begin; the trigger then opens their path. Default: the first step.", "send_welcome"
     )
+
+
+class DatePart(Part):
+    """The config of a trigger of type `date`: the moment, by a date of the contact, at which it enrols."""
+
+    field: str = about(
+        "The field of the contact that holds the date: 2026-05-01, or a time.", "renewal_date", default=REQUIRED
+    )
+    offset: Offset = about("How long before (`-3d`) or after it.", "-3d")
+    at: str | None = about("The local time of day; the offset is whole days then.", "09:00")
+    every: Literal["year"] | None = about("`year`: the day comes again each year, as birthdays do.", "year")
+    timezone: Zone | None = about("Whose clocks count. Default: the contact's, else the workflow's.", "Europe/Berlin")
 
 
 class EntryPart(Part):

@@ -7,6 +7,8 @@ from typing import Any
 
 from statemachine.compiler import Compiler
 from statemachine.condition import Condition
+from statemachine.date_reading import DateReader
+from statemachine.dates import DATE
 from statemachine.document import (
     ConflictPart,
     DocumentPart,
@@ -36,6 +38,7 @@ class Entrance:
     def __init__(self, compiler: Compiler, problems: Problems) -> None:
         self._compiler = compiler
         self._problems = problems
+        self._dates = DateReader(problems)
         self.canonical: dict[str, Any] = {}
         self.placed_triggers: list[tuple[Path, Trigger]] = []
         self.placed_exits: list[tuple[Path, ExitRule]] = []
@@ -140,6 +143,10 @@ class Entrance:
                 if config.get(name, value) != value:
                     message = f"{part.type!r} already means {name} {value!r}"
                     self._problems.add("conflicting_keys", (*path, "config", name), message)
+            if event.type == DATE:
+                rule = self._dates.rule(config, (*path, "config"))
+                yield Trigger(trigger_id, DATE, {"trigger": trigger_id}, conditions, key, part.enabled, rule)
+                continue
             merged = {**config, **event.data_filter}
             yield Trigger(trigger_id, event.type, merged, conditions, key, part.enabled)
 

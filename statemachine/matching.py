@@ -10,6 +10,7 @@ from statemachine.calendar import first_zone
 from statemachine.condition_tree import ALL_OF, Trace
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation, conversation_names
+from statemachine.dates import SOURCE
 from statemachine.errors import StepFailed
 from statemachine.event import Event, event_to_data
 from statemachine.roster import Roster
@@ -27,6 +28,8 @@ def mismatch(trigger: Trigger, event: Event, scope: Scope) -> str | None:
         return "the trigger is disabled"
     if trigger.type != event.type:
         return f"the event is {event.type}, the trigger wants {trigger.type}"
+    if trigger.date is not None and event.source != SOURCE:
+        return "the trigger wants dates of the contact, and no event from outside"
     if event.type in _OF_TAGS:
         whose, wanted = event.data.get("target", "contact"), trigger.config.get("target", "contact")
         if whose != wanted:

@@ -41,6 +41,7 @@ KNOWN_EVENTS: Final = (
     "intent_detected", "sentiment_negative", "sla_breached", "order_created", "manual", "api", "event", "webhook",
     "schedule", "email_opened", "email_clicked", "email_replied", "sms_replied", "score_updated",
     "contact_unsubscribed", "consent_changed", "conversation_opened", "conversation_reopened", "conversation_closed",
+    "date",
 )  # fmt: skip
 """Canonical types the language knows by name; any other name is a custom event."""
 

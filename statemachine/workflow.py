@@ -15,6 +15,7 @@ from statemachine.step import CONTACT_CHANGED, END, EventCase, Reads, StepType, 
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
+    from statemachine.dates import DateRule
     from statemachine.machine import WorkflowMachine
     from statemachine.problem import Problem
     from statemachine.sending.rules import Sending
@@ -28,7 +29,10 @@ _ALWAYS: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event of canonical type `type` whose data equal `config` and for which `conditions` hold may enrol."""
+    """An event of canonical type `type` whose data equal `config` and for which `conditions` hold may enrol.
+
+    `date` says when such an event comes, where dates of contacts make it.
+    """
 
     id: str
     type: str
@@ -36,6 +40,7 @@ class Trigger:
     conditions: Condition | None = None
     key: Value | None = None
     enabled: bool = True
+    date: DateRule | None = None
 
     @property
     def reads(self) -> Reads:

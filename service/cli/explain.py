@@ -50,7 +50,7 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
     response = session.call(session.client.enrollments.Explain, request)
     if session.json:
         shape = plain(response)
-        entry = {name: shape[name] for name in ("entries", "effects", "looks")}
+        entry = {name: shape[name] for name in ("entries", "effects", "looks", "dates")}
         print_json(shape["run"] if enrollment_id else entry)
     elif enrollment_id:
         _show_run(response.run)
@@ -130,7 +130,7 @@ def _move_line(move: Any) -> str:
 
 
 def _show_event(response: Any) -> None:
-    from service.cli.output import note
+    from service.cli.output import instant, note
 
     for entry in response.entries:
         _print(_entry_tree(entry))
@@ -138,7 +138,10 @@ def _show_event(response: Any) -> None:
         _print(_effect_tree(effect))
     for look in response.looks:
         _print(_tree(_look_line(look), word="BUFFERED"))
-    if not response.entries and not response.effects and not response.looks:
+    for dated in response.dates:
+        when = f"by the date {dated.date} at {instant(dated.due_time)}"
+        _print(_tree(f"{dated.workflow}: trigger {dated.trigger} enrols {when}", word="COMING"))
+    if not any((response.entries, response.effects, response.looks, response.dates)):
         note("no workflow listens for such an event")
 
 

@@ -18,15 +18,18 @@ from service.engine.commands import (
     ChangeConversation,
     Command,
     ContinueRun,
+    DateArrived,
     DecideTask,
     DispatchEvent,
     EnrollContact,
     FinishTask,
     LookAgain,
     Operate,
+    PlanDates,
     StartPending,
     TriggerEvent,
 )
+from service.engine.dating import date_arrived, plan_dates
 from service.engine.household import BrokenFamily, tell_strays
 from service.engine.ledger import Ledger
 from service.engine.loading import ContactKey, Room, Stock
@@ -95,6 +98,8 @@ _CARRY_OUT: Final[Mapping[type, Callable[[Clerk, Any], Answer]]] = {
     ContinueRun: go_on,
     StartPending: start_pending,
     LookAgain: look_once_more,
+    DateArrived: date_arrived,
+    PlanDates: plan_dates,
     FinishTask: finish,
     DecideTask: decide_task,
     ChangeContact: change_contact,

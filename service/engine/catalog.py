@@ -25,6 +25,7 @@ from service.storage.workflows import (
 from statemachine.cause import Surroundings, left_for_globals, named_globals
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.dates import DATE
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
@@ -64,6 +65,7 @@ class Directory:
     shares: Mapping[str, InForce] = field(default_factory=dict)
     looking: bool = False
     rates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    dated: bool = False
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -209,6 +211,7 @@ class Catalog:
             counted=counted,
             shares=_in_force(shares_in_force(transaction)),
             rates=rates,
+            dated=any(kind == DATE for _, kind in by_trigger),
         )
 
 

@@ -120,6 +120,22 @@ class LookAgain:
 
 
 @record
+class DateArrived:
+    """A date of the contact has come, or seems to: what is due of its appointments is looked at."""
+
+    tenant: str
+    contact_id: str
+
+
+@record
+class PlanDates:
+    """Make the appointments of a contact that was there before the version that asks for them."""
+
+    tenant: str
+    contact_id: str
+
+
+@record
 class FinishTask:
     """The result of one attempt, told by the holder of lease `token`: a failure, or an outcome with its output."""
 
@@ -219,6 +235,8 @@ Command = (
     | ContinueRun
     | StartPending
     | LookAgain
+    | DateArrived
+    | PlanDates
     | FinishTask
     | DecideTask
     | ChangeContact

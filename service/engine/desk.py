@@ -15,6 +15,7 @@ from service.storage.enrollments import StoredEnrollment
 from statemachine.admission import NO_PAST, Past
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.dates import Slot
 from statemachine.decision import Decision
 from statemachine.event import Event, with_taken
 from statemachine.grace import Look
@@ -29,7 +30,8 @@ from statemachine.workflow import Workflow
 class Desk:
     """`contact` is None for runs without one. `revision` is what the row was locked at, 0 when there is none yet.
     `told` is the contact as the runs that watch it know it. `whole`: all live runs of the contact are here.
-    `kept` are the contact's variants by workflow, of workflows where shares of splits were set.
+    `slots` are its appointments, where it is asked for them. `kept` are the contact's variants by workflow, of
+    workflows where shares of splits were set.
     """
 
     tenant: str
@@ -43,6 +45,7 @@ class Desk:
     events: list[Event] = field(default_factory=list)
     looks: tuple[Look, ...] = ()
     lookers: dict[str, Workflow] = field(default_factory=dict)
+    slots: list[Slot] = field(default_factory=list)
     written: bool = False
     told: Contact | None = None
     whole: bool = False

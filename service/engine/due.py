@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from service.engine.appointments import Appointments
 from service.engine.batch import Result
 from service.engine.commands import DispatchEvent, LookAgain, StartPending
 from service.engine.counting import EngineMetrics
@@ -61,6 +62,7 @@ class Due:
         self._metrics = metrics
         self._clock = engine.clock
         self._forget_at_s = 0.0
+        self._appointments = Appointments(engine)
 
     async def fire(self) -> DueReport:
         """Fire due timers, batch by batch, until none is due, and let in who waits; says when the next timer is due."""
@@ -109,6 +111,7 @@ class Due:
         kept, waiting, looking = await engine.read(any_places)
         if looking:
             await self._look_again()
+        await self._appointments.keep()
         if kept and time.monotonic() >= self._forget_at_s:
             self._forget_at_s = time.monotonic() + _FORGET_EVERY_S
             await engine.write(lambda transaction: forget_places(transaction, self._clock.read(transaction).workflow))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from service.engine.catalog import Directory
 from service.engine.clock import Times
+from service.engine.date_ledger import DateLedger
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
 from service.engine.provider_lines import ProviderLines
@@ -75,6 +76,7 @@ class Ledger:
         self.tasks = TaskLedger(times, replica_id, local_queues)
         self.queues = QueueLedger(times)
         self.lines = lines or ProviderLines()
+        self.dates = DateLedger()
         self.raised: list[Raised] = []
         self.continues: list[tuple[str, str, int]] = []
         self.earliest_due: datetime | None = None
@@ -276,6 +278,7 @@ class Ledger:
             (enrollments.UPDATE, sorted(updates, key=by_id), True),
             (enrollments.POSTPONE, sorted(self._postponed, key=by_id), False),
             *queues,
+            *self.dates.sections(self.directory, self._contacts, now),
             (history.INSERT, self._history, True),
             *self.tasks.sections(),
             (provider_rates.KEEP, self.lines.rows(), True),

@@ -19,12 +19,14 @@ from service.engine.commands import (
     ChangeConversation,
     Command,
     ContinueRun,
+    DateArrived,
     DecideTask,
     DispatchEvent,
     EnrollContact,
     FinishTask,
     LookAgain,
     Operate,
+    PlanDates,
     StartPending,
     TriggerEvent,
 )
@@ -34,6 +36,7 @@ from service.engine.household import Versions, kin_of, tops
 from service.engine.local import LocalQueue
 from service.engine.provider_lines import ProviderLines
 from service.engine.talks import Talks, own_conversation
+from service.storage.contact_dates import coming_dates
 from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
 from service.storage.conversations import contacts_of_conversations
 from service.storage.database import Transaction
@@ -48,6 +51,7 @@ from service.storage.task_batch import contacts_of_runs
 from service.storage.tasks import LeasedTask, tasks_by_id
 from statemachine.admission import Past
 from statemachine.contact import Contact
+from statemachine.dates import DATE
 from statemachine.errors import NotFound
 from statemachine.grace import Look
 from statemachine.places import MINUTE, Usage
@@ -117,6 +121,8 @@ class Stock:
         self._seat_runs(transaction, stored_runs)
         self._seat_families(transaction, stored_runs)
         self._load_looks(transaction)
+        if DateArrived in self._kinds:
+            self._load_dates(transaction)
         self._entering = self._entered()
         self._load_past(transaction)
         self._load_events(transaction)
@@ -195,7 +201,7 @@ class Stock:
                 since = at - MINUTE if at is not None and command.event.chain else None
                 name = {"tenant_id": command.tenant, "id": command.row_id}
                 pending.append({**name, "accepted_at": at, "since": since})
-            elif not isinstance(command, ContinueRun | StartPending | LookAgain) and command.body_hash:
+            elif not isinstance(command, _UNREPEATED) and command.body_hash:
                 method = method_of(command)
                 requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
         return ask_repeats(transaction, keys, requests, pending)
@@ -205,7 +211,7 @@ class Stock:
         ids: dict[tuple[str, str], None] = {}
         self._watched = self._watched_contacts(self._room.catalog.directory)
         for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, TriggerEvent | DispatchEvent | EnrollContact | StartPending | LookAgain):
+            if isinstance(command, _WITH_ALL_RUNS):
                 if key is not None:
                     contacts[key] = None
                 elif isinstance(command, StartPending):
@@ -296,12 +302,18 @@ class Stock:
         wanted = {
             key
             for command, key in zip(self.commands, self.keys, strict=True)
-            if key is not None and key in self.desks and isinstance(command, TriggerEvent | DispatchEvent | LookAgain)
+            if key is not None and key in self.desks and isinstance(command, _WITH_LOOKS)
         }
         for tenant, contact_id, look in load_looks(transaction, wanted):
             desk = self.desks[tenant, contact_id]
             desk.looks = (*desk.looks, look)
             self.seat_looker(desk, look)
+
+    def _load_dates(self, transaction: Transaction) -> None:
+        keys = zip(self.commands, self.keys, strict=True)
+        wanted = {key for command, key in keys if isinstance(command, DateArrived) and key in self.desks}
+        for tenant, contact_id, slot in coming_dates(transaction, wanted):
+            self.desks[tenant, contact_id].slots.append(slot)
 
     def seat_looker(self, desk: Desk, look: Look) -> None:
         active = self.directory.active(desk.tenant, look.workflow)
@@ -315,7 +327,7 @@ class Stock:
         for command, key in zip(self.commands, self.keys, strict=True):
             workflows = self._candidates(command)
             desk = self.desks.get(key) if key is not None else None
-            if desk is not None and desk.lookers and isinstance(command, TriggerEvent | DispatchEvent | LookAgain):
+            if desk is not None and desk.lookers and isinstance(command, _WITH_LOOKS):
                 workflows = (*workflows, *desk.lookers.values())
             if workflows:
                 found.append((command, key, workflows))
@@ -324,6 +336,8 @@ class Stock:
     def _candidates(self, command: Command) -> Sequence[Workflow]:
         if isinstance(command, TriggerEvent | DispatchEvent):
             return self.directory.candidates(command.tenant, command.event.type)
+        if isinstance(command, DateArrived):
+            return self.directory.candidates(command.tenant, DATE)
         if isinstance(command, EnrollContact):
             workflow = self.enrolled_workflow(command)
             return (workflow,) if workflow is not None else ()
@@ -437,8 +451,11 @@ class Stock:
 _NOBODY_COUNTS: Final[dict[str, Usage]] = {}
 _WITHOUT_CONTACT: Final = frozenset({FinishTask, DecideTask, Operate, ContinueRun, ChangeConversation})
 """They name a task, an enrollment or a conversation instead."""
-_BRING_ALL: Final = frozenset({TriggerEvent, DispatchEvent, EnrollContact})
+_BRING_ALL: Final = frozenset({TriggerEvent, DispatchEvent, EnrollContact, DateArrived})
 """All live runs of their contacts are loaded."""
+_WITH_ALL_RUNS = TriggerEvent | DispatchEvent | EnrollContact | StartPending | LookAgain | DateArrived
+_WITH_LOOKS = TriggerEvent | DispatchEvent | LookAgain | DateArrived
+_UNREPEATED = ContinueRun | StartPending | LookAgain | DateArrived | PlanDates
 
 
 def _asks_for_past(workflow: Workflow) -> bool:

@@ -98,9 +98,13 @@ def look_once_more(clerk: Clerk, command: LookAgain) -> EventAnswer:
 
 
 def _receive(clerk: Clerk, tenant: str, event: Event, raised: int = 0) -> Reception:
+    return receive_for(clerk, tenant, event, clerk.ledger.directory.candidates(tenant, event.type), raised)
+
+
+def receive_for(clerk: Clerk, tenant: str, event: Event, candidates: Iterable[Workflow], raised: int = 0) -> Reception:
+    """An event that may enrol into these workflows."""
     desk = clerk.desk(tenant, event.contact_id)
     events = tuple(known for known in desk.events if known.id != event.id or known.source != event.source)
-    candidates = clerk.ledger.directory.candidates(tenant, event.type)
     roster = _roster(clerk, desk, event.conversation_id, candidates, (*events, event))
     if raised > MAX_RAISED_PER_MINUTE:
         roster = replace(roster, raised=raised)

@@ -8,9 +8,11 @@ from service.engine.commands import (
     Answer,
     Command,
     ContinueRun,
+    DateArrived,
     DispatchEvent,
     EventAnswer,
     LookAgain,
+    PlanDates,
     StartPending,
     TriggerEvent,
 )
@@ -19,7 +21,7 @@ from service.storage.events import Repeat
 from statemachine.errors import EventIdReused, RequestIdReused
 from statemachine.verdict import Verdict
 
-_UNNAMED = DispatchEvent | ContinueRun | StartPending | LookAgain
+_UNNAMED = DispatchEvent | ContinueRun | StartPending | LookAgain | DateArrived | PlanDates
 """Commands that the engine gives itself: nobody repeats them."""
 
 

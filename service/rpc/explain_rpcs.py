@@ -14,6 +14,7 @@ from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import MAX_ANSWER_BYTES
 from service.rpc.task_message import write_human
+from service.storage.contact_dates import coming_dates
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment
 from service.storage.human_tasks import HumanTask, open_task_of
@@ -70,18 +71,23 @@ class ExplainRpcs:
             transaction, catalog, DEFAULT_TENANT, event.contact_id, candidates, now, event.conversation_id
         )
         write_event_account(explain_event(event, roster, now), response, workflow=workflow)
-        self._write_looks(transaction, event.contact_id, workflow, response)
+        self._write_coming(transaction, event.contact_id, workflow, response)
         return response
 
-    def _write_looks(
+    def _write_coming(
         self, transaction: Transaction, contact_id: str | None, workflow: str, response: ExplainResponse
     ) -> None:
+        """What may still enrol the contact: earlier events, and dates of its own."""
         if contact_id is None:
             return
         paused = self._engine.catalog.directory.paused_in(DEFAULT_TENANT)
         for _, _, look in load_looks(transaction, [(DEFAULT_TENANT, contact_id)]):
             if workflow in ("", look.workflow):
                 write_look(look, response.looks.add(), held=look.workflow in paused)
+        for _, _, slot in coming_dates(transaction, [(DEFAULT_TENANT, contact_id)]):
+            if workflow in ("", slot.workflow):
+                dated = response.dates.add(workflow=slot.workflow, trigger=slot.trigger, date=slot.date)
+                write_instant(slot.due_at, dated.due_time)
 
     def _enrolment(self, transaction: Transaction, key: str, event: Event) -> ExplainResponse:
         """What Enroll would answer."""
@@ -93,7 +99,7 @@ class ExplainRpcs:
             return response
         roster = read_roster(transaction, self._engine.catalog, DEFAULT_TENANT, event.contact_id, (workflow,), now)
         write_event_account(explain_enrolment(workflow, event, roster, now), response, workflow=key)
-        self._write_looks(transaction, event.contact_id, key, response)
+        self._write_coming(transaction, event.contact_id, key, response)
         return response
 
     def _active(self, transaction: Transaction, key: str) -> Workflow | None:

@@ -221,6 +221,29 @@ second_looks: Final = Table(
     Index("ix_second_looks_until", "until_at"),
 )
 
+contact_dates: Final = Table(
+    "contact_dates",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("contact_id", primary=True),
+    _key("workflow", primary=True),
+    _key("trigger_id", primary=True),
+    Column("date", String, nullable=False),
+    _instant("due_at"),
+    Column("spent", String, nullable=False),
+    _instant("planned_at", nullable=False),
+    Index("ix_contact_dates_due", "due_at", **_where("due_at is not null")),
+)
+
+date_seeds: Final = Table(
+    "date_seeds",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    Column("version", Integer, nullable=False),
+    _key("after", nullable=True),
+)
+
 history: Final = Table(
     "history",
     metadata,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from statemachine.dates import DATE
 from statemachine.document import (
     ConflictPart,
+    DatePart,
     DocumentPart,
     EntryPart,
     ExitPart,
@@ -28,6 +30,7 @@ from statemachine.sending.reading import CapPart, QuietHoursPart, RatePart, Send
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
     "trigger": TriggerPart,
+    "date_config": DatePart,
     "entry": EntryPart,
     "conflict": ConflictPart,
     "limits": LimitsPart,
@@ -46,6 +49,8 @@ def definition_schema() -> Schema:
     whole, inner = model_schema(DocumentPart, DocumentPart.also)
     parts = {name: model_schema(part, part.also)[0] for name, part in _PARTS.items()}
     parts["exit_rule"] |= {"anyOf": [_has("on", {"type": "string"}), *_mismatch()]}
+    of_dates = {"properties": {"config": ref("date_config")}, "required": ["config"]}
+    parts["trigger"] |= {"if": _has("type", {"const": DATE}), "then": of_dates}
     lists = {
         "triggers": one_or_list(ref("trigger")),
         "exits": one_or_list(ref("exit_rule")),

@@ -33,6 +33,7 @@ from statemachine.cause import (
 )
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
+from statemachine.dates import date_event
 from statemachine.decide import decide
 from statemachine.decision import PATH_KINDS, ChildOrder, Decision, EmittedEvent, HistoryEntry, TaskOrder
 from statemachine.event import Event, event_from_data, with_taken
@@ -46,6 +47,7 @@ from statemachine.roster import Reception, Roster
 from statemachine.sending.consent import set_consent
 from statemachine.sending.rate import Line, Lines
 from statemachine.shares import InForce, splits_of
+from statemachine.simulation.diary import Diary
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import NO_STANDSTILL, Standstill
@@ -59,6 +61,7 @@ SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
 
 _LOOK: Final = "look of "
+_DATES: Final = "dates of "
 _CREATED: Final = EmittedEvent("contact_created", {})
 
 
@@ -127,6 +130,9 @@ class World:
         self.records: dict[str, Record] = {}
         self.paused: set[str] = set()
         self.looks: dict[str, tuple[Look, ...]] = {}
+        self.diary = Diary(self.workflows.values(), zone)
+        for contact in self.contacts.values():
+            self.diary.plan(contact, now)
         self.standstills: dict[str, Standstill] = {}
         self.counted: timedelta | None = max(
             (flow.counts for flow in self.workflows.values() if flow.counts), default=None
@@ -208,8 +214,19 @@ class World:
         self._keep_reception(over.event, look_again(over, roster, self.now, self._new_run), "raised")
         self.settle()
 
+    def _keep_appointments(self, contact_id: str) -> None:
+        """Enrol by the dates of the contact that have come."""
+        for workflow, rule, slot in self.diary.arrive(self.contacts[contact_id], self.now):
+            event = date_event(self.mint("date"), contact_id, slot, rule, self.now)
+            self._log(event)
+            self._receive(event, "raised", (workflow,))
+            self.settle()
+
     def fire(self, run_id: str) -> Decision | None:
         """The timer of a run, or its turn to begin; without a deadline that has passed nothing comes of it."""
+        if run_id.startswith(_DATES):
+            self._keep_appointments(run_id.removeprefix(_DATES))
+            return None
         if run_id.startswith(_LOOK):
             self.look_again(run_id.removeprefix(_LOOK))
             return None
@@ -301,7 +318,8 @@ class World:
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
             if name not in self.given_up
         ]
-        waiting = [(due, 0, 0, name) for due, name in (*self._turns(), *self._ends_of_grace())]
+        dates = ((max(due, self.now), f"{_DATES}{name}") for due, name in self.diary.coming())
+        waiting = [(due, 0, 0, name) for due, name in (*self._turns(), *self._ends_of_grace(), *dates)]
         first = min([*dues, *waiting], default=None)
         return (first[0], first[-1]) if first is not None else None
 
@@ -394,12 +412,14 @@ class World:
 
     # --- deciding ---
 
-    def _receive(self, event: Event, kind: MomentKind) -> Reception:
+    def _receive(self, event: Event, kind: MomentKind, candidates: Iterable[Workflow] | None = None) -> Reception:
         earlier = (
             known for known in self._log_of(event.contact_id) if (known.id, known.source) != (event.id, event.source)
         )
-        listening = [flow for flow in self.workflows.values() if any(one.type == event.type for one in flow.triggers)]
-        roster = self._roster(event.contact_id, listening, (*earlier, event))
+        known_flows = self.workflows.values()
+        listening = [flow for flow in known_flows if any(one.type == event.type for one in flow.triggers)]
+        wanted = listening if candidates is None else candidates
+        roster = self._roster(event.contact_id, wanted, (*earlier, event))
         if event.chain:
             roster = replace(roster, raised=self._raised(event))
         reception = receive(event, roster, self.now, self._new_run)
@@ -602,7 +622,8 @@ class World:
             record.work = None
 
     def _keep_contact(self, contact: Contact) -> None:
-        self.contacts[contact.id] = replace(contact, revision=contact.revision + 1)
+        self.contacts[contact.id] = kept = replace(contact, revision=contact.revision + 1)
+        self.diary.plan(kept, self.now)
 
     def _keep_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = replace(conversation, revision=conversation.revision + 1)

@@ -397,7 +397,10 @@ def test_a_forecast_shows_what_is_to_come_and_what_it_takes_for_granted(cli: Cli
 
 LATER = """
 key: later
-trigger: {type: go, conditions: [{field: plan, operator: equals, value: pro}]}
+triggers:
+  - {type: go, conditions: [{field: plan, operator: equals, value: pro}]}
+  - {id: due, type: date, config: {field: due, offset: -3d}}
+timezone: UTC
 entry: {grace: 900d}
 limits: {max_concurrent: 1}
 steps: [{id: hold, type: wait, config: {for: 900d}}]
@@ -407,8 +410,9 @@ steps: [{id: hold, type: wait, config: {for: 900d}}]
 def test_who_is_looked_at_again_and_who_has_a_place_is_told(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "later.yaml").write_text(LATER)
     answer(cli("publish", "later.yaml", "--json"))
+    due = ("--contact-field", "due=2126-05-01")
     for contact, fields in (
-        ("ann", ()),
+        ("ann", due),
         ("bob", ("--contact-field", "plan=pro")),
         ("eve", ("--contact-field", "plan=pro")),
     ):
@@ -417,6 +421,9 @@ def test_who_is_looked_at_again_and_who_has_a_place_is_told(cli: Cli, tmp_path: 
     [look] = answer(cli(*question, "--json"))["looks"]
     assert (look["workflow"], look["event_id"], look["event_type"], look["held"]) == ("later", "of-ann", "go", False)
     assert look["until_time"] > look["accept_time"]
+    [dated] = answer(cli(*question, "--json"))["dates"]
+    assert (dated["trigger"], dated["date"], dated["due_time"][:10]) == ("due", "2126-05-01", "2126-04-28")
+    assert "later: trigger due enrols by the date 2126-05-01" in " ".join(cli(*question).stdout.split())
     assert "later: go of-ann of " in cli(*question).stdout
     findings = {one["check"]: one for one in answer(cli("doctor", "--json"))["findings"]}
     assert findings["places later"]["text"].startswith("1 of 1 taken, ")

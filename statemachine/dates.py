@@ -1,0 +1,147 @@
+"""Entry by dates: a date of the contact's profile, with an offset, is the moment at which it enrols.
+
+`{type: date, config: {field: renewal_date, offset: -3d, at: "09:00"}}`. For each contact and trigger there is one
+`Appointment`, made again whenever the contact changes; nobody polls. A date is kept once: what it enrolled is `spent`,
+and another date, or the same day of another year, makes another appointment. A moment that has passed when the date
+becomes known makes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from statemachine.calendar import find_zone, first_zone, parse_time, resolve_local
+from statemachine.contact import Contact
+from statemachine.event import Event
+from statemachine.record import record
+
+if TYPE_CHECKING:
+    from statemachine.workflow import Workflow
+
+DATE: Final = "date"
+"""The type of the trigger, and of the event that it makes of a date."""
+SOURCE: Final = "statewright"
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_YEARS_AROUND: Final = 6
+"""An offset is at most five years."""
+
+
+@record
+class DateRule:
+    """`field` is a field of the contact. `at` is a local time of day, `offset` then whole days; without it the offset
+    is elapsed time. `zone` None means the zone chain. `yearly`: the day comes again each year, the 29th of February as
+    the last day of that month."""
+
+    field: str
+    offset: timedelta = timedelta(0)
+    at: time | None = None
+    yearly: bool = False
+    zone: str | None = None
+
+
+@record
+class Appointment:
+    """When a trigger enrols a contact, and by which `date`: the words that tell one date from another."""
+
+    date: str
+    due_at: datetime
+
+
+@record
+class Slot:
+    """An appointment as it is kept: of which workflow's trigger; `spent` is the date by which it enrolled last."""
+
+    workflow: str
+    trigger: str
+    date: str = ""
+    due_at: datetime | None = None
+    spent: str = ""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.workflow, self.trigger
+
+
+def planned(
+    workflow: Workflow, rule: DateRule, contact: Contact, now: datetime, tenant_zone: str | None, spent: str = ""
+) -> Appointment | None:
+    """The next appointment of a contact, from `now` on, by a date that is not `spent`."""
+    coming = (one for one in _appointments(workflow, rule, contact, now, tenant_zone) if one.due_at >= now)
+    return next((one for one in coming if one.date != spent), None)
+
+
+def kept(
+    workflow: Workflow, rule: DateRule, contact: Contact, slot: Slot, tenant_zone: str | None
+) -> Appointment | None:
+    """The appointment by the date of the slot, as it is now; None when it is no date of the contact any more."""
+    around = slot.due_at or _NEVER
+    found = _appointments(workflow, rule, contact, around, tenant_zone)
+    return next((one for one in found if one.date == slot.date), None)
+
+
+def date_event(event_id: str, contact_id: str, slot: Slot, rule: DateRule, now: datetime) -> Event:
+    """What happens to the contact when the time of the slot has come."""
+    data = {"trigger": slot.trigger, "field": rule.field, "date": slot.date}
+    return Event(event_id, DATE, SOURCE, contact_id, data=data, accepted_at=now)
+
+
+def rules_of(workflow: Workflow) -> Mapping[str, DateRule]:
+    """Trigger id → its rule, of the date triggers that are enabled."""
+    return {trigger.id: trigger.date for trigger in workflow.triggers if trigger.date is not None and trigger.enabled}
+
+
+def _appointments(
+    workflow: Workflow, rule: DateRule, contact: Contact, around: datetime, tenant_zone: str | None
+) -> Iterator[Appointment]:
+    """The one of the date, or those of some years around an instant, in order; none where there is no date."""
+    zone = rule.zone or first_zone(contact.get("timezone"), workflow.timezone, tenant_zone)
+    found = _read(contact.get(rule.field), zone)
+    if found is None:
+        return
+    day, instant = found
+    if not rule.yearly:
+        words = day.isoformat() if instant is None else instant.isoformat()
+        yield from _on(rule, day, instant, words, zone)
+        return
+    clock = time() if instant is None else instant.astimezone(find_zone(zone)).time()
+    first = max(day.year, min(around.year, 9990) - _YEARS_AROUND)
+    for year in range(first, first + 2 * _YEARS_AROUND + 1):
+        of_year = _in_year(day, year)
+        local = None if instant is None else resolve_local(datetime.combine(of_year, clock), zone)
+        yield from _on(rule, of_year, local, of_year.isoformat(), zone)
+
+
+def _on(rule: DateRule, day: date, instant: datetime | None, words: str, zone: str) -> Iterator[Appointment]:
+    try:
+        if rule.at is not None:
+            due_at = resolve_local(datetime.combine(day + rule.offset, rule.at), zone)
+        else:
+            start = resolve_local(datetime.combine(day, time()), zone) if instant is None else instant
+            due_at = start + rule.offset
+    except (OverflowError, ValueError):
+        return
+    yield Appointment(words, due_at)
+
+
+def _read(value: Any, zone: str) -> tuple[date, datetime | None] | None:
+    """The local day, and the instant if the value says one; None for what is no date."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        return date.fromisoformat(value.strip()), None
+    except ValueError:
+        pass
+    try:
+        instant = parse_time(value, zone)
+        return instant.astimezone(find_zone(zone)).date(), instant
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_year(day: date, year: int) -> date:
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)

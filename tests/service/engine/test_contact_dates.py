@@ -1,0 +1,217 @@
+"""Entry by dates of contacts, on both stores: who is enrolled when, that it happens once, and that nobody is polled."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from service.engine import appointments, dating
+from service.storage.contact_dates import coming_dates
+from statemachine import dates
+from statemachine.contact import Contact
+from statemachine.dates import DateRule
+from statemachine.snapshot import Status
+from statemachine.workflow import Workflow
+from tests.service.engine.house import START, House
+
+RENEWAL = """
+key: renewal
+timezone: Europe/Berlin
+trigger: {type: date, config: {field: renewal_date, offset: -3d, at: "09:00"}}
+entry: {reentry: always}
+steps:
+  - {id: note, type: update_field, config: {field: told, value: "{{trigger.data.date}}"}}
+  - {id: rest, type: wait, config: {for: 30d}}
+"""
+BIRTHDAY = """
+key: birthday
+trigger: {id: day, type: date, config: {field: birthday, every: year}}
+entry: {reentry: always}
+steps: [{id: cake, type: add_tag, config: {tag: cake}}]
+"""
+DUE = datetime(2026, 4, 28, 7, tzinfo=UTC)
+"""09:00 in Berlin, three days before the 1st of May."""
+
+
+async def to(house: House, when: datetime) -> None:
+    await house.fire(when - house.clock.now)
+
+
+async def coming(house: House, contact: str = "ann") -> list[datetime | None]:
+    rows = await house.engine.read(lambda transaction: coming_dates(transaction, [("default", contact)]))
+    return [slot.due_at for _, _, slot in rows]
+
+
+async def test_a_contact_enters_at_the_local_time_so_many_days_before_its_date(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    assert await coming(house) == [DUE]
+    await to(house, DUE - timedelta(seconds=1))
+    assert house.runs() == []
+    await to(house, DUE)
+    run = house.run()
+    assert (run.started_at, run.trigger["type"], run.trigger["source"]) == (DUE, "date", "statewright")
+    assert run.trigger["data"] == {"trigger": "trigger_1", "field": "renewal_date", "date": "2026-05-01"}
+    assert house.contact().get("told") == "2026-05-01"
+    await to(house, DUE + timedelta(days=1))
+    assert (len(house.runs()), await coming(house)) == (1, [])
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+async def test_it_moves_with_the_date_and_with_the_zone_of_the_contact(house: House, zone: str | None) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"}, emit=False)
+    await house.change(patch={"renewal_date": "2026-06-01", "timezone": zone}, emit=False)
+    moved = datetime(2026, 5, 29, 13 if zone else 7, tzinfo=UTC)
+    assert await coming(house) == [moved]
+    await to(house, DUE)
+    assert house.runs() == []
+    await to(house, moved)
+    assert house.run().started_at == moved
+
+
+async def test_a_date_that_goes_takes_the_appointment_along(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    await house.change(patch={"renewal_date": None})
+    assert await coming(house) == []
+    await to(house, DUE)
+    assert house.runs() == []
+
+
+async def test_a_moment_that_has_passed_when_the_date_becomes_known_enrols_nobody(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": (START + timedelta(days=2)).date().isoformat()})
+    await to(house, START + timedelta(days=9))
+    assert (house.runs(), house.count("contact_dates")) == ([], 0)
+
+
+async def test_one_date_enrols_once_also_when_it_comes_back_and_another_one_again(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    await to(house, DUE)
+    for date in ("2027-05-01", "2026-05-01", "2026-08-01"):
+        await house.change(patch={"renewal_date": date})
+    await to(house, datetime(2026, 7, 30, tzinfo=UTC))
+    assert [run.trigger["data"]["date"] for run in house.runs()] == ["2026-05-01", "2026-08-01"]
+
+
+async def test_what_is_due_after_an_outage_stays_so_although_the_contact_changes_before_it_is_looked_at(
+    house: House,
+) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    house.clock.move(DUE + timedelta(hours=5) - START)
+    await house.change(patch={"city": "Rome"})
+    await house.fire()
+    assert house.run().trigger["data"]["date"] == "2026-05-01"
+
+
+async def test_a_date_that_moved_away_while_it_was_due_enrols_at_the_new_one(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    house.clock.move(DUE + timedelta(hours=5) - START)
+    await house.change(patch={"renewal_date": "2026-06-01"})
+    await house.fire()
+    assert (house.runs(), await coming(house)) == ([], [datetime(2026, 5, 29, 7, tzinfo=UTC)])
+
+
+async def test_birthdays_come_again_each_year_and_what_the_run_changes_keeps_the_next_one(house: House) -> None:
+    await house.publish(BIRTHDAY)
+    await house.change(patch={"birthday": "1992-02-29"})
+    for day in (datetime(2027, 2, 28, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC)):
+        await to(house, day)
+    assert [run.started_at for run in house.runs()] == [
+        datetime(2027, 2, 28, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC),
+    ]  # fmt: skip
+    assert await coming(house) == [datetime(2029, 2, 28, tzinfo=UTC)]
+
+
+async def test_contacts_that_were_there_before_the_version_are_planned_and_a_new_version_plans_anew(
+    house: House,
+) -> None:
+    for contact in ("ann", "ben", "eve"):
+        await house.change(contact, patch={"renewal_date": "2026-05-01", "other": "2026-04-10"})
+    await house.publish(RENEWAL)
+    await house.fire(1)
+    assert [await coming(house, contact) for contact in ("ann", "ben", "eve")] == [[DUE]] * 3
+    await house.publish(RENEWAL.replace("renewal_date", "other"))
+    await house.fire(1)
+    assert await coming(house) == [datetime(2026, 4, 7, 7, tzinfo=UTC)]
+
+
+async def test_two_replicas_that_tick_enrol_once(house: House) -> None:
+    other = await house.replica("other")
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    house.clock.move(DUE - START)
+    await house.engine.fire_due()
+    await other.fire_due()
+    assert len(house.runs()) == 1
+
+
+async def test_a_workflow_that_is_paused_or_not_active_any_more_enrols_nobody(house: House) -> None:
+    for source in (RENEWAL, BIRTHDAY):
+        await house.publish(source)
+    await house.change(patch={"renewal_date": "2026-05-01", "birthday": "2000-05-01"})
+    await house.engine.pause_workflow("default", "renewal")
+    await house.publish(BIRTHDAY.replace("type: date, config: {field: birthday, every: year}", "type: go"))
+    await to(house, datetime(2026, 5, 2, tzinfo=UTC))
+    assert house.runs() == []
+
+
+async def test_conditions_and_entry_rules_decide_as_for_any_event(house: House) -> None:
+    source = RENEWAL.replace("reentry: always", "max_entries: 1").replace(
+        "trigger: {type", "trigger: {conditions: [{field: plan, operator: equals, value: pro}], type"
+    )
+    await house.publish(source)
+    await house.change("ann", patch={"renewal_date": "2026-05-01", "plan": "pro"})
+    await house.change("ben", patch={"renewal_date": "2026-05-01", "plan": "free"})
+    await to(house, DUE)
+    assert [(run.contact_id, run.status) for run in house.runs()] == [("ann", Status.WAITING)]
+
+
+async def test_an_event_from_outside_is_no_date(house: House) -> None:
+    await house.publish(BIRTHDAY)
+    told = (await house.trigger("date", data={"trigger": "day"})).verdicts
+    assert [(one.kind, one.rule.split(",")[0]) for one in told] == [
+        ("NOT_MATCHED", "the trigger wants dates of the contact")
+    ]
+
+
+async def test_many_contacts_are_planned_page_by_page_from_where_it_was_left(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appointments, "MAX_BATCH", 2)
+    monkeypatch.setattr(appointments, "_PAGES", 2)
+    for number in range(5):
+        await house.change(f"c{number}", patch={"renewal_date": "2026-05-01"})
+    await house.publish(RENEWAL)
+    await house.fire(1)
+    assert (house.count("contact_dates"), house.rows("select after from date_seeds")[0][0]) == (4, "c3")
+    await house.fire(1)
+    assert (house.count("contact_dates"), house.rows("select after from date_seeds")[0][0]) == (5, None)
+
+
+async def test_a_contact_that_cannot_be_decided_holds_up_no_other_and_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(RENEWAL)
+    for contact in ("ann", "ben"):
+        await house.change(contact, patch={"renewal_date": "2026-05-01"})
+
+    def broken(workflow: Workflow, rule: DateRule, contact: Contact, *given: Any) -> Any:
+        if contact.id == "ann":
+            raise RuntimeError("no such luck")
+        return dates.kept(workflow, rule, contact, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dating, "kept", broken)
+        await to(house, DUE)
+    assert [run.contact_id for run in house.runs()] == ["ben"]
+    await house.fire(29)
+    assert [run.contact_id for run in house.runs()] == ["ben"]
+    await house.fire(1)
+    assert sorted(run.contact_id or "" for run in house.runs()) == ["ann", "ben"]

@@ -1,0 +1,96 @@
+"""Dates of contacts: which moment a trigger makes of which date."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from statemachine.contact import Contact
+from statemachine.dates import planned, rules_of
+from statemachine.definition import load_workflow
+from tests.statemachine.checked_world import compiled
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STEP = {"id": "p", "type": "pass"}
+
+
+def moment(config: dict[str, Any], value: Any, spent: str = "", **given: Any) -> tuple[str, str] | None:
+    """(date, due) of the next appointment."""
+    workflow = compiled(STEP, triggers=[{"id": "t", "type": "date", "config": {"field": "due", **config}}], **given)
+    zone = {"timezone": given["zone"]} if "zone" in given else {}
+    contact = Contact("c1", attributes=zone, custom_fields={} if value is None else {"due": value})
+    found = planned(workflow, rules_of(workflow)["t"], contact, NOW, "Europe/Berlin", spent)
+    return None if found is None else (found.date, found.due_at.isoformat().replace("+00:00", "Z"))
+
+
+@pytest.mark.parametrize(
+    ("config", "value", "expected"),
+    [
+        ({}, "2026-05-01", ("2026-05-01", "2026-04-30T22:00:00Z")),
+        ({}, "2026-05-01T14:00", ("2026-05-01T12:00:00+00:00", "2026-05-01T12:00:00Z")),
+        ({}, "2026-05-01T14:00Z", ("2026-05-01T14:00:00+00:00", "2026-05-01T14:00:00Z")),
+        ({"offset": "-36h"}, "2026-05-01", ("2026-05-01", "2026-04-29T10:00:00Z")),
+        ({"offset": 3600}, "2026-05-01T14:00Z", ("2026-05-01T14:00:00+00:00", "2026-05-01T15:00:00Z")),
+        ({"offset": "-3d", "at": "09:00"}, "2026-05-01", ("2026-05-01", "2026-04-28T07:00:00Z")),
+        ({"offset": "-1d", "at": "9:00"}, "2026-03-30", ("2026-03-30", "2026-03-29T07:00:00Z")),
+        ({"at": "02:30"}, "2026-03-29", ("2026-03-29", "2026-03-29T01:00:00Z")),
+        ({"at": "09:00", "timezone": "UTC"}, "2026-05-01", ("2026-05-01", "2026-05-01T09:00:00Z")),
+        ({"at": "23:00"}, "2026-05-01T23:30Z", ("2026-05-01T23:30:00+00:00", "2026-05-02T21:00:00Z")),
+        ({"offset": "-3d"}, "2026-03-03", None),
+        ({}, "2026-02-01", None),
+        ({}, "soon", None),
+        ({}, "", None),
+        ({}, 20260501, None),
+        ({}, None, None),
+        ({"offset": "1825d"}, "9998-01-01", None),
+        ({"every": "year"}, "1990-05-01", ("2026-05-01", "2026-04-30T22:00:00Z")),
+        ({"every": "year"}, "1990-02-01", ("2027-02-01", "2027-01-31T23:00:00Z")),
+        ({"every": "year"}, "2030-05-01", ("2030-05-01", "2030-04-30T22:00:00Z")),
+        ({"every": "year", "at": "08:00"}, "1992-02-29", ("2027-02-28", "2027-02-28T07:00:00Z")),
+        ({"every": "year", "offset": "-60d", "at": "08:00"}, "1990-02-01", ("2027-02-01", "2026-12-03T07:00:00Z")),
+        ({"every": "year"}, "1990-05-01T14:00", ("2026-05-01", "2026-05-01T12:00:00Z")),
+    ],
+)
+def test_the_next_moment_is_that_of_the_date_by_local_clocks(
+    config: dict[str, Any], value: Any, expected: tuple[str, str] | None
+) -> None:
+    assert moment(config, value) == expected
+
+
+def test_a_spent_date_makes_no_other_moment_but_another_year_does() -> None:
+    assert moment({}, "2026-05-01", spent="2026-05-01") is None
+    assert moment({"every": "year"}, "1990-05-01", spent="2026-05-01") == ("2027-05-01", "2027-04-30T22:00:00Z")
+
+
+@pytest.mark.parametrize("name", ["due", "contact.due", "custom_fields.due", "contact.custom_fields.due"])
+def test_the_field_is_written_as_anywhere(name: str) -> None:
+    assert moment({"field": name}, "2026-05-01") is not None
+
+
+def test_a_trigger_that_is_disabled_makes_no_appointments() -> None:
+    trigger = {"type": "date", "config": {"field": "due"}, "enabled": False}
+    assert rules_of(compiled(STEP, triggers=[trigger])) == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("", [("missing_key", "trigger.config.field")]),
+        ("config: {}", [("missing_key", "trigger.config.field")]),
+        ("config: {field: due, ofset: 3d}", [("unknown_key", "trigger.config.ofset")]),
+        ("config: {field: due, offset: soon}", [("bad_duration", "trigger.config.offset")]),
+        ("config: {field: due, offset: -6000d}", [("bad_duration", "trigger.config.offset")]),
+        ("config: {field: due, offset: -36h, at: '09:00'}", [("bad_duration", "trigger.config.offset")]),
+        ("config: {field: due, at: '25:00'}", [("bad_time", "trigger.config.at")]),
+        ("config: {field: due, every: month}", [("bad_value", "trigger.config.every")]),
+        ("config: {field: due, timezone: Mars}", [("bad_timezone", "trigger.config.timezone")]),
+        ("config: {field: tags}", [("bad_value", "trigger.config.field")]),
+        ("config: {field: '{{contact.due}}'}", [("bad_value", "trigger.config.field")]),
+        ("config: {field: a.b}", [("bad_value", "trigger.config.field")]),
+    ],
+)
+def test_what_is_wrong_with_such_a_trigger_is_said_where_it_is(config: str, expected: list[tuple[str, str]]) -> None:
+    source = f"key: w\ntrigger: {{type: date, {config}}}\nsteps: [{{id: a, type: pass}}]"
+    assert [(one.code, one.path) for one in load_workflow(source).problems] == expected
