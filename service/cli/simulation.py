@@ -50,10 +50,24 @@ class Happening(click.ParamType):  # type: ignore[type-arg]
         return found["type"].strip(), Span().convert(found["after"] or "0", param, ctx), data
 
 
+class Outage(click.ParamType):  # type: ignore[type-arg]
+    """`SPAN` or `SPAN@AFTER`, read as (seconds, seconds)."""
+
+    name = "outage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        lasts, _, after = str(value).partition("@")
+        return Span().convert(lasts, param, ctx), Span().convert(after or "0", param, ctx)
+
+
 @click.command(cls=Verb)
 @click.argument("target", metavar="FILE|KEY")
 @click.option("--event", "events", type=Happening(), multiple=True, metavar="TYPE[@AFTER][:{DATA}]",
               help="What happens, such as order_placed@2d. Default: the contact is enrolled.")  # fmt: skip
+@click.option("--outage", "outages", type=Outage(), multiple=True, metavar="SPAN[@AFTER]",
+              help="No server is there for so long, such as 2d@1h: what falls due comes at the end.")  # fmt: skip
 @assignments("--contact-field", "The contact's fields; it exists beforehand then.")
 @click.option("--contact", default="", metavar="ID", help="A contact of the server, as it is now.")
 @results("How the task of a step is answered, as in workflow tests.")
@@ -137,6 +151,10 @@ def _request(session: Session, target: str, **given: Any) -> SimulateRequest:
     add_events(request, given["events"])
     if not request.events:
         request.events.add(operation=ScriptedOperation.SCRIPTED_OPERATION_ENROLL)
+    for lasts, after in given["outages"]:
+        outage = request.events.add()
+        outage.outage.FromTimedelta(timedelta(seconds=lasts))
+        outage.after.FromTimedelta(timedelta(seconds=after))
     if given["start"]:
         request.start_time.FromDatetime(given["start"])
     if given["longest"] is not None:
@@ -286,7 +304,7 @@ def _of_contact(moment: SimulatedMoment) -> tuple[str, str] | None:
 
 
 def _of_operation(moment: SimulatedMoment) -> tuple[str, str] | None:
-    return moment.text, f"refused: {moment.refusal}"
+    return (moment.text, f"refused: {moment.refusal}") if moment.refusal else ("server", moment.text)
 
 
 def _of_attempt(moment: SimulatedMoment) -> tuple[str, str] | None:

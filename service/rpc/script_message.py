@@ -123,6 +123,8 @@ def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
         raw["op"] = chosen(f"{place}.operation", message.operation, _OPERATIONS)
     elif act == "consent":
         raw["consent"] = read_struct(message.consent, f"{place}.consent")
+    elif act == "outage":
+        raw["outage"] = read_span(message.outage, f"{place}.outage", least=timedelta(0), most=MAX_DURATION)
     elif act == "upsert":
         raw["upsert"] = read_struct(message.upsert, f"{place}.upsert")
     raw.update({name: getattr(message, name) for name in _TEXTS if getattr(message, name)})

@@ -30,7 +30,8 @@ _TRANSIENT: Final = frozenset(
     {"timeout", "connection_lost", "connection_failed", "lease_expired", "unavailable", "http_408", "http_429"}
 )
 _OPERATIONS: Final = ("advance", "pause", "resume", "cancel", "retry")
-_ACTS: Final = ("type", "op", "upsert", "consent")
+_ACTS: Final = ("type", "op", "upsert", "consent", "outage")
+OUTAGE: Final = "outage"
 _ONLY_ERROR: Final = ("message", "retryable", "retry_after", "times", "then")
 _ONLY_OUTCOME: Final = ("data", "variables", "by")
 _FORMS: Final = ("error", "outcome", "never")
@@ -39,7 +40,7 @@ _OUTPUT_WORDS: Final = frozenset({"date", "when", "timer", "fever", "lever", "ti
 
 
 class EventPart(Part):
-    """Something that happens: exactly one of `type`, `op`, `upsert` and `consent`."""
+    """Something that happens: exactly one of `type`, `op`, `upsert`, `consent` and `outage`."""
 
     also: ClassVar[Mapping[str, str]] = {"patch": "contact_patch", "input": "data"}
     after: Duration = about("How long after the beginning.", "2h", default=timedelta(0))
@@ -51,6 +52,7 @@ class EventPart(Part):
     consent: dict[str, Literal["granted", "denied", "unknown"]] | None = about(
         "What the contact says of messages, by channel; `all: denied` is do-not-contact.", {"sms": "denied"}
     )
+    outage: Duration | None = about("No server is there for so long: what falls due meanwhile comes at its end.", "2d")
     contact: Label | None = about("The id of the contact it is about.", "ann")
     workflow: Label | None = about("The workflow that an operation is about. Default: the one under test.", "nurture")
     id: Label | None = about("The event's id.", "e1")
@@ -69,6 +71,7 @@ _OWN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "type": ("id", "key", "source", "conversation", "data", "contact_patch"),
     "upsert": (),
     "consent": (),
+    "outage": (),
     "enroll": ("workflow", "key", "conversation", "data", "contact_patch"),
     "advance": ("workflow", "transition", "data"),
     "retry": ("workflow", "data"),
@@ -206,12 +209,14 @@ class ScriptReader:
         if len(forms) != 1:
             if forms or not set(_ACTS) & set(raw):
                 code, place = ("conflicting_keys", (*path, forms[1])) if forms else ("missing_key", path)
-                self._problems.add(code, place, "an event has exactly one of `type`, `op`, `upsert` and `consent`")
+                self._problems.add(
+                    code, place, "an event has exactly one of `type`, `op`, `upsert`, `consent` and `outage`"
+                )
             return None
         form = part.op or forms[0]
         self._check_words(part, form, path)
         contact_id = part.contact or cast.default
-        if contact_id is None and form not in _OPERATIONS:
+        if contact_id is None and form not in (*_OPERATIONS, OUTAGE):
             self._problems.add("missing_key", path, "there are several contacts: say which one by `contact`")
         self._check_patch(part.contact_patch or {}, (*path, "contact_patch"))
         self._check_patch(part.upsert or {}, (*path, "upsert"))
@@ -221,7 +226,7 @@ class ScriptReader:
         return _made(part, form, contact_id, self._subject.key)
 
     def _check_words(self, part: EventPart, form: str, path: Path) -> None:
-        allowed = {"after", "contact", "op", *_ACTS, *_OWN_WORDS[form]}
+        allowed = {"after", "op", *_ACTS, *_OWN_WORDS[form]} | ({"contact"} if form != OUTAGE else set())
         for key in sorted(part.model_fields_set - allowed):
             what = "an event" if form == "type" else f"`{form}`"
             self._problems.add("not_applicable", (*path, key), f"{what} has no `{key}`")
@@ -336,7 +341,7 @@ def _made(part: EventPart, form: str, contact_id: str | None, workflow: str) -> 
     return Act(
         after=part.after,
         kind="event" if form == "type" else form,  # type: ignore[arg-type]
-        contact_id=part.contact if form in _OPERATIONS else contact_id,
+        contact_id=part.contact if form in (*_OPERATIONS, OUTAGE) else contact_id,
         workflow=part.workflow or workflow,
         type=part.type or "",
         data=words if form in _OPERATIONS else (part.upsert or part.consent or part.data or {}),
@@ -345,6 +350,7 @@ def _made(part: EventPart, form: str, contact_id: str | None, workflow: str) -> 
         source=part.source or "",
         conversation_id=part.conversation,
         contact_patch=part.contact_patch or {},
+        lasts=part.outage or timedelta(0),
     )
 
 

@@ -16,7 +16,7 @@ from statemachine.steps.approval import decided
 from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.workflow import Workflow
 
-ActKind = Literal["event", "upsert", "consent", "enroll", "advance", "pause", "resume", "cancel", "retry"]
+ActKind = Literal["event", "upsert", "consent", "enroll", "advance", "pause", "resume", "cancel", "retry", "outage"]
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -35,7 +35,8 @@ class Act:
 
     `data` is an event's data, an Upsert's patch, statuses of consent by channel, an enrolment's input or an operation's
     own words (see OperatorCause).
-    `workflow` names whose latest enrollment (of the contact, if one is named) an operation is about.
+    `workflow` names whose latest enrollment (of the contact, if one is named) an operation is about. `lasts` is how
+    long an outage takes.
     """
 
     after: timedelta
@@ -49,6 +50,7 @@ class Act:
     source: str = ""
     conversation_id: str | None = None
     contact_patch: Mapping[str, Any] = field(default_factory=dict)
+    lasts: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

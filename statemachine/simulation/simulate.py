@@ -71,6 +71,7 @@ class _Stage:
         self._acts = sorted(script.acts, key=lambda act: act.after)
         self._played = 0
         self._serial = 0
+        self._back_at = script.starts_at
 
     def play(self) -> Simulated:
         world, ends_at = self.world, self._script.starts_at + self._script.lasts
@@ -78,10 +79,11 @@ class _Stage:
             following = self._next()
             if following is None:
                 return Simulated(world, "settled", world.now)
-            if following[0] > ends_at:
+            at = max(following[0], self._back_at)
+            if at > ends_at:
                 world.now = ends_at
                 return Simulated(world, "time", world.now)
-            world.now = max(world.now, following[0])
+            world.now = max(world.now, at)
             following[2]()
         return Simulated(world, "size" if world.exhausted == "size" else "transitions", world.now)
 
@@ -145,12 +147,19 @@ class _Stage:
         elif act.kind == "upsert":
             assert act.contact_id is not None
             self.world.change_contact(act.contact_id, act.data)
+        elif act.kind == "outage":
+            self._go_away(act)
         elif act.kind == "consent":
             assert act.contact_id is not None
             self.world.set_consent(act.contact_id, act.data)
         else:
             record = self._subject(act)
             self.world.operate(record.snapshot.id, act.kind, act.data)
+
+    def _go_away(self, act: Act) -> None:
+        """Nothing happens until the outage is over; callers and workers come again then, timers that fell due fire."""
+        self._back_at = max(self._back_at, self._script.starts_at + act.after + act.lasts)
+        self.world.trace.append(Moment(self.world.now, "operation", text=f"outage until {self._back_at.isoformat()}"))
 
     def _event(self, act: Act) -> Event:
         known = canonical_event(act.type or "api")

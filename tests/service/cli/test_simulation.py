@@ -81,6 +81,14 @@ def test_what_waits_and_what_is_cut_is_said(run_alone: Run, file: str) -> None:
     assert "its time was over" in result.stdout
 
 
+def test_during_an_outage_nothing_happens_and_it_is_shown(run_alone: Run, file: str) -> None:
+    result = run_alone("simulate", file, "--outage", "3d@1h")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["1h", "2026-01-01", "10:00:00", "server", "outage", "until", "2026-01-04T10:00:00+00:00"] in lines
+    assert "completed after 3d 1h" in result.stdout
+    assert run_alone("simulate", file, "--outage", "soon").exit_code == 2
+
+
 def test_another_file_hears_what_the_first_raises(run_alone: Run, file: str, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("key: other\ntriggers: [{type: tag_added}]\nsteps: [{id: a, type: pass}]")

@@ -77,6 +77,18 @@ class TestTime:
         simulated = play(flow, acts=(at(3, "c"), at(1, "a"), at(1, "b"), at(0)))
         assert [m.event.type for m in simulated.trace if m.event is not None][1:] == ["contact_created", "a", "b", "c"]
 
+    def test_what_falls_due_in_an_outage_comes_at_its_end_in_due_order(self) -> None:
+        flow = compiled(wait("w", "2h"), listen("v", "click", "9h"), TAG)
+        outages = (
+            Act(timedelta(hours=1), "outage", lasts=timedelta(hours=4)),
+            Act(timedelta(hours=3), "outage", lasts=timedelta(hours=3)),
+        )
+        simulated = play(flow, acts=(at(0), *outages, at(4, "click")))
+        entries = [entry for entry in only(simulated).history if entry.outcome]
+        assert [(entry.step, entry.outcome, entry.at - START) for entry in entries] == [
+            ("w", "done", timedelta(hours=5)), ("v", "done", timedelta(hours=6)), ("tag", "done", timedelta(hours=6)),
+        ]  # fmt: skip
+
     def test_the_trace_never_goes_back_in_time(self) -> None:
         simulated = play(compiled(SMS, wait("w", "1d"), TAG), acts=(at(0), at(5, "x"), at(30, "y")))
         assert hours(simulated) == sorted(hours(simulated))

@@ -63,12 +63,13 @@ SIMULATED_MOMENT_KIND_HISTORY: SimulatedMomentKind
 SIMULATED_MOMENT_KIND_ATTEMPT: SimulatedMomentKind
 
 class ScriptedEvent(_message.Message):
-    __slots__ = ("after", "type", "operation", "upsert", "consent", "contact_id", "workflow", "id", "key", "source", "data", "contact_patch", "transition", "timers", "reason", "pause_events", "conversation_id")
+    __slots__ = ("after", "type", "operation", "upsert", "consent", "outage", "contact_id", "workflow", "id", "key", "source", "data", "contact_patch", "transition", "timers", "reason", "pause_events", "conversation_id")
     AFTER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     UPSERT_FIELD_NUMBER: _ClassVar[int]
     CONSENT_FIELD_NUMBER: _ClassVar[int]
+    OUTAGE_FIELD_NUMBER: _ClassVar[int]
     CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +87,7 @@ class ScriptedEvent(_message.Message):
     operation: ScriptedOperation
     upsert: _struct_pb2.Struct
     consent: _struct_pb2.Struct
+    outage: _duration_pb2.Duration
     contact_id: str
     workflow: str
     id: str
@@ -98,7 +100,7 @@ class ScriptedEvent(_message.Message):
     reason: str
     pause_events: _enrollment_pb2.PauseEvents
     conversation_id: str
-    def __init__(self, after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., type: _Optional[str] = ..., operation: _Optional[_Union[ScriptedOperation, str]] = ..., upsert: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., consent: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_id: _Optional[str] = ..., workflow: _Optional[str] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., source: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_patch: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., transition: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., reason: _Optional[str] = ..., pause_events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ..., conversation_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., type: _Optional[str] = ..., operation: _Optional[_Union[ScriptedOperation, str]] = ..., upsert: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., consent: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., outage: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., contact_id: _Optional[str] = ..., workflow: _Optional[str] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., source: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contact_patch: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., transition: _Optional[str] = ..., timers: _Optional[_Union[_enrollment_pb2.PauseTimers, str]] = ..., reason: _Optional[str] = ..., pause_events: _Optional[_Union[_enrollment_pb2.PauseEvents, str]] = ..., conversation_id: _Optional[str] = ...) -> None: ...
 
 class SimulatedAttempt(_message.Message):
     __slots__ = ("time", "enrollment_id", "workflow", "contact_id", "step", "type", "queue", "attempt", "input", "delivered", "outcome", "output", "error")
