@@ -9,6 +9,7 @@ from statemachine.machine import ERROR, FAIL, HANDLE_FAILURE
 from statemachine.offspring import dismiss
 from statemachine.ordering import revoke
 from statemachine.run import Run
+from statemachine.sending.gate import leave_line
 from statemachine.sending.message import give_back
 from statemachine.snapshot import Status
 from statemachine.steps.message import MessageStep
@@ -83,8 +84,9 @@ def fail(run: Run, error: LastError) -> None:
     revoke(run)
     if run.brood is not None:
         dismiss(run, "parent_failed")
+    if run.gathered:
+        leave_line(run)
     run.deadlines = {}
-    run.gathered = {}
     run.anchor_at = None
     frames = run.frames
     run.set_frames((Guard(ON_FAILURE, ON_FAILURE, caught=error, pending=Thrown(error, frames)),))

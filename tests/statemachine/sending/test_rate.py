@@ -285,6 +285,14 @@ def test_who_leaves_the_line_makes_room_for_those_who_come_after() -> None:
     assert audited(simulation)
 
 
+def test_who_fails_in_the_line_makes_room_too_before_doing_what_follows() -> None:
+    last = {"id": "last", "type": "wait", "config": {"for": "1h"}}
+    simulation = crowd(3, limits={"max_duration": "1s"}, on_failure=[last])
+    simulation.wait(seconds=1)
+    assert (simulation.run.step, simulation.world.lines["sms"].waiting) == ("last", ())
+    assert audited(simulation)
+
+
 def test_a_pause_does_not_keep_others_from_their_slots_nor_lets_anybody_past_the_rate() -> None:
     simulation = crowd(6)
     simulation.operate("pause", "enrollment-0003", timers="keep")
