@@ -34,7 +34,7 @@ _LEFT: Final = (
 """In the words of the index, or it would be the question that is measured among a million parked ones."""
 _PACE_S: Final = 0.001
 _FAR: Final = timedelta(days=1).total_seconds()
-_LOOK_S: Final = 0.02
+_LOOK_S: Final = 0.01
 _EARLY_S: Final = 0.1
 _TRIES: Final = 3
 
