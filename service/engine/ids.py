@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 _LOCK: Final = threading.Lock()
@@ -15,6 +16,7 @@ wait for its turn again at every id."""
 _VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 """The variant's two bits, and two of the random digit."""
 
+_noise: Callable[[int], bytes] = os.urandom
 _last_ms = 0
 _counter = 0
 _head = ""
@@ -45,7 +47,7 @@ def _head_of(milliseconds: int) -> str:
 
 def _fresh_tails() -> list[str]:
     """62 random bits, many times."""
-    noise = os.urandom(8 * _ANEW).hex()
+    noise = _noise(8 * _ANEW).hex()
     words = (noise[at : at + 16] for at in range(0, len(noise), 16))
     return [f"{_VARIANTS[word[0]]}{word[1:4]}-{word[4:]}" for word in words]
 

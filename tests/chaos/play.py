@@ -155,14 +155,13 @@ async def _decide_all(stage: Stage) -> bool:
 @contextmanager
 def _seeded_ids(seed: int) -> Iterator[None]:
     """The same identifiers each time, and with them the same random numbers of runs."""
-    random, fresh = Random(seed), ids._fresh_tails
-    ids._fresh_tails = lambda: [random.getrandbits(62) | 1 << 63 for _ in range(512)]
+    noise, ids._noise = ids._noise, Random(seed).randbytes
     ids._tails.clear()
-    ids._last_ms, ids._counter = _FAR, 0
+    ids._last_ms, ids._counter, ids._head = _FAR, 0, ids._head_of(_FAR)
     try:
         yield
     finally:
-        ids._fresh_tails = fresh
+        ids._noise = noise
         ids._tails.clear()
         ids._last_ms, ids._counter = 0, 0
 
