@@ -31,7 +31,7 @@ from service.engine.commands import (
 )
 from service.engine.dating import date_arrived, plan_dates
 from service.engine.household import BrokenFamily, tell_strays
-from service.engine.ledger import Ledger
+from service.engine.ledger import MAX_BURDEN, Ledger
 from service.engine.loading import ContactKey, Room, Stock
 from service.engine.operations import go_on, operate, start_pending
 from service.engine.receptions import dispatch, enroll, look_once_more, trigger
@@ -46,6 +46,10 @@ Result = Answer | Exception
 
 class HeldElsewhere(Exception):  # noqa: N818 - nothing went wrong: come back in a moment
     """Another replica holds the contact; the command is put back."""
+
+
+class NoRoom(HeldElsewhere):
+    """The batch has enough to write already; the command is put back for the next one."""
 
 
 class Batch:
@@ -73,6 +77,8 @@ def _attempt(clerk: Clerk, command: Command, key: ContactKey | None) -> Result:
         stock = clerk.stock
         if key is not None and key in stock.held:
             raise HeldElsewhere
+        if clerk.ledger.burden > MAX_BURDEN:
+            raise NoRoom
         repeat = first_answer(stock, command)
         if repeat is not None:
             return repeat

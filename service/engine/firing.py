@@ -15,7 +15,7 @@ from typing import Final
 
 from service.engine.desk import Desk
 from service.engine.household import BrokenFamily, Household, Stray, Versions, kin_of, tell_strays, tops
-from service.engine.ledger import Ledger
+from service.engine.ledger import MAX_BURDEN, Ledger
 from service.engine.loading import ContactKey, Room, reads_of, want_events
 from service.engine.talks import Talks, own_conversation
 from service.storage.database import Transaction
@@ -82,7 +82,8 @@ class Firing:
         claimed = self._claim(transaction)
         self._on_claimed(len(claimed))
         self._load(transaction, claimed)
-        fired = sum(self._fire(stored) for stored in self._in_turn([stored for stored, _, _ in claimed]))
+        due = self._in_turn([stored for stored, _, _ in claimed])
+        fired = sum(self._fire(stored) for stored in due if self.ledger.burden <= MAX_BURDEN)
         if self._changed:
             self._tell_watchers(transaction)
         tell_strays(transaction, self._strays, self._decide_alone, self._versions, self._seat)

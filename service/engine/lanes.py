@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from service.engine.batch import Batch, HeldElsewhere, Result
+from service.engine.batch import Batch, HeldElsewhere, NoRoom, Result
 from service.engine.commands import Command
 from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
@@ -140,7 +140,7 @@ class Lane:
         complete: list[Group] = []
         put_back: list[Ticket] = []
         for ticket, result in zip(tickets, results, strict=True):
-            if isinstance(result, HeldElsewhere) and _patient(ticket):
+            if isinstance(result, NoRoom) or (isinstance(result, HeldElsewhere) and _patient(ticket)):
                 put_back.append(ticket)
                 continue
             busy = isinstance(result, HeldElsewhere)

@@ -43,9 +43,12 @@ from statemachine.conversation import Conversation
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.event import Event
 from statemachine.grace import Look
+from statemachine.limits import size_up_to
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
+MAX_BURDEN: Final = 32 * 1024 * 1024
+"""With more of it a batch takes no further command, nor timer: they are left for the next one."""
 SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
 
@@ -61,7 +64,8 @@ class Raised:
 
 class Ledger:
     """`exits` counts the runs that left early by (workflow, goal), `rulings` what the gate said by (channel, verdict,
-    rule), `blocked` the raised events that were kept from enrolling by rule."""
+    rule), `blocked` the raised events that were kept from enrolling by rule. `burden` is about how many bytes the
+    children that were started begin with."""
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Ledger:
         self.exits: dict[tuple[str, str], int] = {}
         self.rulings: dict[tuple[str, str, str], int] = {}
         self.blocked: dict[str, int] = {}
+        self.burden = 0
         self._runs: dict[tuple[str, str], RunWrite] = {}
         self._postponed: list[dict[str, Any]] = []
         self._contacts: dict[tuple[str, str], tuple[Contact, int]] = {}
@@ -116,6 +121,8 @@ class Ledger:
             self._take(tenant, event, snapshot)
         if decision.globals:
             self._set_globals(tenant, decision.globals)
+        if decision.children:
+            self.burden += len(decision.children) * _size_of(decision.children[0].snapshot)
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         if not snapshot.live and snapshot.contact_id is not None:
@@ -307,3 +314,7 @@ class Ledger:
     def _note_due(self, due_at: datetime | None) -> None:
         if due_at is not None and (self.earliest_due is None or due_at < self.earliest_due):
             self.earliest_due = due_at
+
+
+def _size_of(child: Snapshot) -> int:
+    return sum(size_up_to(part, MAX_BURDEN) for part in (child.trigger, child.variables, child.outputs))

@@ -14,7 +14,8 @@ from service.engine.batch import Result
 from service.engine.commands import EventAnswer
 from service.engine.due import DueReport
 from service.engine.engine import Engine
-from service.storage.database import Database
+from service.engine.ledger import Ledger
+from service.storage.database import Database, Transaction
 from statemachine.errors import Saturated, Unavailable
 from tests.conftest import FreshDatabase
 from tests.service.engine.house import FakeClock, House, all_of, event, prepare
@@ -236,3 +237,39 @@ async def test_writes_of_the_engine_wait_for_nobody_forever(shared: House) -> No
     assert isinstance(await shared.engine.ask(event("seen", "ann")), EventAnswer)
     leave.set()
     assert await writing == 1
+
+
+FAMILY = """
+    key: family
+    trigger: {type: go}
+    steps:
+      - {id: hold, type: wait, config: {on: now, timeout: 1h}}
+      - {id: each, type: count, config: {count: 3, parallel: true}, body: [{id: rest, type: wait, config: {for: 9h}}]}
+"""
+
+
+@pytest.mark.parametrize("by", ["events", "timers"])
+async def test_a_batch_takes_no_more_when_the_children_it_starts_are_much_to_write(
+    house: House, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    await house.publish(FAMILY)
+    names = [f"c{number}" for number in range(6)]
+    await house.ask_all([event("go", name) for name in names])
+    for module in ("batch", "firing"):
+        monkeypatch.setattr(f"service.engine.{module}.MAX_BURDEN", 1)
+    written: list[int] = []
+    save = Ledger.save
+
+    def count_and_save(ledger: Ledger, transaction: Transaction) -> None:
+        written.append(ledger.burden)
+        save(ledger, transaction)
+
+    monkeypatch.setattr(Ledger, "save", count_and_save)
+    if by == "events":
+        await house.ask_all([event("now", name) for name in names])
+    else:
+        house.clock.move(3600)
+        for _ in names:
+            await house.fire()
+    assert [run.step for run in house.runs() if run.parent_id is None] == ["each"] * 6
+    assert len([burden for burden in written if burden]) == 6
