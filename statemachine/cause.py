@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event, event_from_data, event_to_data
+from statemachine.frame import Undo, undo_from_data, undo_to_data
 from statemachine.limits import MAX_GLOBALS_BYTES, size_up_to
 from statemachine.record import record
 from statemachine.sending.rate import NO_LINES, Lines
@@ -201,6 +202,22 @@ class ChildCause:
         return f"child:{self.child_id}"
 
 
+@record
+class UndoCause:
+    """A branch or a round has finished steps that say how they are undone (`kept`), or has undone such steps itself
+    (`gone`: their `Undo.name`). `name` is the child's, `revision` that of its decision."""
+
+    child_id: str
+    name: str
+    revision: int
+    kept: tuple[Undo, ...] = ()
+    gone: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"undo:{self.child_id}/{self.revision}"
+
+
 Cause = (
     EventCause
     | TimerCause
@@ -211,6 +228,7 @@ Cause = (
     | ContactCause
     | ParentCause
     | ChildCause
+    | UndoCause
 )
 
 
@@ -305,10 +323,13 @@ def cause_to_data(cause: Cause) -> dict[str, Any]:
     if isinstance(cause, ParentCause | ChildCause):
         kind = "parent" if isinstance(cause, ParentCause) else "child"
         return {"kind": kind, **_given(cause)}
+    if isinstance(cause, UndoCause):
+        kept = [undo_to_data(undo) for undo in cause.kept]
+        return {"kind": "undo", **_given(cause), "kept": kept, "gone": [list(name) for name in cause.gone]}
     return {"kind": "continue", "number": cause.number}
 
 
-def _given(cause: ParentCause | ChildCause) -> dict[str, Any]:
+def _given(cause: ParentCause | ChildCause | UndoCause) -> dict[str, Any]:
     """The fields that are not empty."""
     fields = {name: getattr(cause, name) for name in type(cause).__dataclass_fields__}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
@@ -329,6 +350,10 @@ def cause_from_data(data: Mapping[str, Any]) -> Cause:
         return ContinueCause(data["number"])
     if kind == "contact":
         return ContactCause(data["revision"], data["number"])
+    if kind == "undo":
+        kept = tuple(undo_from_data(undo) for undo in data["kept"])
+        gone = tuple((run, visit) for run, visit in data["gone"])
+        return UndoCause(data["child_id"], data["name"], data["revision"], kept, gone)
     if kind in ("parent", "child"):
         given = {name: value for name, value in data.items() if name != "kind"}
         if kind == "parent":

@@ -21,6 +21,7 @@ from statemachine.cause import (
     Surroundings,
     TaskCause,
     TimerCause,
+    UndoCause,
 )
 from statemachine.child_end import on_child
 from statemachine.decision import Decision
@@ -29,6 +30,7 @@ from statemachine.parent_word import on_parent
 from statemachine.reaction import on_contact, on_continue, on_event, on_start, on_task, on_timer
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
+from statemachine.undo_news import on_undo
 from statemachine.workflow import Workflow, own_outcomes
 
 
@@ -61,4 +63,5 @@ _HANDLERS: Final[Mapping[type, Callable[[Run, Any], bool]]] = {
     ContactCause: on_contact,
     ParentCause: on_parent,
     ChildCause: on_child,
+    UndoCause: on_undo,
 }

@@ -7,7 +7,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from statemachine.cause import ChildCause, ParentCause
+from statemachine.cause import ChildCause, ParentCause, UndoCause
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
@@ -22,9 +22,10 @@ class HistoryEntry:
     """One line of an enrollment's history.
 
     `kind`: queued, started, step_completed, step_skipped, step_failed, waiting, retrying, paused, resumed, continued,
-    held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, reminded, escalated, completed, failed,
-    exited, cancelled. `position` counts within the cause from 0; the entry at 0 carries `cause` (all that is needed to
-    decide again: cause, now, seed and the values read). `variants` are those that the run had by then, by split.
+    held, dropped, migrated, variables_set, rescheduled, debounced, child_ended, undoable, undone, reminded, escalated,
+    completed, failed, exited, cancelled. `position` counts within the cause from 0; the entry at 0 carries `cause` (all
+    that is needed to decide again: cause, now, seed and the values read). `variants` are those that the run had by
+    then, by split.
     """
 
     sequence: int
@@ -143,7 +144,8 @@ class Decision:
     any is another now.
 
     Of a family: `told` are words for its open children (each to all of the visit that the cause names), `children` are
-    to be started after that, in order; `ended` is what its own parent must hear. `family.py` sees to all three.
+    to be started after that, in order; `ended` is what its own parent must hear, after `undos`: what that may have to
+    undo. `family.py` sees to all of it.
     """
 
     snapshot: Snapshot
@@ -165,8 +167,9 @@ class Decision:
     ended: ChildCause | None = None
     globals: Mapping[str, Any] = field(default_factory=dict)
     lines: Lines | None = None
+    undos: UndoCause | None = None
 
     @property
     def of_family(self) -> bool:
         """Whether it means anything to children or a parent."""
-        return bool(self.told or self.children or self.ended)
+        return bool(self.told or self.children or self.ended or self.undos)

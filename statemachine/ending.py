@@ -70,7 +70,7 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
         run.step_id = ""
         run.frames = ()
     if run.undos:
-        run.undos = tuple(undo for undo in run.undos if undo.done and status is Status.FAILED)
+        run.forget_undos(failed=status is Status.FAILED)
     failure = run.last_error if status is Status.FAILED else None
     if run.exit_reason:
         metadata = {"reason": run.exit_reason, **metadata}

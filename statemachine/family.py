@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
-from statemachine.cause import Cause, ChildCause, ParentCause
+from statemachine.cause import Cause, ChildCause, ParentCause, UndoCause
 from statemachine.decision import ChildOrder, Decision
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
@@ -41,7 +41,7 @@ class Household(Protocol):
         """Some of the children who must hear this word may not be at hand."""
 
 
-_Errand = tuple[Snapshot, ParentCause | ChildCause | ChildOrder]
+_Errand = tuple[Snapshot, ParentCause | ChildCause | UndoCause | ChildOrder]
 """The run whose decision it comes from, and what is left to do."""
 
 
@@ -66,8 +66,9 @@ def _work(household: Household, errands: list[_Errand], done: int) -> None:
 
 def _errands(decision: Decision) -> list[_Errand]:
     """The last one is to be done first."""
+    undos = (decision.undos,) if decision.undos else ()
     ended = (decision.ended,) if decision.ended else ()
-    return [(decision.snapshot, errand) for errand in (*decision.told, *decision.children, *ended)][::-1]
+    return [(decision.snapshot, errand) for errand in (*undos, *decision.told, *decision.children, *ended)][::-1]
 
 
 def _moves(before: Snapshot | None, decision: Decision) -> int:
@@ -75,7 +76,7 @@ def _moves(before: Snapshot | None, decision: Decision) -> int:
 
 
 def _run(
-    household: Household, owner: Snapshot, errand: ParentCause | ChildCause | ChildOrder, *, crowded: bool
+    household: Household, owner: Snapshot, errand: ParentCause | ChildCause | UndoCause | ChildOrder, *, crowded: bool
 ) -> list[tuple[Snapshot, Decision]]:
     if isinstance(errand, ChildOrder):
         return _start(household, owner, errand, crowded=crowded)
@@ -85,9 +86,9 @@ def _run(
     return _hear(household, owner.parent_id, errand)
 
 
-def _hear(household: Household, parent_id: str, end: ChildCause) -> list[tuple[Snapshot, Decision]]:
+def _hear(household: Household, parent_id: str, news: ChildCause | UndoCause) -> list[tuple[Snapshot, Decision]]:
     parent = household.member(parent_id)
-    made = household.decide(*parent, end) if parent is not None else None
+    made = household.decide(*parent, news) if parent is not None else None
     return [(parent[1], made)] if parent is not None and made is not None else []
 
 

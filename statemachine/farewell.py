@@ -1,14 +1,16 @@
-"""What a child that has ended leaves to its parent."""
+"""What a child leaves to its parent: its results when it has ended, and what it has done that may have to be undone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from statemachine.cause import ChildCause
+from statemachine.cause import ChildCause, UndoCause
 from statemachine.failure import last_error_to_data
 from statemachine.snapshot import Status
 
 if TYPE_CHECKING:
+    from statemachine.frame import Undo
     from statemachine.run import Run
 
 
@@ -32,6 +34,24 @@ def farewell(run: Run) -> ChildCause | None:
         broke=run.broke,
         consumed=run.consumed,
     )
+
+
+def left_to_undo(run: Run) -> UndoCause | None:
+    """What the parent of a branch or a round must hear of this decision: which steps it finished that say how they are
+    undone, and which it has undone itself."""
+    origin, before, left = run.origin, run.before, run.undoable
+    if origin is None or left is before.undos or not before.part:
+        return None
+    known = {undo.name for undo in before.undos if undo.done}
+    now = {undo.name for undo in left if undo.done}
+    kept = tuple(_abroad(undo, before.id) for undo in left if undo.done and undo.name not in known)
+    gone = tuple(_abroad(undo, before.id).name for undo in before.undos if undo.done and undo.name not in now)
+    return UndoCause(before.id, origin.name, run.revision, kept, gone) if kept or gone else None
+
+
+def _abroad(undo: Undo, run_id: str) -> Undo:
+    """The same as others know it."""
+    return replace(undo, run=undo.run or run_id)
 
 
 def _stands_in(run: Run, step_id: str, body: tuple[str, str]) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from statemachine.failure import LastError, last_error_from_data, last_error_to_data
+from statemachine.limits import MAX_UNDOS, MAX_UNDOS_BYTES, larger_than
 from statemachine.record import record
 
 
@@ -69,13 +70,32 @@ class Guard:
 
 @record
 class Undo:
-    """A step that can be undone: which visit of it, with what input and output. `done`: it is finished."""
+    """A step that can be undone: which visit of it, with what input and output. `done`: it is finished.
+
+    `run` is the id of the branch or round whose step it was, "" for a step of the run itself.
+    """
 
     step: str
     visit: int
     input: Any = None
     output: Any = None
     done: bool = False
+    run: str = ""
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """What tells it from all others that a run knows."""
+        return self.run, self.visit
+
+
+TOO_MANY_UNDOS: Final = (
+    f"more could have to be undone than is kept: {MAX_UNDOS} steps or {MAX_UNDOS_BYTES // 1024} KiB of input and output"
+)
+
+
+def too_many_undos(undos: Sequence[Undo]) -> bool:
+    """Whether no further step may begin that would have to be kept with these."""
+    return len(undos) >= MAX_UNDOS or larger_than([undo_to_data(undo) for undo in undos], MAX_UNDOS_BYTES)
 
 
 @record
@@ -228,11 +248,15 @@ def undo_to_data(undo: Undo) -> dict[str, Any]:
         data["output"] = undo.output
     if undo.done:
         data["done"] = True
+    if undo.run:
+        data["run"] = undo.run
     return data
 
 
 def undo_from_data(data: Mapping[str, Any]) -> Undo:
-    return Undo(data["step"], data["visit"], data.get("input"), data.get("output"), data.get("done", False))
+    return Undo(
+        data["step"], data["visit"], data.get("input"), data.get("output"), data.get("done", False), data.get("run", "")
+    )
 
 
 def _undoing(data: Mapping[str, Any]) -> Undoing:

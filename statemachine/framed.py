@@ -27,11 +27,12 @@ from statemachine.workflow import ON_FAILURE, UNDO_BODY, UNDONE, Step, Workflow,
 class Framed(Standing):
     """See the module. Every body of steps that the run is in has a frame, the outermost first (`frame.py`)."""
 
-    __slots__ = ("workflow_version",)
+    __slots__ = ("_undoable_at_end", "workflow_version")
 
     def __init__(self, workflow: Workflow, before: Snapshot, now: datetime) -> None:
         super().__init__(before, now)
         self.workflow_version = workflow
+        self._undoable_at_end: tuple[Undo, ...] | None = None
 
     @property
     def step(self) -> Step:
@@ -110,11 +111,22 @@ class Framed(Standing):
 
     def end_undoable(self, output: Any, *, done: bool) -> None:
         """This visit of the step is finished (`done`), or it has failed, which leaves nothing to undo."""
-        kept = [undo for undo in self.undos if undo.visit != self.visit]
-        mine = next((undo for undo in self.undos if undo.visit == self.visit), None)
+        own = ("", self.visit)
+        kept = [undo for undo in self.undos if undo.name != own]
+        mine = next((undo for undo in self.undos if undo.name == own), None)
         if mine is not None and done:
             kept.append(replace(mine, output=output, done=True))
         self.undos = tuple(kept)
+
+    @property
+    def undoable(self) -> tuple[Undo, ...]:
+        """What can be undone, also when the run has ended by this cause and forgets it."""
+        return self.undos if self._undoable_at_end is None else self._undoable_at_end
+
+    def forget_undos(self, *, failed: bool) -> None:
+        """The run has ended; when it failed, a retry may undo what is finished."""
+        self._undoable_at_end = self.undos
+        self.undos = tuple(undo for undo in self.undos if undo.done and failed)
 
     def next_undo(self) -> Undo | None:
         steps = self.workflow_version.steps
@@ -122,7 +134,7 @@ class Framed(Standing):
         return next(ready, None)
 
     def drop_undo(self, undo: Undo) -> None:
-        self.undos = tuple(one for one in self.undos if one.visit != undo.visit)
+        self.undos = tuple(one for one in self.undos if one.name != undo.name)
 
     def loop_names(self) -> dict[str, Any] | None:
         """What `loop.…` leads to; None outside of loops."""

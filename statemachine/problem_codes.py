@@ -253,6 +253,11 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "A `sub_workflow` names a workflow, or a version, that is not published (told by a server).",
             "Publish it before the step runs, or correct the key.",
         ),
+        "undo_out_of_reach": _warning(
+            "A workflow with a `compensate` step runs another one, steps of which say how they are undone (told by a "
+            "server).",
+            "Give the `sub_workflow` step a `compensate: [steps]`, which undoes as a whole what it does.",
+        ),
         "recursive_workflow": Code(
             "A workflow runs itself as a `sub_workflow`, directly or through others.",
             "Take one of the steps out; what goes round belongs into a loop.",

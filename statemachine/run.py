@@ -21,7 +21,7 @@ from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.evidence import keep_evidence
 from statemachine.failure import LastError, error_names
-from statemachine.farewell import farewell
+from statemachine.farewell import farewell, left_to_undo
 from statemachine.frame import (
     AnyFrame,
     caught_around,
@@ -503,6 +503,7 @@ class Run(Framed):
             farewell(self),
             self.global_changes,
             self.lines if self.lines is not self.surroundings.lines else None,
+            left_to_undo(self) if self.origin is not None else None,
         )
 
     def let_go(self) -> None:

@@ -7,8 +7,7 @@ from typing import cast
 from statemachine.ending import end_as, end_by_step
 from statemachine.errors import ErrorPassedOn, StepFailed
 from statemachine.failing import pass_on, step_failed
-from statemachine.frame import Leaving, Undo, undo_to_data
-from statemachine.limits import MAX_UNDOS, MAX_UNDOS_BYTES, larger_than
+from statemachine.frame import TOO_MANY_UNDOS, Leaving, Undo, too_many_undos
 from statemachine.listening import begin_listening
 from statemachine.machine import SKIP, leave_transition
 from statemachine.offspring import order, rest_for
@@ -48,9 +47,8 @@ def enter(run: Run, step: Step) -> None:
 
 def _begin_undoable(run: Run, step: Step) -> None:
     """Keep that there will be something to undo; refuse the step beforehand when too much is kept already."""
-    if len(run.undos) >= MAX_UNDOS or larger_than([undo_to_data(undo) for undo in run.undos], MAX_UNDOS_BYTES):
-        most = f"{MAX_UNDOS} steps or {MAX_UNDOS_BYTES // 1024} KiB of input and output"
-        raise StepFailed("too_many_undos", f"more could have to be undone than is kept: {most}")
+    if too_many_undos(run.undos):
+        raise StepFailed("too_many_undos", TOO_MANY_UNDOS)
     run.begin_undoable(Undo(step.id, run.visit))
 
 

@@ -15,7 +15,7 @@ from statemachine.workflow import Workflow
 
 
 def sub_workflow_problems(transaction: Transaction, tenant: str, loaded: Loaded) -> Iterator[Problem]:
-    """A warning for every sub-workflow that does not exist yet, an error for each that leads back to this one."""
+    """A warning for every sub-workflow that is not there yet, or that nobody undoes; an error if it leads back here."""
     workflow = loaded.workflow
     if workflow is None:
         return
@@ -28,10 +28,24 @@ def sub_workflow_problems(transaction: Transaction, tenant: str, loaded: Loaded)
             message = f"the workflow {named}, which step {step_id!r} runs, is not published yet"
             yield Problem("unknown_workflow", "warning", message, path, line, column)
             continue
+        if runner.awaits and not workflow.steps[step_id].undo and _undoes(workflow) and _declares_undos(found):
+            message = (
+                f"steps of {runner.workflow!r}, which step {step_id!r} runs, say how they are undone; the `compensate` "
+                "of this workflow does not reach them"
+            )
+            yield Problem("undo_out_of_reach", "warning", message, path, line, column)
         ring = _ring(transaction, tenant, workflow.key, found, (workflow.key,))
         if ring:
             message = f"step {step_id!r} leads back to this workflow: {' → '.join(ring)}"
             yield Problem("recursive_workflow", "error", message, path, line, column)
+
+
+def _undoes(workflow: Workflow) -> bool:
+    return any(step.runner.undoes for step in workflow.steps.values())
+
+
+def _declares_undos(workflow: Workflow) -> bool:
+    return any(step.undo for step in workflow.steps.values())
 
 
 def _subs(workflow: Workflow) -> Iterator[tuple[str, SubWorkflow]]:

@@ -68,7 +68,7 @@ _STATUS_AFTER: Final[Mapping[str, Status]] = {
     "exited": Status.EXITED,
     "cancelled": Status.CANCELLED,
 }
-_SAYING_STATUS: Final = frozenset({"migrated", "variables_set"})
+_SAYING_STATUS: Final = frozenset({"migrated", "variables_set", "undoable", "undone"})
 """What may happen to a run in any status says in which it left it."""
 
 
