@@ -195,6 +195,65 @@ def consent(
     _answer(session, response.contact, changed=response.changed)
 
 
+@contacts.command()
+@click.argument("contact_id", metavar="ID")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only of this type; may be repeated.")
+@click.option("--source", default="", help="Only from this source; `statewright` for those that steps raised.")
+@click.option("--conversation", default="", metavar="ID", help="Only of this conversation.")
+@click.option("--since", type=Moment(), help="Accepted then or later.")
+@click.option("--before", type=Moment(), help="Accepted before.")
+@click.option("--count", "counting", is_flag=True, help="Only how many there are, by type.")
+@paged(default=50)
+@pass_session
+def events(
+    session: Session, contact_id: str, conversation: str, since: Any, before: Any, counting: bool, **given: Any
+) -> None:
+    """List what happened to a contact, the latest first."""
+    from statewright.v1 import CountEventsRequest, ListEventsRequest
+
+    from service.cli.output import instant
+    from service.cli.paging import answer_page
+    from service.cli.shapes import plain, struct_data
+
+    filters = {
+        "contact_id": contact_id,
+        "types": given.pop("types"),
+        "source": given.pop("source"),
+        "conversation_id": conversation,
+        "accept_time_from": timestamp(since),
+        "accept_time_before": timestamp(before),
+    }
+    if counting:
+        return _count(session, plain(session.call(session.client.contacts.CountEvents, CountEventsRequest(**filters))))
+    return answer_page(
+        session,
+        session.client.contacts.ListEvents,
+        ListEventsRequest(**filters),
+        "events",
+        given,
+        ("accepted", "type", "source", "id", "data", "blocked"),
+        lambda it: (
+            instant(it.accept_time),
+            it.event.type,
+            it.event.source,
+            it.event.id,
+            ", ".join(f"{key}={value}" for key, value in struct_data(it.event.data).items()),
+            it.blocked_rule,
+        ),
+        empty="no such events",
+    )
+
+
+def _count(session: Session, shape: dict[str, Any]) -> None:
+    from service.cli.output import note, print_json, print_table
+
+    if session.json:
+        print_json(shape)
+        return
+    note(f"{shape['total']} events")
+    print_table(("type", "events"), [(one["type"], one["count"]) for one in shape["types"]], empty="no such events")
+
+
 def _answer(session: Session, contact: Any, **more: bool) -> None:
     from service.cli.output import instant, print_facts, print_json
     from service.cli.shapes import plain

@@ -30,6 +30,7 @@ from service.rpc.contact_rpcs import ContactRpcs
 from service.rpc.conversation_rpcs import ConversationRpcs
 from service.rpc.enroll_rpcs import EnrollRpcs
 from service.rpc.enrollment_rpcs import EnrollmentRpcs
+from service.rpc.event_log_rpcs import EventLogRpcs
 from service.rpc.experiment_rpcs import ExperimentRpcs
 from service.rpc.explain_rpcs import ExplainRpcs
 from service.rpc.forecast_rpcs import ForecastRpcs
@@ -171,7 +172,7 @@ _SERVICES: Final[dict[ServiceDescriptor, tuple[type[Any], ...]]] = {
         ExperimentRpcs,
     ),
     _service(task_service_pb2, "TaskService"): (TaskRpcs, TaskStreamRpcs, HumanTaskRpcs),
-    _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs),
+    _service(contact_service_pb2, "ContactService"): (ContactRpcs, ConversationRpcs, EventLogRpcs),
     _service(variable_service_pb2, "VariableService"): (VariableRpcs,),
     _service(agent_service_pb2, "AgentService"): (AgentRpcs,),
     _service(outbox_service_pb2, "OutboxService"): (OutboxRpcs,),

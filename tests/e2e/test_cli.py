@@ -395,6 +395,16 @@ def test_a_forecast_shows_what_is_to_come_and_what_it_takes_for_granted(cli: Cli
     assert cli("forecast", enrolled, "--event", "@2d").returncode == 2
 
 
+def test_what_happened_to_a_contact_is_listed_and_counted(cli: Cli, enrolled: str) -> None:
+    listed = answer(cli("contacts", "events", "ann", "--type", "contact_created", "--json"))["events"]
+    assert [(one["event"]["id"], one["event"]["type"]) for one in listed] == [("e1", "contact_created")]
+    assert "contact_created" in cli("contacts", "events", "ann", "--limit", "2").stdout
+    counted = answer(cli("contacts", "events", "ann", "--count", "--json"))
+    assert counted["total"] == sum(one["count"] for one in counted["types"]) > 0
+    assert " events" in cli("contacts", "events", "ann", "--count").stdout
+    assert cli("contacts", "events", "nobody").returncode == 1
+
+
 LATER = """
 key: later
 triggers:

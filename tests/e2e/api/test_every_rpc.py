@@ -172,6 +172,8 @@ class Walk:
         got = await self.call("ContactService.Get", v1.ContactServiceGetRequest(contact_id="ann"))
         assert list(got.contact.tags) == ["vip"]
         assert (await self.call("ContactService.List", v1.ContactServiceListRequest(tag="vip"))).contacts
+        assert (await self.call("ContactService.ListEvents", v1.ListEventsRequest(contact_id="ann"))).events
+        assert (await self.call("ContactService.CountEvents", v1.CountEventsRequest(contact_id="ann"))).total
         hello = event("hello")
         hello.conversation_id = "c1"
         await self.call("EnrollmentService.Trigger", v1.TriggerRequest(event=hello))

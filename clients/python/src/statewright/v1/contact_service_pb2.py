@@ -27,53 +27,64 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from statewright.v1 import contact_pb2 as statewright_dot_v1_dot_contact__pb2
 from statewright.v1 import conversation_pb2 as statewright_dot_v1_dot_conversation__pb2
+from statewright.v1 import event_pb2 as statewright_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$statewright/v1/contact_service.proto\x12\x0estatewright.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cstatewright/v1/contact.proto\x1a!statewright/v1/conversation.proto\"\xd0\x01\n\rUpsertRequest\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x11\n\x04\x65mit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x11\x65xpected_revision\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x07\n\x05_emitB\x14\n\x12_expected_revision\"\\\n\x0eUpsertResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\"E\n\x12UpsertBatchRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.statewright.v1.UpsertRequest\"q\n\x0cUpsertResult\x12\x32\n\x08upserted\x18\x01 \x01(\x0b\x32\x1e.statewright.v1.UpsertResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"D\n\x13UpsertBatchResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.statewright.v1.UpsertResult\".\n\x18\x43ontactServiceGetRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"E\n\x19\x43ontactServiceGetResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\"{\n\x19\x43ontactServiceListRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x0c\n\x04list\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\r\n\x05phone\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"`\n\x1a\x43ontactServiceListResponse\x12)\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x17.statewright.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x11\x43hangeTagsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x64\x64\x18\x02 \x03(\t\x12\x0e\n\x06remove\x18\x03 \x03(\t\x12\x11\n\x04\x65mit\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x06 \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_emitB\x14\n\x12_expected_revision\"O\n\x12\x43hangeTagsResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"\xae\x02\n\x11SetConsentRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x30\n\x08\x63onsents\x18\x02 \x03(\x0b\x32\x1e.statewright.v1.ChannelConsent\x12\x1b\n\x0e\x64o_not_contact\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x0e\n\x06source\x18\x04 \x01(\t\x12-\n\tsaid_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x04\x65mit\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\x11\n\x0f_do_not_contactB\x07\n\x05_emitB\x14\n\x12_expected_revision\"O\n\x12SetConsentResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.statewright.v1.Conversation\"\xa7\x01\n\x18ListConversationsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".statewright.v1.ConversationStatus\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.statewright.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x18\x43loseConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x14\n\x12_expected_revision\"`\n\x19\x43loseConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.statewright.v1.Conversation\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x32\xce\x06\n\x0e\x43ontactService\x12G\n\x06Upsert\x12\x1d.statewright.v1.UpsertRequest\x1a\x1e.statewright.v1.UpsertResponse\x12V\n\x0bUpsertBatch\x12\".statewright.v1.UpsertBatchRequest\x1a#.statewright.v1.UpsertBatchResponse\x12Z\n\x03Get\x12(.statewright.v1.ContactServiceGetRequest\x1a).statewright.v1.ContactServiceGetResponse\x12]\n\x04List\x12).statewright.v1.ContactServiceListRequest\x1a*.statewright.v1.ContactServiceListResponse\x12S\n\nChangeTags\x12!.statewright.v1.ChangeTagsRequest\x1a\".statewright.v1.ChangeTagsResponse\x12S\n\nSetConsent\x12!.statewright.v1.SetConsentRequest\x1a\".statewright.v1.SetConsentResponse\x12\x62\n\x0fGetConversation\x12&.statewright.v1.GetConversationRequest\x1a\'.statewright.v1.GetConversationResponse\x12h\n\x11ListConversations\x12(.statewright.v1.ListConversationsRequest\x1a).statewright.v1.ListConversationsResponse\x12h\n\x11\x43loseConversation\x12(.statewright.v1.CloseConversationRequest\x1a).statewright.v1.CloseConversationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$statewright/v1/contact_service.proto\x12\x0estatewright.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cstatewright/v1/contact.proto\x1a!statewright/v1/conversation.proto\x1a\x1astatewright/v1/event.proto\"\xd0\x01\n\rUpsertRequest\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x11\n\x04\x65mit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x11\x65xpected_revision\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x07\n\x05_emitB\x14\n\x12_expected_revision\"\\\n\x0eUpsertResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\"E\n\x12UpsertBatchRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.statewright.v1.UpsertRequest\"q\n\x0cUpsertResult\x12\x32\n\x08upserted\x18\x01 \x01(\x0b\x32\x1e.statewright.v1.UpsertResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"D\n\x13UpsertBatchResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.statewright.v1.UpsertResult\".\n\x18\x43ontactServiceGetRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"E\n\x19\x43ontactServiceGetResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\"{\n\x19\x43ontactServiceListRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x0c\n\x04list\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\r\n\x05phone\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"`\n\x1a\x43ontactServiceListResponse\x12)\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x17.statewright.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x11\x43hangeTagsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x64\x64\x18\x02 \x03(\t\x12\x0e\n\x06remove\x18\x03 \x03(\t\x12\x11\n\x04\x65mit\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x06 \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_emitB\x14\n\x12_expected_revision\"O\n\x12\x43hangeTagsResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"\xae\x02\n\x11SetConsentRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x30\n\x08\x63onsents\x18\x02 \x03(\x0b\x32\x1e.statewright.v1.ChannelConsent\x12\x1b\n\x0e\x64o_not_contact\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x0e\n\x06source\x18\x04 \x01(\t\x12-\n\tsaid_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x04\x65mit\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\x11\n\x0f_do_not_contactB\x07\n\x05_emitB\x14\n\x12_expected_revision\"O\n\x12SetConsentResponse\x12(\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x17.statewright.v1.Contact\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.statewright.v1.Conversation\"\xa7\x01\n\x18ListConversationsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".statewright.v1.ConversationStatus\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.statewright.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x18\x43loseConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x14\n\x12_expected_revision\"`\n\x19\x43loseConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.statewright.v1.Conversation\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"\xf4\x01\n\x11ListEventsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\r\n\x05types\x18\x02 \x03(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x34\n\x10\x61\x63\x63\x65pt_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x61\x63\x63\x65pt_time_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"Z\n\x12ListEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.statewright.v1.LoggedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xce\x01\n\x12\x43ountEventsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\r\n\x05types\x18\x02 \x03(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x34\n\x10\x61\x63\x63\x65pt_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x61\x63\x63\x65pt_time_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x13\x43ountEventsResponse\x12\r\n\x05total\x18\x01 \x01(\x03\x12-\n\x05types\x18\x02 \x03(\x0b\x32\x1e.statewright.v1.EventTypeCount\"-\n\x0e\x45ventTypeCount\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x32\xfb\x07\n\x0e\x43ontactService\x12G\n\x06Upsert\x12\x1d.statewright.v1.UpsertRequest\x1a\x1e.statewright.v1.UpsertResponse\x12V\n\x0bUpsertBatch\x12\".statewright.v1.UpsertBatchRequest\x1a#.statewright.v1.UpsertBatchResponse\x12Z\n\x03Get\x12(.statewright.v1.ContactServiceGetRequest\x1a).statewright.v1.ContactServiceGetResponse\x12]\n\x04List\x12).statewright.v1.ContactServiceListRequest\x1a*.statewright.v1.ContactServiceListResponse\x12S\n\nChangeTags\x12!.statewright.v1.ChangeTagsRequest\x1a\".statewright.v1.ChangeTagsResponse\x12S\n\nSetConsent\x12!.statewright.v1.SetConsentRequest\x1a\".statewright.v1.SetConsentResponse\x12S\n\nListEvents\x12!.statewright.v1.ListEventsRequest\x1a\".statewright.v1.ListEventsResponse\x12V\n\x0b\x43ountEvents\x12\".statewright.v1.CountEventsRequest\x1a#.statewright.v1.CountEventsResponse\x12\x62\n\x0fGetConversation\x12&.statewright.v1.GetConversationRequest\x1a\'.statewright.v1.GetConversationResponse\x12h\n\x11ListConversations\x12(.statewright.v1.ListConversationsRequest\x1a).statewright.v1.ListConversationsResponse\x12h\n\x11\x43loseConversation\x12(.statewright.v1.CloseConversationRequest\x1a).statewright.v1.CloseConversationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'statewright.v1.contact_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPSERTREQUEST']._serialized_start=214
-  _globals['_UPSERTREQUEST']._serialized_end=422
-  _globals['_UPSERTRESPONSE']._serialized_start=424
-  _globals['_UPSERTRESPONSE']._serialized_end=516
-  _globals['_UPSERTBATCHREQUEST']._serialized_start=518
-  _globals['_UPSERTBATCHREQUEST']._serialized_end=587
-  _globals['_UPSERTRESULT']._serialized_start=589
-  _globals['_UPSERTRESULT']._serialized_end=702
-  _globals['_UPSERTBATCHRESPONSE']._serialized_start=704
-  _globals['_UPSERTBATCHRESPONSE']._serialized_end=772
-  _globals['_CONTACTSERVICEGETREQUEST']._serialized_start=774
-  _globals['_CONTACTSERVICEGETREQUEST']._serialized_end=820
-  _globals['_CONTACTSERVICEGETRESPONSE']._serialized_start=822
-  _globals['_CONTACTSERVICEGETRESPONSE']._serialized_end=891
-  _globals['_CONTACTSERVICELISTREQUEST']._serialized_start=893
-  _globals['_CONTACTSERVICELISTREQUEST']._serialized_end=1016
-  _globals['_CONTACTSERVICELISTRESPONSE']._serialized_start=1018
-  _globals['_CONTACTSERVICELISTRESPONSE']._serialized_end=1114
-  _globals['_CHANGETAGSREQUEST']._serialized_start=1117
-  _globals['_CHANGETAGSREQUEST']._serialized_end=1287
-  _globals['_CHANGETAGSRESPONSE']._serialized_start=1289
-  _globals['_CHANGETAGSRESPONSE']._serialized_end=1368
-  _globals['_SETCONSENTREQUEST']._serialized_start=1371
-  _globals['_SETCONSENTREQUEST']._serialized_end=1673
-  _globals['_SETCONSENTRESPONSE']._serialized_start=1675
-  _globals['_SETCONSENTRESPONSE']._serialized_end=1754
-  _globals['_GETCONVERSATIONREQUEST']._serialized_start=1756
-  _globals['_GETCONVERSATIONREQUEST']._serialized_end=1805
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=1807
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=1884
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=1887
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=2054
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=2056
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=2161
-  _globals['_CLOSECONVERSATIONREQUEST']._serialized_start=2163
-  _globals['_CLOSECONVERSATIONREQUEST']._serialized_end=2288
-  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_start=2290
-  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_end=2386
-  _globals['_CONTACTSERVICE']._serialized_start=2389
-  _globals['_CONTACTSERVICE']._serialized_end=3235
+  _globals['_UPSERTREQUEST']._serialized_start=242
+  _globals['_UPSERTREQUEST']._serialized_end=450
+  _globals['_UPSERTRESPONSE']._serialized_start=452
+  _globals['_UPSERTRESPONSE']._serialized_end=544
+  _globals['_UPSERTBATCHREQUEST']._serialized_start=546
+  _globals['_UPSERTBATCHREQUEST']._serialized_end=615
+  _globals['_UPSERTRESULT']._serialized_start=617
+  _globals['_UPSERTRESULT']._serialized_end=730
+  _globals['_UPSERTBATCHRESPONSE']._serialized_start=732
+  _globals['_UPSERTBATCHRESPONSE']._serialized_end=800
+  _globals['_CONTACTSERVICEGETREQUEST']._serialized_start=802
+  _globals['_CONTACTSERVICEGETREQUEST']._serialized_end=848
+  _globals['_CONTACTSERVICEGETRESPONSE']._serialized_start=850
+  _globals['_CONTACTSERVICEGETRESPONSE']._serialized_end=919
+  _globals['_CONTACTSERVICELISTREQUEST']._serialized_start=921
+  _globals['_CONTACTSERVICELISTREQUEST']._serialized_end=1044
+  _globals['_CONTACTSERVICELISTRESPONSE']._serialized_start=1046
+  _globals['_CONTACTSERVICELISTRESPONSE']._serialized_end=1142
+  _globals['_CHANGETAGSREQUEST']._serialized_start=1145
+  _globals['_CHANGETAGSREQUEST']._serialized_end=1315
+  _globals['_CHANGETAGSRESPONSE']._serialized_start=1317
+  _globals['_CHANGETAGSRESPONSE']._serialized_end=1396
+  _globals['_SETCONSENTREQUEST']._serialized_start=1399
+  _globals['_SETCONSENTREQUEST']._serialized_end=1701
+  _globals['_SETCONSENTRESPONSE']._serialized_start=1703
+  _globals['_SETCONSENTRESPONSE']._serialized_end=1782
+  _globals['_GETCONVERSATIONREQUEST']._serialized_start=1784
+  _globals['_GETCONVERSATIONREQUEST']._serialized_end=1833
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=1835
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=1912
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=1915
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=2082
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=2084
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=2189
+  _globals['_CLOSECONVERSATIONREQUEST']._serialized_start=2191
+  _globals['_CLOSECONVERSATIONREQUEST']._serialized_end=2316
+  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_start=2318
+  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_end=2414
+  _globals['_LISTEVENTSREQUEST']._serialized_start=2417
+  _globals['_LISTEVENTSREQUEST']._serialized_end=2661
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=2663
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=2753
+  _globals['_COUNTEVENTSREQUEST']._serialized_start=2756
+  _globals['_COUNTEVENTSREQUEST']._serialized_end=2962
+  _globals['_COUNTEVENTSRESPONSE']._serialized_start=2964
+  _globals['_COUNTEVENTSRESPONSE']._serialized_end=3047
+  _globals['_EVENTTYPECOUNT']._serialized_start=3049
+  _globals['_EVENTTYPECOUNT']._serialized_end=3094
+  _globals['_CONTACTSERVICE']._serialized_start=3097
+  _globals['_CONTACTSERVICE']._serialized_end=4116
 # @@protoc_insertion_point(module_scope)

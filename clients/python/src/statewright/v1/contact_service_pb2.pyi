@@ -5,6 +5,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from statewright.v1 import contact_pb2 as _contact_pb2
 from statewright.v1 import conversation_pb2 as _conversation_pb2
+from statewright.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -198,3 +199,63 @@ class CloseConversationResponse(_message.Message):
     conversation: _conversation_pb2.Conversation
     changed: bool
     def __init__(self, conversation: _Optional[_Union[_conversation_pb2.Conversation, _Mapping]] = ..., changed: bool = ...) -> None: ...
+
+class ListEventsRequest(_message.Message):
+    __slots__ = ("contact_id", "types", "source", "conversation_id", "accept_time_from", "accept_time_before", "page_size", "page_token")
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contact_id: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    source: str
+    conversation_id: str
+    accept_time_from: _timestamp_pb2.Timestamp
+    accept_time_before: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, contact_id: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., conversation_id: _Optional[str] = ..., accept_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accept_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListEventsResponse(_message.Message):
+    __slots__ = ("events", "next_page_token")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[_event_pb2.LoggedEvent]
+    next_page_token: str
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.LoggedEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CountEventsRequest(_message.Message):
+    __slots__ = ("contact_id", "types", "source", "conversation_id", "accept_time_from", "accept_time_before")
+    CONTACT_ID_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    contact_id: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    source: str
+    conversation_id: str
+    accept_time_from: _timestamp_pb2.Timestamp
+    accept_time_before: _timestamp_pb2.Timestamp
+    def __init__(self, contact_id: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., conversation_id: _Optional[str] = ..., accept_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accept_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CountEventsResponse(_message.Message):
+    __slots__ = ("total", "types")
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    total: int
+    types: _containers.RepeatedCompositeFieldContainer[EventTypeCount]
+    def __init__(self, total: _Optional[int] = ..., types: _Optional[_Iterable[_Union[EventTypeCount, _Mapping]]] = ...) -> None: ...
+
+class EventTypeCount(_message.Message):
+    __slots__ = ("type", "count")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    count: int
+    def __init__(self, type: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...

@@ -74,6 +74,16 @@ class ContactServiceStub(object):
                 request_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
                 response_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
                 _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/statewright.v1.ContactService/ListEvents',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.CountEvents = channel.unary_unary(
+                '/statewright.v1.ContactService/CountEvents',
+                request_serializer=statewright_dot_v1_dot_contact__service__pb2.CountEventsRequest.SerializeToString,
+                response_deserializer=statewright_dot_v1_dot_contact__service__pb2.CountEventsResponse.FromString,
+                _registered_method=True)
         self.GetConversation = channel.unary_unary(
                 '/statewright.v1.ContactService/GetConversation',
                 request_serializer=statewright_dot_v1_dot_contact__service__pb2.GetConversationRequest.SerializeToString,
@@ -154,6 +164,23 @@ class ContactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEvents(self, request, context):
+        """Lists the events of a contact, the latest first, in pages: those that were sent and those that steps and writes
+        raised, as far as the log is kept. No effect.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountEvents(self, request, context):
+        """Counts the events of a contact by type. No effect.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetConversation(self, request, context):
         """Reads one conversation. No effect.
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
@@ -211,6 +238,16 @@ def add_ContactServiceServicer_to_server(servicer, server):
                     servicer.SetConsent,
                     request_deserializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.FromString,
                     response_serializer=statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.ListEventsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'CountEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountEvents,
+                    request_deserializer=statewright_dot_v1_dot_contact__service__pb2.CountEventsRequest.FromString,
+                    response_serializer=statewright_dot_v1_dot_contact__service__pb2.CountEventsResponse.SerializeToString,
             ),
             'GetConversation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetConversation,
@@ -400,6 +437,60 @@ class ContactService(object):
             '/statewright.v1.ContactService/SetConsent',
             statewright_dot_v1_dot_contact__service__pb2.SetConsentRequest.SerializeToString,
             statewright_dot_v1_dot_contact__service__pb2.SetConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/ListEvents',
+            statewright_dot_v1_dot_contact__service__pb2.ListEventsRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/statewright.v1.ContactService/CountEvents',
+            statewright_dot_v1_dot_contact__service__pb2.CountEventsRequest.SerializeToString,
+            statewright_dot_v1_dot_contact__service__pb2.CountEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

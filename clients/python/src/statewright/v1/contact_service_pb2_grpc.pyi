@@ -69,6 +69,15 @@ class ContactServiceStub:
     known, is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
+    ListEvents: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.ListEventsRequest, _contact_service_pb2.ListEventsResponse]
+    """Lists the events of a contact, the latest first, in pages: those that were sent and those that steps and writes
+    raised, as far as the log is kept. No effect.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+    """
+    CountEvents: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.CountEventsRequest, _contact_service_pb2.CountEventsResponse]
+    """Counts the events of a contact by type. No effect.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND).
+    """
     GetConversation: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.GetConversationRequest, _contact_service_pb2.GetConversationResponse]
     """Reads one conversation. No effect.
     Errors: NOT_FOUND (CONVERSATION_NOT_FOUND).
@@ -123,6 +132,15 @@ class ContactServiceAsyncStub(ContactServiceStub):
     not want are skipped from then on, also those that are held now. What is known already, or was said before what is
     known, is left alone. Atomic with the events it raises.
     Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
+    ListEvents: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.ListEventsRequest, _contact_service_pb2.ListEventsResponse]  # type: ignore[assignment]
+    """Lists the events of a contact, the latest first, in pages: those that were sent and those that steps and writes
+    raised, as far as the log is kept. No effect.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+    """
+    CountEvents: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.CountEventsRequest, _contact_service_pb2.CountEventsResponse]  # type: ignore[assignment]
+    """Counts the events of a contact by type. No effect.
+    Errors: NOT_FOUND (CONTACT_NOT_FOUND).
     """
     GetConversation: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.GetConversationRequest, _contact_service_pb2.GetConversationResponse]  # type: ignore[assignment]
     """Reads one conversation. No effect.
@@ -211,6 +229,27 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         not want are skipped from then on, also those that are held now. What is known already, or was said before what is
         known, is left alone. Atomic with the events it raises.
         Errors: NOT_FOUND (CONTACT_NOT_FOUND); ABORTED (STALE_REVISION); ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
+
+    @_abc_1.abstractmethod
+    def ListEvents(
+        self,
+        request: _contact_service_pb2.ListEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.ListEventsResponse, _abc.Awaitable[_contact_service_pb2.ListEventsResponse]]:
+        """Lists the events of a contact, the latest first, in pages: those that were sent and those that steps and writes
+        raised, as far as the log is kept. No effect.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND); INVALID_ARGUMENT for a foreign page token.
+        """
+
+    @_abc_1.abstractmethod
+    def CountEvents(
+        self,
+        request: _contact_service_pb2.CountEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.CountEventsResponse, _abc.Awaitable[_contact_service_pb2.CountEventsResponse]]:
+        """Counts the events of a contact by type. No effect.
+        Errors: NOT_FOUND (CONTACT_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

@@ -92,3 +92,19 @@ class EventResult(_message.Message):
     accepted: EventAcceptance
     error: _status_pb2.Status
     def __init__(self, event_id: _Optional[str] = ..., accepted: _Optional[_Union[EventAcceptance, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class LoggedEvent(_message.Message):
+    __slots__ = ("event", "accept_time", "chain", "blocked_rule", "taken_by_enrollment_id", "pending")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_RULE_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_BY_ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    event: Event
+    accept_time: _timestamp_pb2.Timestamp
+    chain: _containers.RepeatedScalarFieldContainer[str]
+    blocked_rule: str
+    taken_by_enrollment_id: str
+    pending: bool
+    def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., chain: _Optional[_Iterable[str]] = ..., blocked_rule: _Optional[str] = ..., taken_by_enrollment_id: _Optional[str] = ..., pending: bool = ...) -> None: ...
