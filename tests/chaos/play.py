@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Final
 
 from service.engine import ids, staffing
 from service.engine.commands import DecideTask, Operate
+from service.engine.deleting import finish_deletions
 from service.engine.engine import Engine
 from service.storage.agents import Agent
 from tests.chaos import callers, publishers, workers
@@ -109,32 +111,53 @@ async def _resume(key: str, engine: Engine) -> None:
 
 async def _once_more(stage: Stage) -> bool:
     """Do what is left to do now; whether there was anything."""
-    pending = stage.open("pending_runs", "1 = 1")
-    await _pick_up(stage)
-    await workers.reclaim(stage)
+    before = _left(stage)
+    stage.clock.move(6)
+    if before.events:
+        await stage.do(lambda engine: engine.pick_up_pending())
+    if before.deleting:
+        await stage.do(finish_deletions)
+    if before.tasks:
+        await workers.reclaim(stage)
     report = await stage.cast.surely(lambda engine: engine.fire_due())
     await stage.cast.settle()
-    tasks = await workers.lease(stage, QUEUES, 100)
-    for task in tasks:
-        await workers.answer(stage, task, "done")
-    called = [await _serve(stage, queue) for queue in (HTTP, ASSIGNING)]
-    decided = await _decide_all(stage)
-    if tasks or report.fired or any(called) or decided or pending != stage.open("pending_runs", "1 = 1"):
+    worked = [await _work(stage), await _decide_all(stage)]
+    after = _left(stage)
+    if report.fired or any(worked) or (before.pending, before.deleting) != (after.pending, after.deleting):
         return True
-    if stage.open("tasks", "status in ('ready', 'leased')"):
+    if after.tasks:
         stage.clock.move(600)
-        return True
-    if report.next_in_s is not None:
+    elif report.next_in_s is not None:
         stage.clock.move(report.next_in_s + 0.001)
-        return True
-    return bool(stage.open("events", "pending"))
+    return bool(after.tasks or after.events or report.next_in_s is not None)
 
 
-async def _serve(stage: Stage, queue: str) -> bool:
-    handed = [task for replica in stage.cast.replicas for task in workers.taken(replica.hands[queue])]
-    tasks = [*handed, *await workers.lease(stage, (queue,), 100)]
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """How many of each are left."""
+
+    tasks: int
+    events: int
+    pending: int
+    deleting: int
+
+
+def _left(stage: Stage) -> _Left:
+    counts = (
+        "select (select count(*) from tasks where status in ('ready', 'leased')), "
+        "(select count(*) from events where pending), (select count(*) from pending_runs), "
+        "(select count(*) from workflows where status = 'deleting')"
+    )
+    return _Left(*stage.rows(counts)[0])
+
+
+async def _work(stage: Stage) -> bool:
+    """All that workers and connectors can do now; whether there was anything."""
+    hands = [hand for replica in stage.cast.replicas for hand in replica.hands.values()]
+    handed = [task for hand in hands for task in workers.taken(hand)]
+    tasks = [*handed, *await workers.lease(stage, (*QUEUES, HTTP, ASSIGNING), 100)]
     for task in tasks:
-        await (workers.assign(stage, task) if queue == ASSIGNING else workers.answer(stage, task, "done"))
+        await (workers.assign(stage, task) if task.queue == ASSIGNING else workers.answer(stage, task, "done"))
     return bool(tasks)
 
 
@@ -197,8 +220,8 @@ _WEIGHTED: Final[tuple[tuple[Act, float], ...]] = (
     (callers.operate, 4), (callers.bulk, 0.5), (callers.set_global, 0.3),
     (_pass_time, 6), (_pick_up, 1), (workers.work, 6), (workers.reclaim, 1), (workers.connect, 3),
     (workers.staff, 0.7), (workers.decide, 2.5),
-    (publishers.pause, 1), (publishers.resume, 1.5), (publishers.again, 0.7), (publishers.migrate, 0.7),
-    (publishers.activate, 0.2), (publishers.weigh, 0.5),
+    (publishers.pause, 1.5), (publishers.resume, 1.5), (publishers.again, 0.7), (publishers.migrate, 0.7),
+    (publishers.activate, 0.2), (publishers.weigh, 0.5), (publishers.remove, 0.15),
 )  # fmt: skip
 ACTS: Final = [act for act, _ in _WEIGHTED]
 _WEIGHTS: Final = [weight for _, weight in _WEIGHTED]

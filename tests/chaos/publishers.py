@@ -6,10 +6,15 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from service.engine.deleting import cancel_live
 from service.engine.engine import Engine
 from service.engine.migrating import begin
 from service.engine.migrating import carry_on as migrate_on
+from service.engine.publishing import delete
 from service.engine.splitting import set_shares
+from service.storage.database import Transaction
+from service.storage.workflows import StoredWorkflow
+from statemachine.errors import LiveEnrollments, NotFound, WorkflowError
 from statemachine.migration import Route
 from statemachine.steps.split import Split
 from tests.chaos.callers import unhurried
@@ -21,8 +26,11 @@ _ALIKE: Final = 4
 
 
 async def publish(stage: Stage, key: str, definition: Definition) -> int:
-    """Answers the version, which may be an old one."""
-    published = await stage.cast.surely(lambda engine: engine.publish(publication(definition)))
+    """Answers the version, which may be an old one; 0 while runs of a deleted workflow are left."""
+    published = await stage.do(lambda engine: engine.publish(publication(definition)))
+    if isinstance(published, WorkflowError):
+        assert isinstance(published, LiveEnrollments), published
+        return 0
     version = published.version.version
     stage.definitions.setdefault(key, {})[version] = definition
     return version
@@ -74,7 +82,20 @@ async def migrate(stage: Stage) -> None:
         return told[-1].changed
 
     moved = await stage.do(all_of_it)
-    assert isinstance(moved, int), moved
+    assert isinstance(moved, int | NotFound), moved
+
+
+async def remove(stage: Stage) -> None:
+    """A workflow goes, and its runs with it, cancelled by whoever is there."""
+    key, force = stage.workflow(), stage.chance(0.7)
+
+    def away(transaction: Transaction) -> StoredWorkflow:
+        gone, _ = delete(transaction, stage.clock, "default", key, force=force, expected_revision=None)
+        return gone
+
+    gone = await stage.write(away)
+    if isinstance(gone, StoredWorkflow) and stage.chance(0.7):
+        await stage.do(partial(cancel_live, workflow=gone))
 
 
 async def activate(stage: Stage) -> None:

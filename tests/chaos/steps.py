@@ -60,7 +60,7 @@ class StepAuthor:
         if self.chance(0.3):
             cases[0]["when"] = "event.data.text != 'yes'"
         config: dict[str, Any] = {"on": cases, "timeout": self.pick("20s", "10m", "3h")}
-        if self.chance(0.4):
+        if self.chance(0.5):
             config |= {"debounce": "15s", **self.pick({"max_hold": "1m"}, {})}
         if self.chance(0.3):
             config["since"] = self.pick("enrollment", "wait")
@@ -214,9 +214,10 @@ class StepAuthor:
 
 Maker = Callable[[StepAuthor, int], Step]
 PLAIN: Final[tuple[Maker, ...]] = (
-    StepAuthor.wait, StepAuthor.date, StepAuthor.listen, StepAuthor.listen, StepAuthor.approval, StepAuthor.task,
-    StepAuthor.task, StepAuthor.call, StepAuthor.assign, StepAuthor.message, StepAuthor.message, StepAuthor.change,
-    StepAuthor.compute, StepAuthor.branch, StepAuthor.split, StepAuthor.leave, StepAuthor.undo, StepAuthor.other,
+    StepAuthor.wait, StepAuthor.wait, StepAuthor.date, StepAuthor.date, StepAuthor.listen, StepAuthor.listen,
+    StepAuthor.listen, StepAuthor.listen, StepAuthor.approval, StepAuthor.task, StepAuthor.task, StepAuthor.call,
+    StepAuthor.assign, StepAuthor.message, StepAuthor.message, StepAuthor.change, StepAuthor.compute,
+    StepAuthor.branch, StepAuthor.split, StepAuthor.leave, StepAuthor.undo, StepAuthor.other,
 )  # fmt: skip
 NESTED: Final[tuple[Maker, ...]] = (
     StepAuthor.loop, StepAuthor.attempt, StepAuthor.fall_back, StepAuthor.handle, StepAuthor.fork, StepAuthor.fork,
