@@ -100,9 +100,8 @@ def _appointments(
     found = _read(contact.get(rule.field), zone)
     if found is None:
         return
-    day, instant = found
+    day, instant, words = found
     if not rule.yearly:
-        words = day.isoformat() if instant is None else instant.isoformat()
         yield from _on(rule, day, instant, words, zone)
         return
     clock = time() if instant is None else instant.astimezone(find_zone(zone)).time()
@@ -125,17 +124,23 @@ def _on(rule: DateRule, day: date, instant: datetime | None, words: str, zone: s
     yield Appointment(words, due_at)
 
 
-def _read(value: Any, zone: str) -> tuple[date, datetime | None] | None:
-    """The local day, and the instant if the value says one; None for what is no date."""
+def _read(value: Any, zone: str) -> tuple[date, datetime | None, str] | None:
+    """The local day, the instant if the value says one, and its words; None for what is no date.
+
+    A local time is the same date in every zone: who moves is not enrolled by it again.
+    """
     if not isinstance(value, str) or not value.strip():
         return None
     try:
-        return date.fromisoformat(value.strip()), None
+        day = date.fromisoformat(value.strip())
+        return day, None, day.isoformat()
     except ValueError:
         pass
     try:
+        written = datetime.fromisoformat(value.strip())
         instant = parse_time(value, zone)
-        return instant.astimezone(find_zone(zone)).date(), instant
+        words = written if written.tzinfo is None else instant
+        return instant.astimezone(find_zone(zone)).date(), instant, words.isoformat()
     except (ValueError, OverflowError):
         return None
 

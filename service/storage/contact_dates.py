@@ -29,7 +29,9 @@ where r.due_at is not null or exists (select 1 from contact_dates as k where k.t
 on conflict (tenant_id, contact_id, workflow, trigger_id) do update set
     date = case when {_PENDING} then d.date else excluded.date end,
     due_at = case when {_PENDING} then d.due_at when d.spent = excluded.date then null else excluded.due_at end,
-    planned_at = excluded.planned_at"""
+    planned_at = excluded.planned_at
+where d.date <> excluded.date or (d.due_at is null) <> (excluded.due_at is null) or d.due_at <> excluded.due_at"""
+"""Mostly a contact has changed in something else, and nothing is written."""
 
 SETTLE: Final = """
 update contact_dates as d set date = r.date, due_at = r.due_at, spent = r.spent, planned_at = r.planned_at

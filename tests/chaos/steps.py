@@ -137,6 +137,7 @@ class StepAuthor:
             {"type": "set_variable", "config": {"path": "n", "value": self.random.randint(0, 4)}},
             {"type": "set_variable", "config": {"path": "who", "value": who}},
             {"type": "set_variable", "config": {"path": last, "value": "{{now}}"}, "on_error": "end"},
+            {"type": "set_variable", "config": {"path": "global.last.who", "value": who}},
             {"type": "transform", "config": {"expression": "contact.score + 1"}, "output": "n"},
         )
         return step

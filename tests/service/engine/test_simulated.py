@@ -57,6 +57,24 @@ steps:
   - {id: back, type: goto, config: {to: ask}}
 """
 
+DATED = """
+key: nurture
+triggers: [{type: date, config: {field: due, offset: -1d, at: "09:00"}}]
+entry: {reentry: always}
+steps:
+  - {id: note, type: update_field, config: {field: seen, value: "{{trigger.data.date}}"}}
+  - {id: rest, type: wait, config: {for: 1d}}
+"""
+LEAVING = """
+key: nurture
+triggers: [{type: go, conditions: [{field: stage, operator: equals, value: lead}]}]
+exit: [{on_mismatch: true}]
+steps:
+  - {id: turn, type: set_variable, config: {path: global.turn.of, value: "{{contact.id}}"}}
+  - {id: mine, type: set_variable, config: {path: mine, value: "{{global.turn.of}}"}}
+  - {id: ask, type: task}
+"""
+
 
 def act(hours: float, kind: str = "go", **words: Any) -> Act:
     return Act(timedelta(hours=hours), "event", "ann", "nurture", kind, id=f"{kind}-{hours}", **words)
@@ -82,6 +100,14 @@ SCRIPTS: Mapping[str, tuple[list[str], tuple[Act, ...], dict[str, tuple[Result, 
     "a limit": ([TASKS], (act(0),), {"ask": (Result(Answer("no")),)}),
     "a slow worker": ([TASKS], (act(0), operate(1, "pause"), operate(9, "resume")),
                       {"ask": (Result(Answer("done", {"x": 1}, after=timedelta(hours=3))),)}),
+    "dates": ([DATED, TAGGED], tuple(
+        Act(timedelta(hours=hours), "upsert", "ann", data={"due": due, "tags": ["t"]})
+        for hours, due in ((0, "2026-03-10"), (9, "2026-03-12"), (250, "2026-03-12"), (300, "2026-03-20"))
+    ), {}),
+    "a filter that stops matching": (
+        [LEAVING], (act(0, contact_patch={"stage": "lead"}), Act(timedelta(1), "upsert", "ann", data={"stage": "won"})),
+        {"ask": (Result(Answer(never=True)),)},
+    ),
     "nobody answers": ([TASKS], (act(0),), {"ask": (Result(Answer(never=True)),)}),
 }  # fmt: skip
 
@@ -183,7 +209,10 @@ class _Driver:
         raise AssertionError("the script has no end")
 
     def _dues(self) -> list[datetime]:
-        rows = self._house.rows("select due_at from enrollments where due_at is not null")
+        rows = [
+            *self._house.rows("select due_at from enrollments where due_at is not null"),
+            *self._house.rows("select due_at from contact_dates where due_at is not null"),
+        ]
         return [at for row in rows if (at := instant(row[0])) is not None] + self._retries()
 
     def _retries(self) -> list[datetime]:

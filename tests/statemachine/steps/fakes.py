@@ -91,6 +91,7 @@ class Stay:
     moment: datetime | None = None
     talk: Conversation | None = None
     frame: AnyFrame | None = None
+    globals: dict[str, Any] = field(default_factory=dict)
     contact_id: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +101,7 @@ class Stay:
     def scope(self) -> Scope:
         scope = Scope(contact=self.person, trigger=self.trigger, variables=self.variables, now=self.now)
         scope.zone = self.timezone
+        scope.globals = self.globals
         scope.conversation = conversation_names(self.talk) if self.talk else {}
         return scope
 
@@ -125,7 +127,7 @@ class Stay:
         self.talk = replace(self.conversation, variables=with_path(self.conversation.variables, path, value))
 
     def set_global_variable(self, path: tuple[str, ...], value: Any) -> None:
-        self.scope.globals = with_path(self.scope.globals, path, value)
+        self.globals = with_path(self.globals, path, value)
 
     def note_message(self) -> None:
         if self.talk is not None:
