@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from service.engine import appointments, dating
+from service.engine.commands import ChangeContact
+from service.engine.engine import Engine
 from service.storage.contact_dates import coming_dates
 from statemachine import dates
 from statemachine.contact import Contact
 from statemachine.dates import DateRule
+from statemachine.errors import Unavailable
 from statemachine.snapshot import Status
 from statemachine.workflow import Workflow
+from tests.chaos.faulty import FaultyDatabase
 from tests.service.engine.house import START, House
 
 RENEWAL = """
@@ -33,6 +38,7 @@ steps: [{id: cake, type: add_tag, config: {tag: cake}}]
 """
 DUE = datetime(2026, 4, 28, 7, tzinfo=UTC)
 """09:00 in Berlin, three days before the 1st of May."""
+FEWEST_DEATHS = 6
 
 
 async def to(house: House, when: datetime) -> None:
@@ -215,3 +221,40 @@ async def test_a_contact_that_cannot_be_decided_holds_up_no_other_and_is_tried_a
     assert [run.contact_id for run in house.runs()] == ["ben"]
     await house.fire(1)
     assert sorted(run.contact_id or "" for run in house.runs()) == ["ann", "ben"]
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before commit", "after commit"])
+async def test_a_process_that_dies_between_any_two_transactions_loses_no_date_and_repeats_none(
+    house: House, committed: bool
+) -> None:
+    deaths = 0
+    for fuse in count(1):
+        if not await _survived(house, fuse, committed=committed):
+            break
+        deaths += 1
+    assert deaths >= FEWEST_DEATHS
+
+
+async def _survived(house: House, fuse: int, *, committed: bool) -> bool:
+    """Whether the process that began died, of a contact from before the version and one from after it."""
+    key, field = f"w{fuse}", f"due{fuse}"
+    house.clock.now = START
+    await house.change(f"a{fuse}", patch={field: "2026-05-01"})
+    await house.publish(RENEWAL.replace("key: renewal", f"key: {key}").replace("renewal_date", field))
+    database = FaultyDatabase(house.database.url, fuse=fuse, committed=committed)
+    engine = mortal = Engine(database, house.clock, replica_id=f"r{fuse}", lanes=1)
+    await mortal.start()
+    change = ChangeContact("default", f"b{fuse}", {field: "2026-05-01"}, request_id=key, body_hash="b")
+    for at, command in ((START, None), (START, change), (DUE, None), (DUE, None)):
+        house.clock.now = at
+        for _ in range(2):
+            try:
+                await (engine.fire_due() if command is None else engine.ask(command))
+                break
+            except Unavailable:
+                engine = house.engine
+    await mortal.stop()
+    database.close()
+    await house.fire(60)
+    assert sorted(run.contact_id or "" for run in house.runs(key)) == [f"a{fuse}", f"b{fuse}"]
+    return database.dead
