@@ -17,9 +17,9 @@ from statemachine.duration import MAX_DURATION
 from statemachine.errors import InvalidInput
 from statemachine.problem import Problem, Problems
 from statemachine.simulation.forecast import Assumptions
+from statemachine.simulation.memory import START
 from statemachine.simulation.reading import Cast, ScriptReader
 from statemachine.simulation.script import EARLIEST, LATEST, MAX_TRANSITIONS, Script
-from statemachine.simulation.world import START
 from statemachine.testing.reading import subject_of
 from statemachine.workflow import Workflow
 

@@ -28,9 +28,9 @@ from service.storage.history import history_row
 from service.storage.history_queries import HistoryRow
 from statemachine.cause import cause_from_data
 from statemachine.event import Event
+from statemachine.simulation.kept import Record
 from statemachine.simulation.simulate import Simulated
 from statemachine.simulation.trace import Attempt, Moment
-from statemachine.simulation.world import Record
 from statemachine.testing.coverage import Coverage
 from statemachine.testing.trial import Trial, Trials
 

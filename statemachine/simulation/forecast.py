@@ -19,9 +19,10 @@ from statemachine.errors import PreconditionFailed
 from statemachine.event import Event
 from statemachine.run_explanation import RunAccount, explain_run
 from statemachine.shares import NO_SPLITS, InForce
+from statemachine.simulation.kept import OpenWork
 from statemachine.simulation.script import MAX_TRANSITIONS, Act, Results, Script
 from statemachine.simulation.simulate import Simulated, carry_on
-from statemachine.simulation.world import OpenWork, World
+from statemachine.simulation.world import World
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import Standstill
 from statemachine.workflow import Workflow

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.duration import MAX_DURATION
+from statemachine.simulation.memory import START
 from statemachine.simulation.trace import Answer
-from statemachine.simulation.world import START
 from statemachine.steps.approval import decided
 from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.workflow import Workflow

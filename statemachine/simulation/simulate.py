@@ -15,9 +15,10 @@ from typing import Final, Literal
 from statemachine.errors import NotFound, TransitionRefused, WorkflowError
 from statemachine.event import Event
 from statemachine.names import canonical_event
+from statemachine.simulation.kept import OpenWork, Record
 from statemachine.simulation.script import USUAL, Act, Result, Script, completed
 from statemachine.simulation.trace import Answer, Attempt, Moment, MomentKind
-from statemachine.simulation.world import OpenWork, Record, World
+from statemachine.simulation.world import World
 from statemachine.snapshot import Status
 
 Stopped = Literal["settled", "time", "transitions", "size"]

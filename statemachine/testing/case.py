@@ -9,9 +9,9 @@ from typing import Any
 
 from statemachine.duration import MAX_DURATION
 from statemachine.problem import Path, Place
+from statemachine.simulation.memory import START
 from statemachine.simulation.reading import Cast
 from statemachine.simulation.script import Act, Results
-from statemachine.simulation.world import START
 
 
 @dataclass(frozen=True, slots=True)

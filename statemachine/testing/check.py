@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from statemachine.contact import Contact
 from statemachine.problem import format_path
+from statemachine.simulation.kept import Record
 from statemachine.simulation.simulate import Simulated
 from statemachine.simulation.trace import Attempt, Moment
-from statemachine.simulation.world import Record
 from statemachine.steps.message import QUEUE as MESSAGES
 from statemachine.testing.case import Case, Expectation
 from statemachine.testing.difference import Difference, aligned, plain, shown, simple

@@ -13,9 +13,9 @@ from statemachine.duration import MAX_DURATION
 from statemachine.keys import REQUIRED, Moment, Shape, about
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
+from statemachine.simulation.memory import START
 from statemachine.simulation.reading import ScriptReader, Subject
 from statemachine.simulation.script import EARLIEST, LATEST
-from statemachine.simulation.world import START
 from statemachine.source import read_source
 from statemachine.testing.case import Case, Expectation
 from statemachine.verdict import ADVANCED, BLOCKED, BUFFERED, DEBOUNCED, ENROLLED, EXITED, NOT_MATCHED

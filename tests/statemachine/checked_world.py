@@ -24,8 +24,10 @@ from statemachine.names import canonical_event
 from statemachine.replay import replay
 from statemachine.roster import Reception, Roster
 from statemachine.shares import SetShares
+from statemachine.simulation.kept import Record
+from statemachine.simulation.memory import START
 from statemachine.simulation.trace import Answer, MomentKind
-from statemachine.simulation.world import START, Record, World
+from statemachine.simulation.world import World
 from statemachine.snapshot import Snapshot, Status, snapshot_from_data, snapshot_to_data
 from statemachine.steps.split import Split
 from statemachine.workflow import Workflow

@@ -9,10 +9,11 @@ import pytest
 
 from statemachine.cause import TaskFailure
 from statemachine.contact import Contact
+from statemachine.simulation.kept import Record
+from statemachine.simulation.memory import START
 from statemachine.simulation.script import USUAL, Act, Result, Script
 from statemachine.simulation.simulate import Simulated, simulate
 from statemachine.simulation.trace import Answer
-from statemachine.simulation.world import START, Record
 from statemachine.snapshot import Status
 from statemachine.workflow import Workflow
 from tests.statemachine.checked_world import compiled

@@ -11,7 +11,7 @@ import pytest
 
 from statemachine.definition import load_workflow
 from statemachine.problem import Problem
-from statemachine.simulation.world import START
+from statemachine.simulation.memory import START
 from statemachine.testing.case import Case
 from statemachine.testing.reading import load_tests
 
