@@ -176,10 +176,13 @@ def _template_bound(value: Value) -> Bound:
 
 def _days(raw: Any, path: Path, report: Report) -> frozenset[int] | None:
     try:
-        return parse_weekdays(raw)
+        days = parse_weekdays(raw)
     except ValueError as error:
         report("bad_weekday", path, str(error), "")
         return None
+    if not days:
+        report("bad_weekday", path, "`days` is empty: name a day, or leave it out for every day", "")
+    return days
 
 
 def _zone(raw: Any, path: Path, report: Report) -> str:

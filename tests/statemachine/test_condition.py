@@ -306,6 +306,7 @@ def test_a_step_named_in_since_is_among_the_paths() -> None:
         ({"type": "time", "between": ["09:00"]}, "bad_time", ("between",)),
         ({"type": "time", "between": ["09:00", "09:00"]}, "bad_time", ("between",)),
         ({"type": "time", "days": ["someday"]}, "bad_weekday", ("days",)),
+        ({"type": "time", "days": []}, "bad_weekday", ("days",)),
         ({"type": "time", "after": "09:00", "timezone": "Mars/Base"}, "bad_timezone", ("timezone",)),
     ],
 )  # fmt: skip
