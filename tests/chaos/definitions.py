@@ -167,7 +167,11 @@ _SENDING: Final[tuple[dict[str, Any], ...]] = (
     {"caps": [{"count": 1, "per": "1h"}]},
     {"caps": [{"count": 2, "per": "1d", "channel": "sms"}], "on_blocked": "skip"},
     {"caps": [{"count": 1, "per": "day"}, {"count": 3, "per": "week"}]},
-    {"quiet_hours": {"from": "10:00", "to": "12:00"}, "spread": "10m"},
+    {
+        "quiet_hours": {"from": "10:00", "to": "12:00"},
+        "spread": "10m",
+        "rates": [{"count": 1, "per": "10m", "channel": "sms"}],
+    },
     {"quiet_hours": {"from": "21:00", "to": "08:00"}, "caps": [{"count": 2, "per": "2h"}]},
     {"days": ["mon", "wed"], "consent": "required"},
     {"holidays": ["2026-03-02"], "spread": "1h"},

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from service.metrics import Metrics
 from service.storage.dialect import instant
+from statemachine.cause import TaskFailure
 from tests.service.engine.house import START, House, event
 
 SECOND = timedelta(seconds=1)
@@ -122,6 +123,18 @@ async def test_a_pinned_version_keeps_its_rate_when_the_active_one_has_none(hous
     assert (await replica.fire_due()).fired == 0
     await house.fire(1.05)
     assert all(run.task is not None for run in house.runs())
+
+
+async def test_the_edited_input_of_a_retry_is_kept_until_its_slot(house: House) -> None:
+    await house.publish(texts("news", "{rates: {count: 1, per: 1s, channel: sms}}"))
+    await house.trigger("news")
+    failure = TaskFailure("bad_number", "no such number", retryable=False)
+    await house.finish(await house.take("messages"), failure=failure)
+    retried = await house.operate(house.run(), "retry", data={"input": {"to": "+492"}})
+    assert (retried.task, retried.due_at) == (None, START + timedelta(seconds=1.05))
+    await house.fire(1.05)
+    assert (await house.take("messages")).input["to"] == "+492"
+    assert house.run().gathered == {}
 
 
 async def test_the_verdict_is_counted(house: House) -> None:
