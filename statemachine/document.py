@@ -250,7 +250,9 @@ class StepPart(Part):
     sending: Annotated[Any, Shape("sending")] = about(
         "For messages: rules that go before those of the workflow, key by key.", {"on_blocked": "skip"}
     )
-    urgent: bool = about("For messages: `true` passes all rules of messaging but consent.", True, default=False)
+    urgent: bool = about(
+        "For messages: `true` passes all rules of messaging but consent and provider rates.", True, default=False
+    )
     condition: AnyCondition = about("For conditions: the same as `config.condition`.", "contact.score > 50")
     true_steps: Annotated[Any, Shape("body")] = about(
         "For conditions: where `true` leads, as ids of steps or as steps written in place.", ["call"]

@@ -2,7 +2,7 @@
 
 | root (aliases) | leads to |
 |---|---|
-| `contact` (`customer`) | its fields; `custom_fields.x` = `metadata.x` = `x` |
+| `contact` (`customer`) | its fields; `custom_fields.x` = `metadata.x` = `x`; `consent.<channel>` is a word |
 | `trigger` | the event that enrolled; `trigger.x` and `trigger.source.x` fall back to `trigger.data.x` |
 | `input` | the data of the event that enrolled |
 | `event` | the event being handled; `event.x` falls back to `event.data.x` |
@@ -26,6 +26,7 @@ from typing import Any, Final, Literal
 from statemachine.contact import Contact, standard_field
 from statemachine.event import Event
 from statemachine.path import MISSING, Missing, Path, walk
+from statemachine.sending.consent import statuses_of
 
 __all__ = ["MISSING", "ROOTS", "Missing", "Names", "Path", "Scope", "contact_fields"]
 
@@ -168,7 +169,11 @@ def _contact(scope: Scope, path: Path) -> Any:
         data = scope.trigger.get("data") or _NOTHING
         found = walk(data, ("customer", *path[1:]))
         return found if found is not MISSING else walk(data, ("contact", *path[1:]))
-    return _whole_contact(scope.contact) if len(path) == 1 else _contact_part(scope.contact, path, 1)
+    if len(path) == 1:
+        return _whole_contact(scope.contact)
+    if path[1] == "consent" and not scope.contact.has("consent"):
+        return walk(statuses_of(scope.contact), path, 2)
+    return _contact_part(scope.contact, path, 1)
 
 
 def _trigger(scope: Scope, path: Path) -> Any:

@@ -19,7 +19,7 @@ from statemachine.problem import Problems
 from statemachine.scope import ROOTS
 from statemachine.steps.loop import item_names
 
-_FIELDS: Final = (*STANDARD_FIELDS, *FIELD_ALIASES, "score", "tags", "lists", "custom_fields", "metadata")
+_FIELDS: Final = (*STANDARD_FIELDS, *FIELD_ALIASES, "score", "tags", "lists", "consent", "custom_fields", "metadata")
 _EVENTS: Final = (*KNOWN_EVENTS, *EVENT_ALIASES)
 _RUN_PARTS: Final = ("id", "workflow", "workflow_id", "version", "contact_id", "key", "started_at")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {

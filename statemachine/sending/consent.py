@@ -39,6 +39,12 @@ def status_of(contact: Contact, channel: str) -> str:
     return str(contact.consent.get(channel, _NOTHING).get("status", UNKNOWN))
 
 
+def statuses_of(contact: Contact) -> dict[str, str]:
+    """granted, denied or unknown, by channel: the known ones, those of which the contact said anything, and `all`."""
+    said = {channel: str(known["status"]) for channel, known in contact.consent.items()}
+    return {**dict.fromkeys((*CHANNELS, EVERY), UNKNOWN), **said}
+
+
 def set_consent(
     contact: Contact, statuses: Mapping[str, str], source: str, at: datetime
 ) -> tuple[Contact, tuple[EmittedEvent, ...]]:

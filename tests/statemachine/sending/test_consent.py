@@ -135,3 +135,50 @@ def test_who_unsubscribed_by_a_clock_that_is_ahead_can_consent_again() -> None:
     simulation.trigger("contact_unsubscribed", occurred_at=NOW + timedelta(days=36_500))
     again, raised = said(simulation.contact, simulation.now + timedelta(seconds=1), all="granted")
     assert (status_of(again, "all"), len(raised)) == ("granted", 1)
+
+
+# --- read by authors ---
+
+
+def reads(simulation: Simulation) -> list[Any]:
+    return [(entry.cause or {}).get("reads", {}).get("contact", {}).get("consent") for entry in simulation.history]
+
+
+def test_templates_and_conditions_read_what_the_contact_said_and_the_read_is_recorded() -> None:
+    simulation = Simulation(
+        compiled(
+            {"id": "keep", "type": "set_variable", "config": {"path": "told", "value": "{{contact.consent.sms}}"}},
+            {"id": "a", "type": "add_tag", "config": {"tag": "a"},
+             "when": "contact.consent.sms == 'denied' && contact.consent.email == 'unknown'"},
+            {"id": "b", "type": "add_tag", "config": {"tag": "b"},
+             "when": {"field": "contact.consent.all", "operator": "equals", "value": "denied"}},
+        )
+    )  # fmt: skip
+    simulation.consent(sms="denied")
+    simulation.trigger("go")
+    assert simulation.run.variables == {"told": "denied"}
+    assert simulation.contact.tags == ("a",)
+    assert reads(simulation)[0] == {"sms": {"status": "denied", "at": simulation.now.isoformat()}}
+    simulation.audit()
+
+
+def test_a_wait_for_consent_ends_when_it_is_given() -> None:
+    wait = {"id": "wait", "type": "wait", "config": {"until_true": "contact.consent.sms == 'granted'", "timeout": "9d"}}
+    simulation = Simulation(compiled({**wait, "branches": {"timeout": "end"}}, SMS))
+    simulation.trigger("go")
+    simulation.consent(email="granted")
+    assert simulation.run.step == "wait"
+    simulation.consent(sms="granted")
+    assert simulation.run.step == "text"
+    simulation.audit()
+
+
+def test_a_field_of_its_own_that_is_called_consent_is_read_as_ever() -> None:
+    simulation = Simulation(
+        compiled({"id": "keep", "type": "set_variable", "config": {"path": "told", "value": "{{contact.consent}}"}})
+    )
+    simulation.change(consent="by phone")
+    simulation.consent(sms="denied")
+    simulation.trigger("go")
+    assert simulation.run.variables == {"told": "by phone"}
+    simulation.audit()
