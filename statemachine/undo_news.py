@@ -21,7 +21,7 @@ def on_undo(run: Run, cause: UndoCause) -> bool:
     for kind, count in (("undoable", len(cause.kept)), ("undone", len(gone))):
         if count:
             metadata = {"child": cause.name, "count": count, "status": run.status.value}
-            run.note(kind, step=run.step_id or None, level="debug", metadata=metadata)
+            run.note(kind, step=run.step_id or None, metadata=metadata)
     if cause.kept and run.brood is not None and not run.held_back and too_many_undos(run.undos):
         settle_failure(run, "too_many_undos", TOO_MANY_UNDOS)
     return True
