@@ -63,6 +63,28 @@ async def test_the_entry_rules_of_that_moment_hold(house: House) -> None:
     assert house.count("second_looks") == 0
 
 
+async def test_the_live_run_is_restarted_by_the_earlier_event_and_the_later_one_is_told(house: House) -> None:
+    await _gone(house, FLOW.replace("grace: 30m", "grace: 30m, reentry: restart"))
+    await house.enroll("w")
+    verdicts = (await house.trigger("seen", contact_patch={"plan": "pro"})).verdicts
+    assert [(one.kind, one.rule) for one in verdicts] == [("EXITED", "restarted"), ("ENROLLED", "grace")]
+    left, begun = house.runs()
+    assert (left.exit_reason, begun.trigger["data"]) == ("restarted", {"n": 1})
+
+
+async def test_other_runs_are_interrupted_by_the_earlier_event_and_the_later_one_is_told(house: House) -> None:
+    conflict = "grace: 30m, conflict: {policy: interrupt, channels: [sms]}"
+    await _gone(house, FLOW.replace("grace: 30m", conflict))
+    await house.publish("{key: other, steps: [{id: text, type: send_sms, config: {body: Hi}}]}")
+    await house.enroll("other")
+    verdicts = (await house.trigger("seen", contact_patch={"plan": "pro"})).verdicts
+    assert [(one.workflow, one.kind, one.rule) for one in verdicts] == [
+        ("other", "EXITED", "interrupted"),
+        ("w", "ENROLLED", "grace"),
+    ]
+    assert house.run("other").exit_reason == "interrupted"
+
+
 async def test_only_conditions_are_given_time(house: House) -> None:
     await house.publish(FLOW.replace("type: go,", "type: go, config: {n: 2},"))
     assert (await house.trigger("go", data={"n": 1})).verdicts[0].kind == "NOT_MATCHED"
