@@ -56,6 +56,9 @@ def _asked(config: WaitConfig, path: Path, entry: EventEntry, parts: Parts, buil
     part = None if key_path is None else parse_path(key_path)
     if key_path is not None and part is None:
         build.problem("bad_value", where, f"{key_path[:60]!r} is no path: write it like `order.id`")
+    elif key_path is not None and part is not None and part[:2] == ("event", "data"):
+        meant = ".".join(map(str, part[2:])) or "order.id"
+        build.problem("unknown_name", where, f"`key_path` begins inside the event's data: write `{meant}`")
     same = KeyIs(parts.value(place, key), part)
     return same if when is None else All((same, when))
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from service.storage.dialect import instant, load
-from service.storage.tasks import LeasedTask, lease_tasks
 from statemachine.cause import TaskFailure
 from statemachine.contact import contact_to_data
 from statemachine.definition import compile_workflow
-from statemachine.errors import WorkflowError
-from statemachine.simulation.script import Act, Result, Script, completed
-from statemachine.simulation.simulate import Simulated, simulate
+from statemachine.simulation.script import Act, Result, Script
+from statemachine.simulation.simulate import simulate
 from statemachine.simulation.trace import Answer
-from statemachine.snapshot import Snapshot
 from tests.service.engine.house import START, House
+from tests.service.engine.playing import Driver, data_of, of_store, of_world
 
-QUEUES = ("messages", "http", "default")
 TIMEOUT = Answer(failure=TaskFailure("timeout", "too slow", True))
 GONE = Answer(failure=TaskFailure("http_404", "gone", False))
 RETRY = "retry: {max_attempts: 3, backoff: 1h, factor: 3, max_backoff: 9h, jitter: none}\n"
@@ -125,145 +120,6 @@ async def test_what_is_simulated_is_what_the_engine_does(house: House, name: str
     simulated = simulate(script)
     for source in sources:
         await house.publish(source)
-    await _Driver(house, script).play()
-    assert _of_store(house) == _of_world(simulated)
-    assert _data(contact_to_data(house.contact())) == _data(contact_to_data(simulated.world.contacts["ann"]))
-
-
-def _of_world(simulated: Simulated) -> list[Any]:
-    return [
-        {
-            "status": record.snapshot.status.value,
-            "variables": _data(record.snapshot.variables),
-            "outputs": _data(_without_ids(record.snapshot.outputs)),
-            "history": [
-                (entry.at - START, entry.kind, entry.step, entry.outcome, entry.attempt, entry.error_code)
-                for entry in record.history
-            ],
-        }
-        for record in simulated.world.records.values()
-    ]
-
-
-def _of_store(house: House) -> list[Any]:
-    return [
-        {
-            "status": run.status.value,
-            "variables": _data(run.variables),
-            "outputs": _data(_without_ids(run.outputs)),
-            "history": _history(house, run),
-        }
-        for run in house.runs()
-    ]
-
-
-def _history(house: House, run: Snapshot) -> list[tuple[Any, ...]]:
-    rows = house.rows(
-        "select at, kind, step, entry from history where enrollment_id = :id order by sequence", id=run.id
-    )
-    found = []
-    for at, kind, step, raw in rows:
-        entry = load(raw)
-        moment = instant(at)
-        assert moment is not None
-        details = (entry.get("outcome"), entry.get("attempt", 0), entry.get("error_code"))
-        found.append((moment - START, kind, step, *details))
-    return found
-
-
-def _without_ids(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        step: {key: value for key, value in output.items() if key != "message_id"}
-        for step, output in outputs.items()
-        if isinstance(output, Mapping)
-    }
-
-
-def _data(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=dict, sort_keys=True))
-
-
-class _Driver:
-    """Plays a script on a house, in the order that simulations keep: answers, then timers, then the next act."""
-
-    def __init__(self, house: House, script: Script) -> None:
-        self._house = house
-        self._script = script
-        self._acts = sorted(script.acts, key=lambda one: one.after)
-        self._visits: dict[str, int] = {}
-        self._open: dict[str, tuple[datetime, LeasedTask, Answer]] = {}
-        self._serial = 0
-
-    async def play(self) -> None:
-        house, ends_at = self._house, START + self._script.lasts
-        for _ in range(1_000):
-            await self._lease()
-            options = [(at, 0) for at, _, _ in self._open.values()]
-            options += [(at, 1) for at in self._dues()]
-            options += [(START + self._acts[0].after, 2)] if self._acts else []
-            if not options or min(options)[0] > ends_at:
-                return
-            at, kind = min(options)
-            house.clock.now = max(house.clock.now, at)
-            await (self._answer, house.fire, self._act)[kind]()
-        raise AssertionError("the script has no end")
-
-    def _dues(self) -> list[datetime]:
-        rows = [
-            *self._house.rows("select due_at from enrollments where due_at is not null"),
-            *self._house.rows("select due_at from contact_dates where due_at is not null"),
-        ]
-        return [at for row in rows if (at := instant(row[0])) is not None] + self._retries()
-
-    def _retries(self) -> list[datetime]:
-        """A task that becomes ready later is looked at then: firing does nothing, and the lease finds it."""
-        rows = self._house.rows("select available_at from tasks where status = 'ready'")
-        return [at for row in rows if (at := instant(row[0])) is not None]
-
-    async def _lease(self) -> None:
-        now = self._house.clock.now
-        taken = await self._house.engine.write(
-            lambda transaction: lease_tasks(
-                transaction, "default", QUEUES, worker_id="w", limit=9, now=now, until=now + timedelta(days=99)
-            )
-        )
-        for task in taken:
-            if task.attempt == 1:
-                self._visits[task.step] = self._visits.get(task.step, 0) + 1
-            results = self._script.results.get((task.workflow, task.step), (Result(Answer()),))
-            answer = results[min(self._visits[task.step], len(results)) - 1].answer(task.attempt)
-            if not answer.never:
-                self._open[task.id] = (now + answer.after, task, answer)
-
-    async def _answer(self) -> None:
-        task_id = min(self._open, key=lambda name: self._open[name][0])
-        _, task, answer = self._open.pop(task_id)
-        self._serial += 1
-        full = completed(answer, _Ordered(task), self._serial)  # type: ignore[arg-type]
-        try:
-            await self._house.finish(task, full.output, failure=full.failure, outcome=full.outcome)
-        except WorkflowError:
-            return
-
-    async def _act(self) -> None:
-        one = self._acts.pop(0)
-        if one.kind == "event":
-            given: dict[str, Any] = {"data": one.data, "contact_patch": one.contact_patch}
-            kind = "message_received" if one.type == "sms_received" else one.type
-            if kind != one.type:
-                given["data"] = {**one.data, "channel": "sms"}
-            await self._house.trigger(kind, "ann", id=one.id, **given)
-        elif one.kind == "upsert":
-            await self._house.change("ann", patch=one.data, request_id="upsert")
-        else:
-            live = [run for run in self._house.runs("nurture") if run.live]
-            await self._house.operate(live[-1], one.kind, data=one.data)
-
-
-class _Ordered:
-    """A leased task, which no person does, in the words of its order."""
-
-    human = None
-
-    def __init__(self, task: LeasedTask) -> None:
-        self.queue, self.type, self.input = task.queue, task.type, task.input
+    await Driver(house, script).play()
+    assert of_store(house) == of_world(simulated)
+    assert data_of(contact_to_data(house.contact())) == data_of(contact_to_data(simulated.world.contacts["ann"]))
