@@ -1,6 +1,6 @@
 # Everything sets itself up: on a machine with Python >= 3.11, git and make, start with `make demo` or `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proto errors-page pictures bench bench-long fuzz storm serve
+.PHONY: help setup demo test check proto errors-page pictures map bench bench-long fuzz storm serve
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
@@ -49,6 +49,9 @@ errors-page: $(READY) ## docs/errors.md from the table of codes
 
 pictures: $(READY) ## docs/pictures from the examples
 	@$(BIN)/python -m tests.docs.pictures
+
+map: $(READY) ## every file and what it is about; ARGS="wait" for those about waits
+	@$(BIN)/python -m tests.docs.module_map $(ARGS)
 
 bench: $(READY) ## speed beside raw SQL
 	@$(BIN)/python -m bench $(ARGS)
