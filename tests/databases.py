@@ -33,6 +33,9 @@ import pytest
 from psycopg import conninfo, sql
 from sqlalchemy import URL
 
+from service.storage.database import Database
+from service.storage.schema import migrate
+
 Kind = Literal["sqlite", "postgresql"]
 Prepare = Callable[[str], object]
 
@@ -255,6 +258,13 @@ class PostgresServer:
     def _execute(self, query: sql.Composed) -> None:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             connection.execute(query)
+
+
+def migrated(url: str) -> None:
+    """Builds the schema: `fresh_database(kind, migrated)` does so once per session, tests get copies."""
+    database = Database(url)
+    migrate(database)
+    database.close()
 
 
 def database_name(url: str) -> str:

@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tests.chaos.tally import Tally
 from tests.chaos.theatre import Theatre
-from tests.databases import Databases, Kind, PostgresServer, postgres_for_session
-from tests.service.engine.house import prepare
+from tests.databases import Databases, Kind, PostgresServer, migrated, postgres_for_session
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
 _TOLD_EVERY_S = 60.0
@@ -73,7 +72,7 @@ def theatres(kinds: tuple[Kind, ...]) -> Iterator[dict[Kind, Theatre]]:
     """One for each kind of store."""
     with TemporaryDirectory(prefix="chaos-") as folder, _postgres(kinds) as server:
         databases = Databases(folder=Path(folder), postgres=lambda: _there(server))
-        found = {kind: Theatre(databases.create(kind, Path(folder), prepare)) for kind in kinds}
+        found = {kind: Theatre(databases.create(kind, Path(folder), migrated)) for kind in kinds}
         try:
             yield found
         finally:

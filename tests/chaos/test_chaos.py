@@ -15,9 +15,8 @@ from tests.chaos.play import ACTS
 from tests.chaos.tally import Tally
 from tests.chaos.theatre import Theatre
 from tests.conftest import FreshDatabase
-from tests.databases import Kind
+from tests.databases import Kind, migrated
 from tests.faults import tell
-from tests.service.engine.house import prepare
 
 PLAYS = 100
 """On each store, of which every one is another's."""
@@ -30,7 +29,7 @@ KINDS = {"held", "dropped", "debounced", "reminded", "escalated", "migrated", "r
 
 @pytest.fixture
 def url(database_kind: Kind, fresh_database: FreshDatabase) -> str:
-    return fresh_database(database_kind, prepare)
+    return fresh_database(database_kind, migrated)
 
 
 def test_whatever_dies_every_event_is_applied_once_and_every_history_decides_again(

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import pytest
 from statewright.client import Client
 
+from tests.conftest import FreshDatabase
+from tests.databases import Kind, migrated
 from tests.e2e.servers import Server
 
 
@@ -16,6 +18,12 @@ class Serve(Protocol):
     """Starts a server of its own on a database: `serve(url, dev=True, clock_rate=60)`."""
 
     def __call__(self, database_url: str, *, start: bool = True, **settings: Any) -> Server: ...
+
+
+@pytest.fixture
+def database_url(database_kind: Kind, fresh_database: FreshDatabase) -> str:
+    """The address of a migrated database; the test runs once per store."""
+    return fresh_database(database_kind, migrated)
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def server(serve: Serve, database_url: str) -> Server:
-    """A development server on an empty database; the test runs once per store."""
+    """A development server on a database without a row; the test runs once per store."""
     return serve(database_url, dev=True)
 
 

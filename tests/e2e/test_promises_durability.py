@@ -14,7 +14,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service.storage.dialect import load
-from tests.databases import PostgresCluster
+from tests.conftest import FreshDatabase
+from tests.databases import PostgresCluster, migrated
 from tests.e2e.caller import Caller, Site, audit, eventually, rows, started
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
@@ -212,7 +213,7 @@ def test_p11_watchers_of_health_are_told_the_moment_the_drain_begins(server: Ser
 
 
 def test_p11_work_that_does_not_end_is_left_to_its_lease_and_the_drain_ends_in_time(
-    serve: Serve, fresh_database: Callable[[str], str]
+    serve: Serve, fresh_database: FreshDatabase
 ) -> None:
     entered, released = threading.Event(), threading.Event()
 
@@ -222,7 +223,7 @@ def test_p11_work_that_does_not_end_is_left_to_its_lease_and_the_drain_ends_in_t
         return 200
 
     with Site(visit) as site:
-        server = serve(fresh_database("sqlite"), allow_private_networks=True, drain_timeout_s=2)
+        server = serve(fresh_database("sqlite", migrated), allow_private_networks=True, drain_timeout_s=2)
         with server.client() as client:
             caller = Caller(client)
             caller.publish(CALL.replace("SITE", site.url), WELCOME)

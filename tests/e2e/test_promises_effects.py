@@ -11,7 +11,7 @@ import grpc
 import pytest
 from statewright.v1 import RetryRequest
 
-from tests.databases import Databases, Kind
+from tests.databases import Databases, Kind, migrated
 from tests.e2e.caller import Caller, Site, audit, eventually, refusal, rows
 from tests.e2e.servers import Server
 
@@ -79,7 +79,7 @@ def works(
     """One server per store for all tests here; each works with contacts of its own. Audited at the end."""
     kind: Kind = request.param
     folder = tmp_path_factory.mktemp(kind)
-    url = databases.create(kind, folder)
+    url = databases.create(kind, folder, migrated)
     visits = Visits()
     with Site(visits.visit) as site, Server(url, folder, allow_private_networks=True) as server:
         with server.client() as client:

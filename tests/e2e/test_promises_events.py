@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from statewright.v1 import Event, TriggerBatchRequest, TriggerStreamRequest, VerdictKind
 
-from tests.databases import Databases, Kind
+from tests.databases import Databases, Kind, migrated
 from tests.e2e.caller import Caller, audit, event, eventually, refusal, rows, started
 from tests.e2e.servers import Server
 
@@ -70,7 +70,7 @@ def shop(
     """One server per store for all tests here; each works with contacts of its own. Audited at the end."""
     kind: Kind = request.param
     folder = tmp_path_factory.mktemp(kind)
-    url = databases.create(kind, folder)
+    url = databases.create(kind, folder, migrated)
     with Server(url, folder) as server, server.client() as client:
         caller = Caller(client)
         caller.publish(SIGN_UP, COLLECT, EARLY)

@@ -16,7 +16,7 @@ from service.engine.clock import open_clock
 from service.storage.database import Database
 from service.storage.dialect import instant, load
 from tests.audit import assert_sound
-from tests.databases import Databases, Kind
+from tests.databases import Databases, Kind, migrated
 from tests.e2e.caller import Caller, Site, event, eventually, refusal, rows
 from tests.e2e.servers import Server
 
@@ -100,7 +100,7 @@ def place(
     """One server per store for all tests here; audited at the end."""
     kind: Kind = request.param
     folder = tmp_path_factory.mktemp("isolation")
-    url, door = databases.create(kind, folder), Door()
+    url, door = databases.create(kind, folder, migrated), Door()
     settings: dict[str, Any] = {"dev": True, "clock_rate": RATE, "allow_private_networks": True}
     with Site(door.visit) as site, Server(url, folder, **settings) as server, server.client() as client:
         caller = Caller(client)

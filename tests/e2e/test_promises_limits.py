@@ -23,7 +23,7 @@ from statewright.v1 import (
     TriggerStreamRequest,
 )
 
-from tests.databases import Databases, Kind
+from tests.databases import Databases, Kind, migrated
 from tests.e2e.caller import Caller, Refusal, audit, event, eventually, refusal, refusal_of, rows
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
@@ -164,7 +164,7 @@ def door(
 ) -> Iterator[Door]:
     kind: Kind = request.param
     folder = tmp_path_factory.mktemp(kind)
-    url = databases.create(kind, folder)
+    url = databases.create(kind, folder, migrated)
     with Server(url, folder) as server, server.client() as client:
         caller = Caller(client)
         caller.publish(WORK, ENDLESS)

@@ -9,7 +9,7 @@ import pytest
 
 from service.storage.dialect import instant, load
 from tests.conftest import FreshDatabase
-from tests.databases import PostgresCluster
+from tests.databases import PostgresCluster, migrated
 from tests.e2e.caller import Caller, audit, event, eventually, rows
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
@@ -43,7 +43,7 @@ SLACK_S = 1.0
 @pytest.fixture
 def crew(serve: Serve, fresh_database: FreshDatabase) -> Iterator[tuple[Server, Server]]:
     """Two replicas on one PostgreSQL, audited at the end."""
-    url = fresh_database("postgresql")
+    url = fresh_database("postgresql", migrated)
     yield serve(url), serve(url)
     audit(url)
 
@@ -126,7 +126,7 @@ def test_p5_a_timer_fires_once_with_two_replicas(crew: tuple[Server, Server]) ->
 def test_p5_one_of_two_workers_is_killed_and_its_leases_and_timers_go_on(
     serve: Serve, fresh_database: FreshDatabase, record_property: Callable[[str, object], None]
 ) -> None:
-    server = serve(fresh_database("postgresql"), workers=2)
+    server = serve(fresh_database("postgresql", migrated), workers=2)
     eventually(lambda: server.output.count('"message":"serving"') == 2, 30)
     with server.client() as client:
         caller = Caller(client)

@@ -25,7 +25,7 @@ from service.app import running
 from service.settings import load_settings
 from service.storage.database import Database
 from tests.conftest import FreshDatabase
-from tests.databases import driver_dsn
+from tests.databases import Kind, driver_dsn, migrated
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
 
@@ -87,7 +87,8 @@ def wait_until(true, timeout_s: float = 20.0) -> None:  # type: ignore[no-untype
 # --- serving ---
 
 
-def test_a_server_on_an_empty_database_serves(server: Server) -> None:
+def test_a_server_on_an_empty_database_serves(serve: Serve, database_kind: Kind, fresh_database: FreshDatabase) -> None:
+    server = serve(fresh_database(database_kind), dev=True)
     assert server.health() == "SERVING"
     assert server.get("/healthz")[0] == 200
     assert server.get("/readyz")[0] == 200
@@ -252,7 +253,7 @@ def test_a_postgresql_without_fsync_is_refused_unless_told_so(
 
 @pytest.fixture
 def crew(serve: Serve, fresh_database: FreshDatabase) -> Server:
-    server = serve(fresh_database("postgresql"), dev=True, workers=2)
+    server = serve(fresh_database("postgresql", migrated), dev=True, workers=2)
     wait_until(lambda: server.output.count('"message":"serving"') == 2)
     return server
 

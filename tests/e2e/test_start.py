@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FreshDatabase
-from tests.e2e.api.calls import migrated
+from tests.databases import migrated
 from tests.e2e.servers import PROGRAM, Server
 
 RARE = {"aiohttp", "alembic", "holidays", "mako", "pygments", "rich"}

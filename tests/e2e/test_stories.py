@@ -26,7 +26,7 @@ from statewright.v1 import (
 from service.engine.clock import open_clock
 from service.storage.database import Database
 from tests.audit import assert_sound
-from tests.databases import Databases, Kind
+from tests.databases import Databases, Kind, migrated
 from tests.e2e.caller import Caller, eventually
 from tests.e2e.servers import Server
 
@@ -152,7 +152,7 @@ def stage(
 ) -> Iterator[Stage]:
     kind: Kind = request.param
     folder = tmp_path_factory.mktemp("stories")
-    url = databases.create(kind, folder)
+    url = databases.create(kind, folder, migrated)
     with Server(url, folder, dev=True, clock_rate=RATE) as server, server.client() as client:
         caller = Caller(client)
         caller.publish(CART, QUESTION, RACE, DELIVERY, APPOINTMENT, NAP, PING, PONG)

@@ -7,14 +7,14 @@ import pytest
 from service.engine.engine import Engine
 from service.storage.database import Database
 from tests.conftest import FreshDatabase
-from tests.databases import Kind
-from tests.service.engine.house import FakeClock, House, prepare
+from tests.databases import Kind, migrated
+from tests.service.engine.house import FakeClock, House
 
 
 @pytest.fixture
 def store(database_kind: Kind, fresh_database: FreshDatabase) -> Iterator[Database]:
     """A migrated database, opened."""
-    database = Database(fresh_database(database_kind, prepare))
+    database = Database(fresh_database(database_kind, migrated))
     yield database
     database.close()
 

@@ -15,7 +15,6 @@ from statewright.v1 import Enrollment, EnrollmentServiceGetRequest, Event, Publi
 from service.app import Server, running
 from service.settings import load_settings
 from service.storage.database import Database
-from service.storage.schema import migrate
 from service.storage.tables import metadata
 from tests.audit import assert_history_dense, assert_no_early_or_double_timer, assert_replays
 
@@ -50,12 +49,6 @@ steps:
     config: {tag: silent}
     next: end
 """
-
-
-def migrated(url: str) -> None:
-    database = Database(url)
-    migrate(database)
-    database.close()
 
 
 @asynccontextmanager

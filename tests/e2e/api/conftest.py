@@ -6,8 +6,8 @@ import pytest
 from statewright.client import AsyncClient
 
 from tests.conftest import FreshDatabase
-from tests.databases import Kind
-from tests.e2e.api.calls import api, migrated
+from tests.databases import Kind, migrated
+from tests.e2e.api.calls import api
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ from service.storage.contacts import lock_contacts
 from service.storage.database import Database, Row, Transaction
 from service.storage.dialect import load
 from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of
-from service.storage.schema import migrate
 from service.storage.tasks import LeasedTask, get_task, lease_tasks
 from statemachine.cause import TaskFailure
 from statemachine.contact import Contact
@@ -40,13 +39,6 @@ from statemachine.snapshot import Snapshot
 from tests.audit import assert_sound
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-def prepare(url: str) -> None:
-    """Builds the schema once per session; tests get copies."""
-    database = Database(url)
-    migrate(database)
-    database.close()
 
 
 class FakeClock:

@@ -18,7 +18,8 @@ from service.engine.ledger import Ledger
 from service.storage.database import Database, Transaction
 from statemachine.errors import Saturated, Unavailable
 from tests.conftest import FreshDatabase
-from tests.service.engine.house import FakeClock, House, all_of, event, prepare
+from tests.databases import migrated
+from tests.service.engine.house import FakeClock, House, all_of, event
 
 COUNTER = """
     key: counter
@@ -157,7 +158,7 @@ async def _ticking(house: House) -> None:
 @pytest.fixture
 async def shared(fresh_database: FreshDatabase) -> AsyncIterator[House]:
     """A house with one lane on PostgreSQL, where other processes may hold a contact."""
-    store = Database(fresh_database("postgresql", prepare))
+    store = Database(fresh_database("postgresql", migrated))
     clock = FakeClock()
     engine = Engine(store, clock, replica_id="r1", lanes=1)
     await engine.start()

@@ -12,8 +12,7 @@ from service.storage.connections import Conflict, KeyConflict
 from service.storage.database import Database, Transaction
 from statemachine.errors import InvalidInput, Unavailable
 from tests.conftest import FreshDatabase
-from tests.databases import PostgresCluster
-from tests.service.engine.house import prepare
+from tests.databases import PostgresCluster, migrated
 
 INSERT = (
     "insert into contacts (tenant_id, id, profile, revision, created_at, updated_at) "
@@ -33,7 +32,7 @@ def second(store: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def postgresql(fresh_database: FreshDatabase) -> Iterator[Database]:
-    database = Database(fresh_database("postgresql", prepare))
+    database = Database(fresh_database("postgresql", migrated))
     yield database
     database.close()
 
@@ -247,7 +246,7 @@ def test_a_server_that_was_restarted_is_found_again(postgres_cluster: PostgresCl
 
 
 def test_sqlite_keeps_a_journal_that_survives_power_loss(fresh_database: FreshDatabase) -> None:
-    database = Database(fresh_database("sqlite", prepare))
+    database = Database(fresh_database("sqlite", migrated))
     with database.reading() as transaction:
         assert transaction.row("pragma journal_mode") == ("wal",)
         assert transaction.row("pragma synchronous") == (2,)
@@ -256,7 +255,7 @@ def test_sqlite_keeps_a_journal_that_survives_power_loss(fresh_database: FreshDa
 
 
 def test_a_second_writer_waits_its_turn_on_sqlite(fresh_database: FreshDatabase) -> None:
-    database = Database(fresh_database("sqlite", prepare))
+    database = Database(fresh_database("sqlite", migrated))
     other = Database(database.url)
     done = threading.Event()
 

@@ -6,13 +6,13 @@ import pytest
 
 from service.storage.database import Database
 from tests.conftest import FreshDatabase
-from tests.databases import Kind
-from tests.service.tasks.stores import HandClock, RecordingEngine, prepare
+from tests.databases import Kind, migrated
+from tests.service.tasks.stores import HandClock, RecordingEngine
 
 
 @pytest.fixture
 def database(database_kind: Kind, fresh_database: FreshDatabase) -> Iterator[Database]:
-    opened = Database(fresh_database(database_kind, prepare))
+    opened = Database(fresh_database(database_kind, migrated))
     yield opened
     opened.close()
 

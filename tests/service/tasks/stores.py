@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from service.engine.clock import Times
 from service.engine.commands import Answer, Command, FinishAnswer, FinishTask
 from service.storage.database import Database, Transaction
-from service.storage.schema import migrate
 from service.storage.tasks import TASK_COLUMNS, LeasedTask, task_of
 
 T = TypeVar("T")
@@ -26,13 +25,6 @@ _COLUMNS = (
 )
 _NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
 _INSERT = f"insert into tasks ({_NAMES}) select {_NAMES} from {{rows:rows; {_COLUMNS}}} where true"
-
-
-def prepare(url: str) -> None:
-    """Builds the schema once per session; tests get copies."""
-    database = Database(url)
-    migrate(database)
-    database.close()
 
 
 def task_row(id: str = "t1", **given: Any) -> dict[str, Any]:  # noqa: A002 - the column's name

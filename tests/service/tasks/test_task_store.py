@@ -27,7 +27,8 @@ from service.storage.tasks import (
 )
 from statemachine.errors import NotFound, StaleLease
 from tests.conftest import FreshDatabase
-from tests.service.tasks.stores import START, leased_row, prepare, put, task, task_row
+from tests.databases import migrated
+from tests.service.tasks.stores import START, leased_row, put, task, task_row
 
 LATER = START + timedelta(minutes=5)
 
@@ -94,7 +95,7 @@ def test_a_queue_named_twice_is_asked_once(database: Database) -> None:
 
 def test_tasks_that_another_session_is_taking_are_passed_over(fresh_database: FreshDatabase) -> None:
     """On PostgreSQL; SQLite has one writer."""
-    url = fresh_database("postgresql", prepare)
+    url = fresh_database("postgresql", migrated)
     here, there = Database(url), Database(url)
     put(here, task_row("first", priority=1), task_row("second"))
     with there.transaction() as transaction:
