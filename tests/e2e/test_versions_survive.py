@@ -139,7 +139,7 @@ def test_a_migration_whose_database_is_stopped_goes_on_when_it_is_back(
 
 
 def test_a_draining_server_sends_a_migration_elsewhere(crowded: Server) -> None:
-    request = _migration(rate=20)
+    request = _migration(rate=60)
     with crowded.client() as client:
         stream = client.workflows.ApplyMigration(request, timeout=60)
         next(message for message in stream if message.migrated)
@@ -149,7 +149,7 @@ def test_a_draining_server_sends_a_migration_elsewhere(crowded: Server) -> None:
     assert refusal_of(broken.value).reason in ("UNAVAILABLE", "")
     assert crowded.wait() == 0
     crowded.start()
-    assert _finish(crowded, _migration(rate=20)).migrated == RUNS
+    assert _finish(crowded, _migration(rate=60)).migrated == RUNS
     _assert_moved_once(crowded.database_url)
 
 

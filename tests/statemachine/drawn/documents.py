@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.statemachine.drawn.steps import Data, bodies, conditions
+from tests.statemachine.drawn.steps import Data, bodies, conditions, plain_bodies
 
 OUTCOMES = {
     "condition": ("true", "false", "c0"),
@@ -109,8 +109,7 @@ def _guarded(draw: st.DrawFn, step: Data, number: int, kind: str) -> Data:
 
 
 def _plain_step(draw: st.DrawFn, name: str) -> Data:
-    kinds = ("wait", "task", "set_variable", "transform", "send_sms", "update_field")
-    return {**draw(bodies.filter(lambda step: step["type"] in kinds)), "id": name}
+    return {**draw(plain_bodies), "id": name}
 
 
 loop_values: dict[str, st.SearchStrategy[Any]] = {

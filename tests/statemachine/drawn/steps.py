@@ -161,17 +161,13 @@ def _step(kind: str, **config: st.SearchStrategy[Any]) -> st.SearchStrategy[Data
     return st.fixed_dictionaries(config).map(lambda made: {"type": kind, "config": made})
 
 
-bodies: st.SearchStrategy[Data] = st.one_of(
+plain_bodies: st.SearchStrategy[Data] = st.one_of(
     _step("set_variable", path=st.sampled_from(("v", "word", "deep.v", "span")), value=texts),
     st.builds(lambda text: {"type": "transform", "config": {"expression": text}}, st.sampled_from(EXPRESSIONS)),
     _step("update_field", field=st.sampled_from(FIELDS), value=texts),
     _step(
         "update_field", field=st.sampled_from(FIELDS), value=texts, operation=st.sampled_from(("append", "increment"))
     ),
-    _step("add_tag", tag=st.sampled_from(("hot", "{{stage}}"))),
-    _step("remove_tag", tag=st.just("hot")),
-    _step("add_to_list", list=st.just("news")),
-    _step("update_score", value=st.sampled_from((1, -2, "{{variables.v}}"))),
     _step("wait", **{"for": spans}),
     _step(
         "wait",
@@ -181,6 +177,18 @@ bodies: st.SearchStrategy[Data] = st.one_of(
     _wait_for_events(),
     _wait_for_events(),
     st.one_of(_silences, _moving, _moving, _watching).map(lambda config: {"type": "wait", "config": config}),
+    _step("task", input=st.fixed_dictionaries({"x": texts, "y": texts})),
+    _step("task", input=st.fixed_dictionaries({"x": texts})),
+    _step("send_sms", body=texts.filter(lambda text: isinstance(text, str))),
+)
+"""Those that may stand within other steps."""
+
+bodies: st.SearchStrategy[Data] = st.one_of(
+    plain_bodies,
+    _step("add_tag", tag=st.sampled_from(("hot", "{{stage}}"))),
+    _step("remove_tag", tag=st.just("hot")),
+    _step("add_to_list", list=st.just("news")),
+    _step("update_score", value=st.sampled_from((1, -2, "{{variables.v}}"))),
     _approvals(),
     conditions.map(lambda condition: {"type": "condition", "config": condition}),
     st.lists(conditions, min_size=1, max_size=3).map(
@@ -194,9 +202,6 @@ bodies: st.SearchStrategy[Data] = st.one_of(
         variants=st.sampled_from(({"a": 1, "b": 2}, {"a": 1, "holdout": 1}, {"a": 1, "b": 0.5, "c": 3})),
         mode=st.sampled_from(("sticky", "random")),
     ),
-    _step("task", input=st.fixed_dictionaries({"x": texts, "y": texts})),
-    _step("task", input=st.fixed_dictionaries({"x": texts})),
-    _step("send_sms", body=texts.filter(lambda text: isinstance(text, str))),
     st.just({"type": "send_email", "config": {"subject": "s", "template": "welcome"}}),
     _step("exit", reason=texts),
     st.just({"type": "end"}),
