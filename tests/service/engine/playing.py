@@ -10,6 +10,7 @@ from typing import Any, Final
 from service.storage.dialect import instant, load
 from service.storage.tasks import LeasedTask, lease_tasks
 from statemachine.errors import WorkflowError
+from statemachine.names import canonical_event
 from statemachine.simulation.script import Result, Script, completed
 from statemachine.simulation.simulate import Simulated
 from statemachine.simulation.trace import Answer
@@ -144,16 +145,16 @@ class Driver:
         self._acts_done += 1
         request = f"act-{self._acts_done}"
         if one.kind == "event":
-            given: dict[str, Any] = {"data": one.data, "contact_patch": one.contact_patch}
-            kind = "message_received" if one.type == "sms_received" else one.type
-            if kind != one.type:
-                given["data"] = {**one.data, "channel": "sms"}
+            known = canonical_event(one.type)
+            given: dict[str, Any] = {"data": {**one.data, **known.data_filter}, "contact_patch": one.contact_patch}
             if one.conversation_id:
                 given["conversation_id"] = one.conversation_id
-            await self._house.trigger(kind, one.contact_id, id=one.id or request, **given)
+            await self._house.trigger(known.type, one.contact_id, id=one.id or request, **given)
         elif one.kind == "upsert":
             assert one.contact_id is not None
             await self._house.change(one.contact_id, patch=one.data, request_id=request)
+        elif one.kind == "enroll":
+            await self._house.enroll(one.workflow, one.contact_id, input=one.data, request_id=request)
         else:
             live = [run for run in self._house.runs(one.workflow) if run.live]
             await self._house.operate(live[-1], one.kind, data=one.data)
