@@ -214,7 +214,7 @@ class Stock:
             if isinstance(command, _WITH_ALL_RUNS):
                 if key is not None:
                     contacts[key] = None
-                elif isinstance(command, StartPending):
+                if isinstance(command, StartPending):
                     ids[command.tenant, command.enrollment_id] = None
             elif isinstance(command, Operate | ContinueRun):
                 ids[command.tenant, command.enrollment_id] = None

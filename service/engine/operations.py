@@ -65,6 +65,8 @@ def start_pending(clerk: Clerk, command: StartPending) -> OperateAnswer:
     """Let a run begin that waits outside, if it may by now."""
     desk, workflow, snapshot = clerk.run_named(command.tenant, command.enrollment_id)
     held = workflow.key in clerk.ledger.directory.paused_in(command.tenant)
+    if snapshot.status is not Status.PENDING:
+        clerk.ledger.queues.forget(command.tenant, snapshot)
     if snapshot.status is not Status.PENDING or held:
         return OperateAnswer(snapshot)
     turn = turn_of(workflow, snapshot, *_places_in(clerk, command.tenant, workflow), tuple(desk.runs.values()))

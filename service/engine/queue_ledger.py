@@ -26,6 +26,7 @@ class QueueLedger:
 
     times: Times
     _requeued: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _forgotten: list[dict[str, Any]] = field(default_factory=list)
     _ended: set[tuple[str, str]] = field(default_factory=set)
     _looks: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     _seen_looks: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
@@ -42,6 +43,10 @@ class QueueLedger:
         """Keep where a pending run waits, until something happens."""
         self._requeued[tenant, snapshot.id] = self._pending_row(tenant, snapshot)
 
+    def forget(self, tenant: str, snapshot: Snapshot) -> None:
+        """The run does not wait any more, whatever was kept of it."""
+        self._forgotten.append({"tenant_id": tenant, "enrollment_id": snapshot.id})
+
     def ended(self, tenant: str, contact_id: str) -> None:
         """A run of the contact has ended: others may have waited for that."""
         self._ended.add((tenant, contact_id))
@@ -49,7 +54,7 @@ class QueueLedger:
     def sections(self, runs: Iterable[RunWrite], *, pending: bool) -> tuple[list[Section], bool]:
         """What is to be written, and whether somebody who waits is to be looked at now. `pending`: somebody waits."""
         places: list[dict[str, Any]] = []
-        begun: list[dict[str, Any]] = []
+        begun = self._forgotten
         for write in runs:
             snapshot, before = write.snapshot, write.before
             name = {"tenant_id": write.tenant, "enrollment_id": snapshot.id}
@@ -60,6 +65,7 @@ class QueueLedger:
             if snapshot.queued and snapshot.queued != was_queued:
                 self._requeued.setdefault((write.tenant, snapshot.id), self._pending_row(write.tenant, snapshot))
             elif was_queued and not snapshot.queued:
+                self._requeued.pop((write.tenant, snapshot.id), None)
                 begun.append(name)
         woken = self._woken(waking := pending or bool(self._requeued))
         sections: list[Section] = [

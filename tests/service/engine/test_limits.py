@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from service.engine.commands import EnrollContact
+from service.engine.clock import Times
+from service.engine.commands import EnrollContact, StartPending
 from service.engine.engine import Engine
-from tests.service.engine.house import House, all_of, event
+from service.engine.queue_ledger import QueueLedger
+from service.storage.places import KEEP_PENDING
+from tests.service.engine.house import START, House, all_of, event
 
 FLOW = """
     key: w
@@ -203,3 +206,24 @@ async def test_children_live_on_the_place_of_their_parent(house: House) -> None:
     await _go(house, "ann", "bob")
     assert house.rows("select count(*) from places where ended_at is null")[0][0] == 2
     assert all(run.status == "waiting" for run in house.runs("w"))
+
+
+async def test_who_is_looked_at_and_leaves_in_one_batch_waits_no_more(house: House) -> None:
+    await house.publish(FLOW)
+    await _go(house, "a", "b", "c")
+    look = StartPending("default", house.run(contact="c").id, "c", "w")
+    await house.ask_all([look, event("left", "c")])
+    assert (_statuses(house)["c"], house.count("pending_runs")) == ("exited", 0)
+
+
+async def test_a_place_in_the_queue_that_nobody_holds_any_more_is_in_nobodys_way(house: House) -> None:
+    await house.publish(FLOW)
+    await _go(house, "a", "b", "c", "d")
+    for contact in ("a", "b"):
+        row = QueueLedger(Times(START, START))._pending_row("default", house.run(contact=contact))
+        ghost = {**row, "rule": "max_concurrent", "turn": -9}
+        house.database.run(lambda transaction, ghost=ghost: transaction.write(KEEP_PENDING, rows=[ghost]))  # type: ignore[misc]
+    await house.trigger("answered", "b")
+    for _ in range(3):
+        await house.fire()
+    assert (_statuses(house)["c"], house.count("pending_runs")) == ("waiting", 1)
