@@ -160,7 +160,7 @@ def _show_plan(session: Session, shape: dict[str, Any]) -> None:
     if session.json:
         print_json(shape)
         return
-    note(f"version {shape['from_version']} → {shape['to_version']}, {shape['total']} live enrollments, nothing moved:")
+    note(f"version {shape['from_version']} → {shape['to_version']}, live enrollments: {shape['total']}, nothing moved:")
     _print_groups(shape["groups"])
     go, stay = shape["unchanged"] + shape["mapped"], shape["needs_mapping"] + shape["impossible"]
     note(f"{go} would go ({shape['mapped']} mapped), {stay} would stay ({shape['needs_mapping']} need a mapping)")

@@ -95,9 +95,13 @@ class Split(PureStep):
         Raises InvalidInput with every fault.
         """
         known = ", ".join(self._labels)
-        faults = [(label, f"a variant of the split ({known})") for label in weights if label not in self._labels]
+        faults = [
+            (label, f"a variant of the split ({known})") for label in sorted(weights) if label not in self._labels
+        ]
         faults += [(label, "a weight; 0 gives the variant to nobody") for label in self._labels if label not in weights]
-        faults += [(label, "a number of 0 or more") for label, weight in weights.items() if not 0 <= weight < math.inf]
+        faults += [
+            (label, "a number of 0 or more") for label, weight in sorted(weights.items()) if not 0 <= weight < math.inf
+        ]
         places = [(f"weights[{label[:100]}]", wanted) for label, wanted in faults]
         if not places and not any(weights.values()):
             places.append(("weights", "at least one above 0"))
