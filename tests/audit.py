@@ -160,8 +160,9 @@ def assert_events_applied_once(transaction: Transaction, acknowledged: Iterable[
     applied = Counter(
         (row[0], row[1]) for row in _caused_by(transaction, "event:") if not row[1][6:].startswith(_OWN_SOURCES)
     )
-    ended_for_graced = {run for run, cause in applied if cause in graced and not cause.endswith("#entry")}
-    lost = {effect for effect in promised - applied if not (_by_an_entry(effect[1]) and effect[0] in ended_for_graced)}
+    # under grace an entry has the cause of an earlier event, and the answer to a later one tells of it
+    by_earlier = {(run, _phase_of(cause)) for run, cause in applied if cause in graced}
+    lost = {effect for effect in promised - applied if (effect[0], _phase_of(effect[1])) not in by_earlier}
     assert not lost, f"verdicts without their transition: {lost}"
     untold = {effect for effect in applied - promised - buffered if effect not in later and effect[1] not in graced}
     assert not untold, f"transitions that no verdict tells of: {untold}"
@@ -185,9 +186,8 @@ def _interrupted_later(transaction: Transaction) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in _caused_by(transaction, "event:") if row[1].endswith("#interrupt")}
 
 
-def _by_an_entry(cause: str) -> bool:
-    """Whether the run was ended by one that began; with grace, that one began by an earlier event than told of it."""
-    return cause.endswith(("#restart", "#interrupt"))
+def _phase_of(cause: str) -> str:
+    return cause.rpartition("#")[2]
 
 
 def _phase(verdict: Mapping[str, Any]) -> str:

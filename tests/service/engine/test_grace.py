@@ -165,3 +165,11 @@ async def test_a_look_of_a_deleted_workflow_is_forgotten_at_its_end(house: House
     )
     await house.fire(1800)
     assert house.count("second_looks") == 0
+
+
+async def test_a_contact_that_comes_to_match_waits_for_a_place_and_the_verdict_says_so(house: House) -> None:
+    await _gone(house, FLOW.replace("entry:", "limits: {max_concurrent: 1}\n    entry:"))
+    await house.enroll("w", "bob")
+    verdicts = (await house.trigger("seen", contact_patch={"plan": "pro"})).verdicts
+    assert [(one.workflow, one.kind, one.rule) for one in verdicts] == [("w", "ENROLLED", "max_concurrent")]
+    assert house.run("w", "ann").status == "pending"
