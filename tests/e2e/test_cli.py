@@ -357,6 +357,31 @@ def test_a_task_is_taken_and_answered_by_hand(cli: Cli) -> None:
     assert path[:4] == ["raise_score", "how_urgent", "triage", "tell_team"]
 
 
+PARCEL = """
+key: parcel
+trigger: {type: parcel_ready}
+steps: [{id: pack, type: task, config: {queue: boxes}, retry: {backoff: 0s}, branches: {sold_out: end}}]
+"""
+
+
+def test_a_task_that_failed_by_hand_is_tried_again_and_a_business_error_is_an_outcome(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "parcel.yaml").write_text(PARCEL)
+    answer(cli("publish", str(tmp_path / "parcel.yaml"), "--json"))
+    run = answer(cli("enroll", "parcel", "--contact", "pam", "--json"))["enrollment"]["id"]
+
+    def lease() -> tuple[str, ...]:
+        [task] = answer(cli("tasks", "poll", "--queue", "boxes", "--wait", "5s", "--json"))["tasks"]
+        return task["id"], "--lease-token", task["lease_token"]
+
+    first = lease()
+    assert cli("tasks", "fail", *first).returncode == 2
+    assert answer(cli("tasks", "fail", *first, "--code", "no_tape", "--backoff", "0s", "--json"))["status"] == "ready"
+    assert cli("tasks", "throw", *first, "--code", "sold_out").returncode == 1
+    thrown = answer(cli("tasks", "throw", *lease(), "--code", "sold_out", "--outcome", "sold_out", "--json"))
+    assert thrown["applied"] is True
+    assert answer(cli("get", run, "--json"))["status"] == "completed"
+
+
 def test_explain_and_count_answer(cli: Cli, enrolled: str) -> None:
     assert answer(cli("explain", enrolled, "--json"))["reason"]
     question = ("--event", "contact_created", "--contact", "zoe", "--workflow", "welcome")
