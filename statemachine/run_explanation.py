@@ -172,7 +172,7 @@ def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, q
         return "the other runs of its contact" if snapshot.queued == CONFLICT else "a place in its workflow"
     parts: list[str] = []
     if snapshot.task is not None:
-        runner = workflow.steps[snapshot.task.step].runner
+        runner = workflow.steps[snapshot.step or snapshot.task.step].runner
         if isinstance(runner, Approval):
             parts.append(_decision_wait(runner, queue, holder))
         else:

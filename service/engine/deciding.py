@@ -74,7 +74,7 @@ def load_people(transaction: Transaction, commands: Sequence[DecideTask]) -> Peo
 
 def answer_of(workflow: Workflow, snapshot: Snapshot, command: DecideTask, at: datetime) -> dict[str, Any]:
     """The output that the decision leaves. Raises InvalidInput, with all that is wrong with it, and LimitExceeded."""
-    step = workflow.steps.get(snapshot.task.step if snapshot.task else "")
+    step = workflow.steps.get(snapshot.step or "") if snapshot.task else None
     if step is None or not isinstance(step.runner, Approval):
         raise PreconditionFailed(
             f"the enrollment of task {command.task_id!r} has left the step", task_id=command.task_id

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from service.engine.commands import Operate
+from service.engine import staffing
+from service.engine.commands import DecideTask, Operate
 from service.engine.migrating import Group, Migration, begin, carry_on, groups_left, plan
 from service.engine.rounds import Pace
 from service.storage import enrollments
+from service.storage.agents import Agent
 from service.storage.dialect import load
-from statemachine.cause import TaskFailure
+from statemachine.cause import Surroundings, TaskFailure
 from statemachine.errors import Unavailable
 from statemachine.migration import Route, migration_data
+from statemachine.run_explanation import explain_run
 from tests.service.engine.house import House, all_of, event
 
 OLD = """
@@ -107,6 +110,26 @@ async def test_a_mapping_takes_an_open_task_along_and_its_result_counts_on_the_n
     assert (await house.finish(task, {"n": 1})).applied
     run = house.run()
     assert (run.status, run.outputs["job"], house.contact("c0").tags) == ("completed", {"n": 1}, ("new",))
+
+
+async def test_who_was_asked_in_a_step_that_is_called_otherwise_now_still_decides(house: House) -> None:
+    old = """
+        key: w
+        trigger: {type: go}
+        steps:
+          - {id: ask, type: approval, config: {title: Well?, assign: {agent: ann}}}
+    """
+    ann = Agent("default", "ann")
+    await house.engine.write(lambda transaction: staffing.put(transaction, house.clock.now, ann, None, None))
+    route = await _route(house, old, old.replace("id: ask", "id: confirm"), mapping={"ask": "confirm"})
+    await _enter(house, 1)
+    await _migrate(house, route)
+    ((task,),) = house.rows("select task_id from human_tasks")
+    workflow = await house.engine.version("default", "w", 2)
+    account = explain_run(workflow, house.run(), Surroundings(house.clock.now))
+    assert account.waiting_for
+    await house.ask(DecideTask("default", task, "ann", "approved", {}, "r1", "h"))
+    assert (house.run().status, house.run().outputs["confirm"]["by"]) == ("completed", "ann")
 
 
 async def test_deadlines_reckoned_anew_fire_when_the_new_version_says(house: House) -> None:
