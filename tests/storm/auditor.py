@@ -1,6 +1,6 @@
 """What must hold of a store after a storm, given the book that the parent process kept.
 
-`audit_dead` needs nobody at work: it looks at what a killed server left. `audit_settled` holds when all work has ended.
+`audit_dead` looks at what a killed server left, in one moment. `audit_settled` holds when all work has ended.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _PREFIX = "VERDICT_KIND_"
 
 
 def audit_dead(url: str, book: Book, *, replays: bool) -> None:
-    """Nothing acknowledged is missing, and what is there is whole (promises P1 to P4)."""
-    with _reading(url) as transaction:
-        assert_acknowledged(transaction, book)
+    """Nothing acknowledged is missing, and what is there is whole (promises P1 to P4). Others may be at work."""
+    told = book.so_far()
+    with _snapshot(url) as transaction:
+        assert_acknowledged(transaction, told)
         assert_history_dense(transaction)
         assert_events_applied_once(transaction)
         assert_no_orphaned_task(transaction)
@@ -162,6 +163,17 @@ def _number(transaction: Transaction, sql: str) -> int:
 
 def _word(kind: int) -> str:
     return VerdictKind.Name(kind).removeprefix(_PREFIX)
+
+
+@contextmanager
+def _snapshot(url: str) -> Iterator[Transaction]:
+    """The store in one moment, by a connection of its own."""
+    database = Database(url)
+    try:
+        with database.analysing() as transaction:
+            yield transaction
+    finally:
+        database.close()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from statewright.v1 import Event, EventAcceptance, TriggerResponse, Verdict
@@ -27,6 +27,7 @@ class Book:
     `verdicts` by acknowledged event; `enrolled` and `advanced` runs by contact; `levels` and `ticks` count what was
     sent per contact; `completed` says per task whether its result was applied; `executions` and `failures` are those
     of remote workers, by (key, attempt); `calls` of the endpoint, by (path, key); `called_by` is the run a call named.
+    `in_flight` and `acknowledged_since_start` count calls by the address of the server.
     """
 
     events: dict[str, Event] = field(default_factory=dict)
@@ -44,33 +45,40 @@ class Book:
     at_most_once: set[str] = field(default_factory=set)
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     called_by: dict[str, str] = field(default_factory=dict)
-    in_flight: int = 0
-    acknowledged_since_start: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)
+    acknowledged_since_start: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def calling(self) -> Iterator[None]:
-        """Counts a call as in flight while it lasts."""
+    def calling(self, address: str) -> Iterator[None]:
+        """Counts a call as in flight while it lasts, and as answered when it does not fail."""
         with self._lock:
-            self.in_flight += 1
+            self.in_flight[address] += 1
         try:
             yield
+            self.acknowledge(address)
         finally:
             with self._lock:
-                self.in_flight -= 1
+                self.in_flight[address] -= 1
 
     def count(self, name: str) -> None:
         with self._lock:
             self.counts[name] += 1
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, address: str) -> None:
         with self._lock:
-            self.acknowledged_since_start += 1
+            self.acknowledged_since_start[address] += 1
 
-    def born(self) -> None:
+    def born(self, address: str) -> None:
         """A server has started; nothing was acknowledged by it."""
         with self._lock:
-            self.acknowledged_since_start = 0
+            self.acknowledged_since_start[address] = 0
+
+    def so_far(self) -> Book:
+        """What was acknowledged until now, whatever comes while it is looked at."""
+        with self._lock:
+            told = dict(self.verdicts), dict(self.enrolled), dict(self.completed)
+        return replace(self, verdicts=told[0], enrolled=told[1], completed=told[2])
 
     def complain(self, text: str) -> None:
         with self._lock:
@@ -98,7 +106,6 @@ class Book:
         """An event was acknowledged; one that was acknowledged before must be told the same."""
         judged = judgement(answer.verdicts)
         with self._lock:
-            self.acknowledged_since_start += 1
             self.counts["answers lost though applied"] += answer.duplicate and event.id not in self.verdicts
             before = self.verdicts.setdefault(event.id, judged)
         if before != judged:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
 
 import grpc
-from google.protobuf.message import Message
-from statewright.client import connect
+from statewright.client import Client
 from statewright.v1 import (
     AdvanceRequest,
     Contact,
@@ -22,18 +21,20 @@ from statewright.v1 import (
     EventResult,
     TriggerBatchRequest,
     TriggerRequest,
+    TriggerStreamRequest,
     UpsertRequest,
 )
 
 from tests.storm.book import SOURCE, Book, restamped
+from tests.storm.links import Links
 from tests.storm.worker import Worker
 
-M = TypeVar("M", bound=Message)
+A = TypeVar("A")
 
 COUNTERS: Final = tuple(f"counter{number}" for number in range(8))
-_QUICK: Final = (("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200))
 _PACE_S: Final = 0.08
-_ANSWER_S: Final = 10.0
+_STREAM: Final = 20
+"""How many messages go through one stream."""
 _KINDS: Final = {
     "journey_started": 20,
     "answered": 16,
@@ -52,9 +53,9 @@ _AGAIN: Final = frozenset(
 class Load:
     """Runs from `start` to `finish`, which returns when everything sent has an answer."""
 
-    def __init__(self, address: str, book: Book, seed: int) -> None:
+    def __init__(self, addresses: Sequence[str], book: Book, seed: int) -> None:
         self.book = book
-        self._client = connect(address, options=_QUICK)
+        self._links = Links(addresses, book)
         self._seed = seed
         self._ending = threading.Event()
         self._stopping = threading.Event()
@@ -62,12 +63,13 @@ class Load:
             threading.Thread(target=work, args=(random.Random(f"{seed}/{name}"), name), name=name, daemon=True)
             for name, work in (
                 ("batches", self._send_batches),
+                ("streams", self._send_streams),
                 ("singles", self._send_singles),
                 ("singles too", self._send_singles),
                 ("operations", self._operate),
             )
         ]
-        self._workers = [Worker(f"worker-{number}", self._client, book, self._stopping) for number in range(2)]
+        self._workers = [Worker(f"worker-{number}", self._links, book, self._stopping) for number in range(2)]
 
     def start(self) -> None:
         for thread in (*self._senders, *self._workers):
@@ -78,7 +80,8 @@ class Load:
         self._ending.set()
         for sender in self._senders:
             sender.join(timeout_s)
-            assert not sender.is_alive(), f"{sender.name} still lacks answers after {timeout_s} s"
+            left = f"{len(self.book.unanswered)} events, {self.book.wrong[:3]}"
+            assert not sender.is_alive(), f"{sender.name} still lacks answers after {timeout_s} s: {left}"
         assert not self.book.unanswered
 
     def close(self) -> None:
@@ -86,23 +89,25 @@ class Load:
         self._stopping.set()
         for thread in (*self._senders, *self._workers):
             thread.join(15)
-        self._client.close()
+        self._links.close()
 
     # --- events ---
 
     def _send_batches(self, chance: random.Random, name: str) -> None:
         while not self._ending.is_set():
-            events = self.book.take_unanswered(20) or self._new(chance, name, chance.randint(1, 16))
+            events = self.book.take_unanswered(20) or self._new(chance, name, chance.randint(1, 12))
             chance.shuffle(events)
-            self._send_batch(events)
+            self._send_batch(events, chance)
             self._ending.wait(_PACE_S)
-        while events := self.book.take_unanswered(100):
-            self._send_batch(events)
+        self._send_the_rest(chance)
 
-    def _send_batch(self, events: list[Event]) -> None:
-        answer = self._call(
-            lambda: self._client.enrollments.TriggerBatch(TriggerBatchRequest(events=events), timeout=8)
-        )
+    def _send_the_rest(self, chance: random.Random) -> None:
+        while events := self.book.take_unanswered(100):
+            self._send_batch(events, chance)
+
+    def _send_batch(self, events: list[Event], chance: random.Random) -> None:
+        request = TriggerBatchRequest(events=events)
+        answer = self._call(lambda client: client.enrollments.TriggerBatch(request, timeout=8), chance)
         if answer is None:
             self.book.put_back(events)
             self._stopping.wait(0.05)
@@ -118,6 +123,41 @@ class Load:
         else:
             self.book.complain(f"{event.id}: {result.error.message}")
 
+    def _send_streams(self, chance: random.Random, name: str) -> None:
+        while not self._ending.is_set():
+            self._send_stream(chance, name)
+        self._send_the_rest(chance)
+
+    def _send_stream(self, chance: random.Random, name: str) -> None:
+        """Some messages through one stream, all to one server; what has no answer when it ends is put back."""
+        sent: dict[int, list[Event]] = {}
+        writing, over = threading.Lock(), False
+
+        def messages() -> Iterator[TriggerStreamRequest]:
+            for sequence in range(_STREAM):
+                with writing:
+                    if over or self._ending.is_set():
+                        return
+                    events = sent[sequence] = self._new(chance, name, chance.randint(1, 3))
+                if events:
+                    yield TriggerStreamRequest(sequence=sequence, events=events)
+                self._ending.wait(_PACE_S)
+
+        def answers(client: Client) -> bool:
+            for answer in client.enrollments.TriggerStream(messages(), timeout=20):
+                for event, result in zip(sent.pop(answer.sequence), answer.results, strict=True):
+                    self._judge(event, result)
+                    self.book.count("events answered by streams")
+            return True
+
+        whole = self._call(answers, random.Random(chance.random()))
+        with writing:
+            over = True
+        for events in sent.values():
+            self.book.put_back(events)
+        if whole is None:
+            self._stopping.wait(0.2)
+
     def _send_singles(self, chance: random.Random, name: str) -> None:
         while not self._ending.is_set() or self.book.unanswered:
             luck = chance.random()
@@ -125,11 +165,12 @@ class Load:
                 self._repeat(chance, another_body=luck < 0.03)
             else:
                 events = self.book.take_unanswered(1) or self._new(chance, name, 1)
-                self._send(events[0])
+                self._send(events[0], chance)
             self._ending.wait(_PACE_S / 2)
 
-    def _send(self, event: Event) -> None:
-        answer = self._call(lambda: self._client.enrollments.Trigger(TriggerRequest(event=event), timeout=8))
+    def _send(self, event: Event, chance: random.Random) -> None:
+        request = TriggerRequest(event=event)
+        answer = self._call(lambda client: client.enrollments.Trigger(request, timeout=8), chance)
         if answer is None:
             self.book.put_back([event])
             self._stopping.wait(0.05)
@@ -145,8 +186,8 @@ class Load:
         if another_body:
             event.data["another"] = "body"
         try:
-            with self.book.calling():
-                answer = self._client.enrollments.Trigger(TriggerRequest(event=event), timeout=8)
+            with self._links.one(chance) as client:
+                answer = client.enrollments.Trigger(TriggerRequest(event=event), timeout=8)
         except grpc.RpcError as error:
             expected = {*_AGAIN, grpc.StatusCode.ALREADY_EXISTS} if another_body else _AGAIN
             if error.code() not in expected:
@@ -171,11 +212,11 @@ class Load:
         self.book.write_down(event)
         return event
 
-    def _call(self, call: Callable[[], M]) -> M | None:
+    def _call(self, call: Callable[[Client], A], chance: random.Random) -> A | None:
         """The answer; None when it is not known what became of the call. Anything else is a broken promise."""
         try:
-            with self.book.calling():
-                return call()
+            with self._links.one(chance) as client:
+                return call(client)
         except grpc.RpcError as error:
             if error.code() not in _AGAIN:
                 self.book.complain(f"{error.code()}: {error.details()}")
@@ -187,40 +228,39 @@ class Load:
         number = 0
         while not self._ending.is_set():
             number += 1
-            self._enroll(f"m{number}")
+            self._enroll(f"m{number}", chance)
             if self.book.enrolled and chance.random() < 0.8:
-                self._advance(chance.choice(list(self.book.enrolled)))
-            self._raise_level(f"level{chance.randint(0, 5)}")
+                self._advance(chance.choice(list(self.book.enrolled)), chance)
+            self._raise_level(f"level{chance.randint(0, 5)}", chance)
             self._ending.wait(_PACE_S)
 
-    def _enroll(self, contact: str) -> None:
+    def _enroll(self, contact: str, chance: random.Random) -> None:
         request = EnrollRequest(workflow="manual", contact_id=contact, request_id=f"enroll-{contact}")
-        answer = self._until_answered(lambda: self._client.enrollments.Enroll(request, timeout=8))
+        answer = self._until_answered(lambda client: client.enrollments.Enroll(request, timeout=8), chance)
         if answer is not None:
             self.book.enrolled[contact] = answer.enrollment.id
 
-    def _advance(self, contact: str) -> None:
+    def _advance(self, contact: str, chance: random.Random) -> None:
         """Advances the run of a contact; one that was advanced before is told the same answer again."""
         run = self.book.enrolled[contact]
         request = AdvanceRequest(enrollment_id=run, transition="done", request_id=f"advance-{contact}")
-        answer = self._until_answered(lambda: self._client.enrollments.Advance(request, timeout=8))
+        answer = self._until_answered(lambda client: client.enrollments.Advance(request, timeout=8), chance)
         if answer is not None:
             self.book.advanced[contact] = run
 
-    def _raise_level(self, contact: str) -> None:
+    def _raise_level(self, contact: str, chance: random.Random) -> None:
         level = self.book.levels[contact] + 1
         request = UpsertRequest(contact=Contact(id=contact), request_id=f"{contact}-{level}")
         request.contact.custom_fields["level"] = level
-        answer = self._until_answered(lambda: self._client.contacts.Upsert(request, timeout=8))
+        answer = self._until_answered(lambda client: client.contacts.Upsert(request, timeout=8), chance)
         if answer is not None:
             self.book.levels[contact] = level
 
-    def _until_answered(self, call: Callable[[], Any]) -> Any:
+    def _until_answered(self, call: Callable[[Client], A], chance: random.Random) -> A | None:
         while not self._stopping.is_set():
             wrong = len(self.book.wrong)
-            answer = self._call(call)
+            answer = self._call(call, chance)
             if answer is not None:
-                self.book.acknowledge()
                 return answer
             if len(self.book.wrong) > wrong:
                 return None

@@ -26,9 +26,11 @@ Storms = dict[Kind, Future[Report]]
 
 
 def plan(kind: Kind) -> tuple[Fault, ...]:
-    """Kills, on PostgreSQL with immediate stops of the database among them; one more of each than must hit."""
+    """Kills, on PostgreSQL of one replica or of both, with immediate stops of the database among them; one more of each
+    than must hit."""
     faults: list[Fault] = ["kill"] * (KILLS + 1)
     if kind == "postgresql":
+        faults[2::4] = ["kill all"] * len(faults[2::4])
         for number in range(STOPS + FULL):
             faults.insert(2 + 3 * number, "stop")
     return tuple(faults)
@@ -49,8 +51,12 @@ def test_everything_promised_holds_after_a_storm(
 ) -> None:
     report = storms[database_kind].result()
     tell(record_property, str(report))
-    assert report.effective["kill"] >= KILLS, f"invalid, too few kills hit anything: {report}"
+    assert report.kills >= KILLS, f"invalid, too few kills hit anything: {report}"
+    assert report.counts["events answered by streams"] > 0, "invalid, no stream was answered"
     if database_kind == "postgresql":
+        assert report.effective["kill"] > 0, "invalid, no replica was killed alone"
+        assert report.effective["kill all"] > 0, "invalid, the replicas were never killed together"
+        assert report.jumps > 0, "invalid, no clock jumped"
         assert report.effective["stop"] >= STOPS, f"invalid, too few stops hit anything: {report}"
     assert report.counts["acknowledged events repeated"] > 0, "invalid, nothing was repeated"
     assert report.expired > 0, "invalid, no lease expired"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import deque
@@ -10,10 +11,10 @@ from zlib import crc32
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from statewright.client import Client
 from statewright.v1 import CompleteRequest, FailRequest, PollRequest, Task
 
 from tests.storm.book import Book
+from tests.storm.links import Links
 from tests.storm.workflows import QUEUE
 
 _LEASE: Final = Duration(seconds=3)
@@ -23,9 +24,10 @@ _TOO_LATE_S: Final = 6.0
 class Worker(threading.Thread):
     """Works until `stopping` is set. What it does with a task depends on its key and attempt alone."""
 
-    def __init__(self, name: str, client: Client, book: Book, stopping: threading.Event) -> None:
+    def __init__(self, name: str, links: Links, book: Book, stopping: threading.Event) -> None:
         super().__init__(name=name, daemon=True)
-        self._client = client
+        self._links = links
+        self._chance = random.Random(name)
         self._book = book
         self._stopping = stopping
         self._lost: deque[tuple[float, Task]] = deque()
@@ -40,8 +42,8 @@ class Worker(threading.Thread):
     def _poll(self) -> list[Task]:
         request = PollRequest(queues=[QUEUE], worker_id=self.name, max_tasks=10, wait=Duration(seconds=1), lease=_LEASE)
         try:
-            with self._book.calling():
-                return list(self._client.tasks.Poll(request, timeout=5).tasks)
+            with self._links.one(self._chance) as client:
+                return list(client.tasks.Poll(request, timeout=5).tasks)
         except grpc.RpcError:
             self._stopping.wait(0.1)
             return []
@@ -65,14 +67,13 @@ class Worker(threading.Thread):
         )
         while not self._stopping.is_set():
             try:
-                with self._book.calling():
-                    answer = self._client.tasks.Complete(request, timeout=5)
+                with self._links.one(self._chance) as client:
+                    answer = client.tasks.Complete(request, timeout=5)
             except grpc.RpcError as error:
                 if self._refused(task, error):
                     return
                 continue
             self._book.completed[task.id] = answer.applied
-            self._book.acknowledge()
             return
 
     def _fail(self, task: Task) -> None:
@@ -86,8 +87,8 @@ class Worker(threading.Thread):
         )
         while not self._stopping.is_set():
             try:
-                with self._book.calling():
-                    self._client.tasks.Fail(request, timeout=5)
+                with self._links.one(self._chance) as client:
+                    client.tasks.Fail(request, timeout=5)
             except grpc.RpcError as error:
                 if self._refused(task, error):
                     return
