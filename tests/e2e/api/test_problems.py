@@ -26,7 +26,16 @@ def told(problems: Iterable[Problem]) -> list[tuple[Any, ...]]:
     return [(each.code, each.severity, each.path, each.line, each.column, each.suggestion) for each in problems]
 
 
+BOOK_TRIP = """
+key: book_trip
+steps:
+  - {id: room, type: task, config: {queue: bookings}, compensate: [{id: unroom, type: task, config: {queue: bookings}}]}
+"""
+"""Which one of them names."""
+
+
 async def test_publish_answers_the_warnings_that_validate_answers(client: AsyncClient) -> None:
+    await client.workflows.Publish(PublishRequest(source=BOOK_TRIP), timeout=10)
     for name, source in WARNINGS.items():
         validated = await client.workflows.Validate(ValidateRequest(source=source), timeout=10)
         published = await client.workflows.Publish(PublishRequest(source=source), timeout=10)

@@ -168,13 +168,14 @@ async def test_of_an_operator_and_an_agent_who_decide_in_one_batch_the_second_is
 ) -> None:
     await put(house, "ann", "sales")
     await house.publish(ASK)
+    engine = await house.replica("one lane", lanes=1)
     for first in ("operator", "agent"):
         await house.trigger("go", id=first)
         run = next(one for one in house.runs() if one.live)
         (task_id,) = house.rows("select task_id from human_tasks where closed_at is null")[0]
         advance = Operate("default", run.id, "advance", f"r-{first}", data={"transition": "rejected"})
         decide = DecideTask("default", task_id, "ann", "approved", {}, f"d-{first}", "h")
-        both = await house.engine.ask_all([advance, decide] if first == "operator" else [decide, advance])
+        both = await engine.ask_all([advance, decide] if first == "operator" else [decide, advance])
         refused = both[1]
         if first == "operator":
             assert isinstance(refused, TaskDecided)
