@@ -43,6 +43,7 @@ def demo(session: Session, clock_rate: float) -> None:
     from service.cli.demo_server import DemoServer
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stops = _hear_ctrl_c()
     began = time.monotonic()
     try:
         with DemoServer(clock_rate) as server:
@@ -53,7 +54,20 @@ def demo(session: Session, clock_rate: float) -> None:
             _report(session, show, {"ok": finished and _as_told(summary)} | summary)
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
-        raise click.exceptions.Exit(130) from None
+    if stops:
+        raise click.exceptions.Exit(130)
+
+
+def _hear_ctrl_c() -> list[int]:
+    """Remember every Ctrl-C: an interrupt that is raised while a finalizer runs is lost."""
+    stops: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    return stops
 
 
 def _as_told(summary: dict[str, Any]) -> bool:
