@@ -87,7 +87,8 @@ class Complaint(click.ClickException):
 
     def as_text(self) -> str:
         lines = [f"Error: {self.message}"]
-        lines += [f"  {_violation_line(violation)}" for violation in self.violations]
+        told = [_violation_line(violation) for violation in self.violations]
+        lines += [f"  {line}" for line in told if line != self.message]
         if self.next_step:
             lines.append(f"  Next: {self.next_step}")
         return "\n".join(lines)

@@ -48,6 +48,16 @@ def test_every_violation_is_shown_with_its_path(run: Run, server: FakeServer) ->
     assert "event.data.x: NaN is no JSON number" in stderr
 
 
+def test_what_the_message_says_already_is_not_said_twice(run: Run, server: FakeServer) -> None:
+    server.answers["Enrollment.Trigger"] = Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "event.type: is empty",
+        "INVALID_ARGUMENT",
+        violations=(("event.type", "", "is empty"),),
+    )
+    assert run("trigger", "x").stderr.count("event.type: is empty") == 1
+
+
 def test_with_json_the_error_is_a_document(run: Run, server: FakeServer) -> None:
     server.answers["Enrollment.Get"] = Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
