@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from statemachine.definition import load_workflow
 from statemachine.replay import ReplayDiverged, replay
-from statemachine.snapshot import snapshot_from_data, snapshot_to_data
+from statemachine.snapshot import Status, snapshot_from_data, snapshot_to_data
 from statemachine.workflow import Workflow
 from tests.statemachine.checked_world import Simulation, canonical, compiled
 from tests.statemachine.drawn.courses import Course, actions, play
@@ -135,3 +135,16 @@ def test_snapshots_read_back_equal_from_their_data(act: Callable[[Simulation], N
     act(simulation)
     simulation.now += timedelta(seconds=1)
     assert snapshot_from_data(snapshot_to_data(simulation.run)) == simulation.run
+
+
+def test_the_end_of_a_child_under_a_paused_workflow_is_kept_until_the_workflow_goes_on() -> None:
+    """The parent counts the child as open, though it has ended, for as long as its workflow rests."""
+    rest = {"id": "x", "type": "wait", "config": {"for": "1h"}}
+    rounds = {"items": [1, 2], "parallel": True, "concurrency": 1, "on_branch_error": "fail"}
+    simulation = _started({"id": "rounds", "type": "loop", "config": rounds, "body": [rest]})
+    simulation.pause_workflow(timers="keep")
+    simulation.operate("cancel")
+    simulation.audit()
+    simulation.resume_workflow()
+    simulation.audit()
+    assert simulation.records["enrollment-0001"].snapshot.status == Status.FAILED
