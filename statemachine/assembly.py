@@ -11,21 +11,16 @@ from pydantic import ValidationError
 from statemachine.bodies import Body, first_of
 from statemachine.compiler import Read, StepBuild
 from statemachine.condition import Condition
-from statemachine.document import (
-    CONDITION_VALUES,
-    RetryPart,
-    StepPart,
-    kind_of,
-    read_part,
-    report_invalid,
-    respell_all,
-)
+from statemachine.document import RetryPart, StepPart
 from statemachine.layout import Around, Entry, Layout
 from statemachine.limits import MAX_STEPS
 from statemachine.nesting import nest
+from statemachine.part import read_part, report_invalid
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
 from statemachine.sending.reading import merged, read_sending
 from statemachine.sending.rules import Sending
+from statemachine.spelling import CONDITION_VALUES, respell_all
 from statemachine.step import END, StepType
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from statemachine.steps.guards import STEPS, ErrorHandler

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from statemachine.document import is_name, respell
 from statemachine.problem import Path, Problems
+from statemachine.scalars import is_name
+from statemachine.spelling import respell
 from statemachine.steps.guards import CATCH, DONE, FINALLY, STEPS, ErrorHandler, Fallback, Try
 from statemachine.steps.loop import BODY, Loop
 from statemachine.steps.parallel import BRANCHES, RESERVED, Parallel

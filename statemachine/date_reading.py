@@ -9,8 +9,9 @@ from typing import Any, Final
 from statemachine.calendar import parse_clock
 from statemachine.contact import reserved_field
 from statemachine.dates import DateRule
-from statemachine.document import DatePart, read_part
+from statemachine.document import DatePart
 from statemachine.duration import parse_duration
+from statemachine.part import read_part
 from statemachine.problem import Path, Problems
 
 _ROOTS: Final = ("contact.", "customer.")

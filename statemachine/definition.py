@@ -18,7 +18,7 @@ from statemachine.canvas.reading import Canvas, read_canvas
 from statemachine.checks.draft import Draft
 from statemachine.checks.inspection import inspect
 from statemachine.compiler import Compiler
-from statemachine.document import DocumentPart, is_canvas, is_name, kind_of, read_part, respell_all
+from statemachine.document import DocumentPart, is_canvas
 from statemachine.entrance import Entrance
 from statemachine.errors import DefinitionError
 from statemachine.machine import WorkflowMachine
@@ -26,11 +26,14 @@ from statemachine.meter import TooComplex, metered
 from statemachine.names import slug
 from statemachine.opening import beginning, opening_steps
 from statemachine.outline import Outline, outline_of
+from statemachine.part import read_part
 from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.reads import reads_of
+from statemachine.scalars import is_name, kind_of
 from statemachine.sending.reading import read_sending
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
+from statemachine.spelling import respell_all
 from statemachine.step import Reads
 from statemachine.steps.loop import item_names
 from statemachine.steps.sub_workflow import SubWorkflow, inner_workflows

@@ -1,94 +1,20 @@
-"""The shape of a definition: its parts as models, and how raw data becomes one of them, problem by problem.
+"""The shape of a definition: its parts as models.
 
-Each part is checked on its own level only; what has a grammar of its own (conditions, templates, configs) stays raw
-here. Keys may be camelCase; inside, everything is snake_case. A key the language has but this version cannot run is
-refused by name (`not_supported_yet`), never accepted and ignored.
+Each part is checked on its own level only (`part.py`); what has a grammar of its own (conditions, templates, configs)
+stays raw here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import Field
 
-from statemachine.calendar import find_zone, zone_names
-from statemachine.duration import parse_duration
 from statemachine.keys import REQUIRED, AnyCondition, EventType, Offset, Shape, Template, about
-from statemachine.names import did_you_mean, snake_case
-from statemachine.problem import CODES, Path, Problems
-
-CONDITION_VALUES: Final = ("value", "right")
-"""Keys of a condition under which the author's own data stand."""
-
-NAME_PATTERN: Final = "[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,98}[A-Za-z0-9_])?"
-VARIABLE_PATTERN: Final = "[A-Za-z_][A-Za-z0-9_]{0,99}"
-_NAME: Final = re.compile(NAME_PATTERN + r"\Z")
-_VARIABLE: Final = re.compile(VARIABLE_PATTERN + r"\Z")
-
-
-def _duration(raw: Any) -> Any:
-    try:
-        return parse_duration(raw)
-    except ValueError as error:
-        raise _custom("bad_duration", str(error)) from None
-
-
-def _zone(raw: Any) -> Any:
-    try:
-        if isinstance(raw, str):
-            find_zone(raw)
-        return raw
-    except ValueError as error:
-        raise _custom("bad_timezone", str(error), did_you_mean(raw, zone_names())) from None
-
-
-def _name(raw: Any) -> Any:
-    """Ids may be written as numbers; they are text all the same."""
-    text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
-    if isinstance(text, str) and not is_name(text):
-        message = f"{text[:60]!r} is no name: use up to 100 letters, digits, _ - . :"
-        raise _custom("bad_name", message)
-    return text
-
-
-def is_name(text: str) -> bool:
-    """Whether a text may be the key of a workflow or the id of a step or trigger."""
-    return _NAME.match(text) is not None
-
-
-def _variable(raw: Any) -> Any:
-    if isinstance(raw, str) and not _VARIABLE.match(raw):
-        raise _custom("bad_name", f"{raw[:60]!r} is no variable name: use letters, digits and _")
-    return raw
-
-
-def _label(raw: Any) -> Any:
-    return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
-
-
-def _custom(code: Literal["bad_duration", "bad_timezone", "bad_name"], message: str, hint: str = "") -> Exception:
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), Shape("duration")]
-Zone = Annotated[str, BeforeValidator(_zone), Shape("zone")]
-Name = Annotated[str, BeforeValidator(_name), Shape("name")]
-Variable = Annotated[str, BeforeValidator(_variable), Shape("variable")]
-Label = Annotated[str, BeforeValidator(_label), Shape("label")]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Target = Annotated[str, BeforeValidator(_label), Shape("target")]
-
-
-class Part(BaseModel):
-    """The parent of all parts. `later` are keys of the language that cannot be run yet; `also` are other spellings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    later: ClassVar[tuple[str, ...]] = ()
-    also: ClassVar[Mapping[str, str]] = {}
+from statemachine.names import snake_case
+from statemachine.part import Part
+from statemachine.scalars import Count, Duration, Label, Name, Target, Variable, Zone
 
 
 class TriggerPart(Part):
@@ -336,147 +262,6 @@ class DocumentPart(Part):
     )
 
 
-PartType = TypeVar("PartType", bound=Part)
-
-
-def read_part(model: type[PartType], raw: Any, path: Path, problems: Problems) -> PartType | None:
-    """One part of a document. What is wrong is reported and left out; None when nothing usable is left."""
-    if not isinstance(raw, Mapping):
-        problems.add("not_an_object", path, f"an object has to stand here, not {kind_of(raw)}")
-        return None
-    known = _without_later(model, respell(raw, path, problems, also=model.also), path, problems)
-    try:
-        return model.model_validate(known)
-    except ValidationError as error:
-        report_invalid(error, model, known, path, problems)
-        wrong = {detail["loc"][0] for detail in error.errors(include_url=False) if detail["loc"]}
-    try:
-        return model.model_validate({key: value for key, value in known.items() if key not in wrong})
-    except ValidationError:
-        return None
-
-
 def is_canvas(raw: Mapping[str, Any]) -> bool:
     """Whether a document draws its workflow instead of listing steps."""
     return any(snake_case(str(key)) in ("nodes", "edges", "canvas_data") for key in raw)
-
-
-def respell(
-    raw: Mapping[Any, Any], path: Path, problems: Problems, *, also: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The keys of one object in snake_case; the problems learn how the source spells them."""
-    spelled: dict[str, Any] = {}
-    for source_key, value in raw.items():
-        key = snake_case(str(source_key))
-        key = (also or {}).get(key, key)
-        if key != source_key:
-            if key in spelled or key in raw:
-                message = f"{source_key!r} and {key!r} are the same key"
-                problems.add("conflicting_keys", (*path, source_key), message)
-                continue
-            problems.spelled((*path, key), (*problems.source_path(path), source_key))
-        spelled[key] = value
-    return spelled
-
-
-def respell_all(raw: Any, path: Path, problems: Problems, free_form: Iterable[str] = CONDITION_VALUES) -> Any:
-    """Like `respell`, all the way down; below a `free_form` key the author's keys stay as they are."""
-    if isinstance(raw, list):
-        return [respell_all(item, (*path, index), problems, free_form) for index, item in enumerate(raw)]
-    if not isinstance(raw, Mapping):
-        return raw
-    return {
-        key: value if key in free_form else respell_all(value, (*path, key), problems, free_form)
-        for key, value in respell(raw, path, problems).items()
-    }
-
-
-def report_invalid(error: ValidationError, model: type[BaseModel], raw: Any, path: Path, problems: Problems) -> None:
-    """Turn pydantic's errors about `raw` into problems."""
-    found: dict[Path, ErrorDetails] = {}
-    for detail in error.errors(include_url=False):
-        found.setdefault(_real_path(detail, raw), detail)
-    # a union reports every member that did not fit: the deepest complaint is about the member that was meant
-    around = {loc[:length] for loc in found for length in range(len(loc))}
-    for loc, detail in found.items():
-        if loc not in around:
-            _report_detail(loc, detail, model, path, problems)
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in the words of YAML and JSON."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true or false"
-    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
-    return names.get(type(value), type(value).__name__)
-
-
-def _without_later(model: type[Part], raw: Mapping[str, Any], path: Path, problems: Problems) -> dict[str, Any]:
-    for key in model.later:
-        if key in raw:
-            written = problems.source_path((*path, key))[-1]
-            problems.add("not_supported_yet", (*path, key), f"{written!r} is not supported by this version yet")
-    return {key: value for key, value in raw.items() if key not in model.later}
-
-
-def _real_path(detail: ErrorDetails, raw: Any) -> Path:
-    """The path of an error without the segments that pydantic puts in for members of unions."""
-    real: list[str | int] = []
-    value = raw
-    loc = detail["loc"]
-    for number, segment in enumerate(loc):
-        inside = isinstance(value, Mapping) and segment in value
-        inside = inside or (isinstance(value, list) and isinstance(segment, int) and segment < len(value))
-        if inside:
-            value = value[segment]
-            real.append(segment)
-        elif number == len(loc) - 1 and detail["type"] == "missing":
-            real.append(segment)
-    return tuple(real)
-
-
-def _report_detail(loc: Path, detail: ErrorDetails, model: type[BaseModel], path: Path, problems: Problems) -> None:
-    kind, place = detail["type"], (*path, *loc)
-    key = str(problems.source_path(place)[-1]) if place else ""
-    if kind == "missing":
-        problems.add("missing_key", place, f"the key {key!r} is missing")
-    elif kind == "extra_forbidden":
-        options = keys_at(model, loc[:-1])
-        listed = f"; the keys here are {', '.join(options)}" if options else ""
-        problems.add("unknown_key", place, f"there is no key {key!r} here{listed}", problems.guess(key, options))
-    elif kind in CODES:
-        context = detail.get("ctx", {})
-        problems.add(kind, place, detail["msg"], str(context.get("hint", "")))
-    else:
-        message = detail["msg"].removeprefix("Value error, ")
-        problems.add("bad_value", place, message[:1].lower() + message[1:], _literal_hint(detail, problems))
-
-
-def _literal_hint(detail: ErrorDetails, problems: Problems) -> str:
-    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
-        return ""
-    options = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
-    return problems.guess(detail["input"], options)
-
-
-def keys_at(model: type[BaseModel], loc: Path) -> tuple[str, ...]:
-    """The keys that the model knows at `loc`; none when that is not an object of fixed keys."""
-    current: type[BaseModel] | None = model
-    for segment in loc:
-        if isinstance(segment, int) or current is None:
-            continue
-        field = next((f for name, f in current.model_fields.items() if segment in (name, f.alias)), None)
-        current = _model_in(field.annotation) if field else None
-    return tuple(field.alias or name for name, field in current.model_fields.items()) if current else ()
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found:
-            return found
-    return None

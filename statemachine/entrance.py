@@ -9,21 +9,12 @@ from statemachine.compiler import Compiler
 from statemachine.condition import Condition
 from statemachine.date_reading import DateReader
 from statemachine.dates import DATE
-from statemachine.document import (
-    ConflictPart,
-    DocumentPart,
-    EntryPart,
-    ExitPart,
-    LimitsPart,
-    PausePart,
-    TriggerPart,
-    read_part,
-    respell,
-    respell_all,
-)
+from statemachine.document import ConflictPart, DocumentPart, EntryPart, ExitPart, LimitsPart, PausePart, TriggerPart
 from statemachine.names import EventName, event_group
 from statemachine.opening import Opening
+from statemachine.part import read_part
 from statemachine.problem import Path, Problems
+from statemachine.spelling import respell, respell_all
 from statemachine.workflow import Conflict, EntryRules, ExitRule, Limits, Trigger
 
 _CONFIG_LATER = ("schedule", "webhook")

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from statemachine.bodies import Bodies, Body, first_of, id_of, take_bodies
-from statemachine.document import StepPart, kind_of, respell
+from statemachine.document import StepPart
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
+from statemachine.spelling import respell
 from statemachine.steps.guards import ErrorHandler
 from statemachine.steps.loop import KINDS
 from statemachine.workflow import UNDONE, undo_body

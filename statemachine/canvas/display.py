@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from statemachine.document import kind_of
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
 
 
 def check_display(raw: Any, problems: Problems) -> None:

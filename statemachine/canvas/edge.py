@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from statemachine.canvas.labels import same_type
 from statemachine.canvas.node import Node
-from statemachine.document import kind_of, respell
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
+from statemachine.spelling import respell
 
 ERROR: Final = "error"
 _PREFIX: Final = re.compile(r"(?:branch|variant)[ _-]+")

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from statemachine.canvas.labels import RESOURCE, TRIGGER, Meaning, meaning_of
-from statemachine.document import StepPart, kind_of, respell
+from statemachine.document import StepPart
 from statemachine.names import snake_case
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
+from statemachine.spelling import respell
 
 STEP_KEYS: Final = (
     "when", "retry", "timeout", "on_error", "output", "output_variable", "crash_policy", "compensate",
-    "sending", "urgent", *StepPart.later,
+    "sending", "urgent",
 )  # fmt: skip
 """Keys of a step that may stand on its node, or in the node's `data` beside the config."""
 _WAYS: Final = ("next", "branches", "true_steps", "false_steps")

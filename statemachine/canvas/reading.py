@@ -13,9 +13,9 @@ from typing import Any, Final
 from statemachine.canvas.edge import ERROR, Edge, read_edge
 from statemachine.canvas.fans import PARALLEL, spread
 from statemachine.canvas.node import Node, read_node
-from statemachine.document import kind_of
 from statemachine.names import canonical_event, snake_case
 from statemachine.problem import Path, Problems
+from statemachine.scalars import kind_of
 from statemachine.step import END
 from statemachine.steps import STEP_TYPES
 

@@ -13,12 +13,12 @@ from statemachine.document import (
     EntryPart,
     ExitPart,
     LimitsPart,
-    Part,
     PausePart,
     RetryPart,
     TriggerPart,
 )
 from statemachine.limits import MAX_STEPS
+from statemachine.part import Part
 from statemachine.schema.conditions import condition_schemas
 from statemachine.schema.models import model_schema
 from statemachine.schema.shapes import SHAPES, one_or_list, ref

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from statemachine.calendar import DAY_NAMES, WEEKDAYS
-from statemachine.document import NAME_PATTERN, VARIABLE_PATTERN
 from statemachine.duration import MAX_DURATION, UNITS
 from statemachine.form import RESERVED, TYPES
 from statemachine.names import EVENT_ALIASES, KNOWN_EVENTS
+from statemachine.scalars import NAME_PATTERN, VARIABLE_PATTERN
 from statemachine.schema.spelling import Schema, any_case, closed, words
 from statemachine.sending.holiday import NAME as CALENDAR
 from statemachine.steps.http import METHODS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from statemachine.document import Part
+from statemachine.part import Part
 from statemachine.schema.models import model_schema
 from statemachine.schema.shapes import one_or_list, or_null, ref
 from statemachine.schema.spelling import Schema, words

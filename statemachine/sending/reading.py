@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import Field
 
 from statemachine.calendar import ALL_DAYS, parse_clock, parse_weekdays
-from statemachine.document import Duration, Part, kind_of, read_part
 from statemachine.duration import parse_duration
 from statemachine.keys import REQUIRED, Shape, about
 from statemachine.names import did_you_mean
+from statemachine.part import Part, read_part
 from statemachine.problem import Path, Problems
+from statemachine.scalars import Duration, kind_of
 from statemachine.sending import rate
 from statemachine.sending.caps import MAX_COUNT, MAX_SPAN
 from statemachine.sending.consent import CHANNELS, is_channel

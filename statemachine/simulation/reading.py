@@ -9,13 +9,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.cause import TaskFailure
 from statemachine.contact import Contact
-from statemachine.document import Count, Duration, Label, Part, kind_of, read_part
 from statemachine.errors import InvalidInput
 from statemachine.keys import EventType, Shape, about
 from statemachine.machine import ERROR
 from statemachine.names import one_slip
+from statemachine.part import Part, read_part
 from statemachine.patch import apply_patch
 from statemachine.problem import Path, Problems
+from statemachine.scalars import Count, Duration, Label, kind_of
 from statemachine.sending.consent import EVERY, is_channel
 from statemachine.simulation.script import EARLIEST, USUAL, Act, Result
 from statemachine.simulation.trace import Answer

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from statemachine.document import Variable, kind_of
 from statemachine.errors import StepFailed
 from statemachine.frame import Frame
 from statemachine.keys import AnyCondition, Shape, about
 from statemachine.kin import Brood
 from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than, size_up_to
+from statemachine.scalars import Variable, kind_of
 from statemachine.step import Await, Build, Child, Context, FamilyStep, Outcome, PureStep, Result, StepConfig
 from statemachine.steps.parallel import first_failure, left_by
 from statemachine.steps.parts import Parts, resolve

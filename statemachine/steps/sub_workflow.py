@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
-from statemachine.document import Name
 from statemachine.errors import StepFailed
 from statemachine.keys import about
 from statemachine.kin import Brood
 from statemachine.limits import MAX_EVENT_BYTES, larger_than
 from statemachine.path import MISSING, Path, parse_path, walk
+from statemachine.scalars import Name
 from statemachine.step import Await, Build, Child, Context, FamilyStep, Launch, Outcome, Result, StepConfig
 from statemachine.steps.parallel import first_failure
 from statemachine.steps.parts import Parts, resolve

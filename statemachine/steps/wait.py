@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from statemachine.document import Duration
 from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Span, Template, about
+from statemachine.scalars import Duration
 from statemachine.scope import contact_fields
 from statemachine.step import (
     CONTACT_CHANGED,

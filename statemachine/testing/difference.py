@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from statemachine.document import kind_of
 from statemachine.problem import Place
+from statemachine.scalars import kind_of
 
 NOTHING: Final = "—"
 _WIDEST: Final = 300

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from statemachine.calendar import parse_time
-from statemachine.document import Duration, Label, Part, kind_of, read_part
 from statemachine.duration import MAX_DURATION
 from statemachine.keys import REQUIRED, Moment, Shape, about
+from statemachine.part import Part, read_part
 from statemachine.problem import Path, Problem, Problems
 from statemachine.reader import Format
+from statemachine.scalars import Duration, Label, kind_of
 from statemachine.simulation.memory import START
 from statemachine.simulation.reading import ScriptReader, Subject
 from statemachine.simulation.script import EARLIEST, LATEST

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from statemachine.definition import load_workflow
-from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, Part, RetryPart, StepPart, TriggerPart
+from statemachine.document import DocumentPart, EntryPart, ExitPart, LimitsPart, RetryPart, StepPart, TriggerPart
 from statemachine.names import snake_case
+from statemachine.part import Part
 from statemachine.problem import CODES
 from statemachine.schema import definition_schema
 from statemachine.schema.spelling import camel_pattern
