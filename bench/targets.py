@@ -89,7 +89,7 @@ TARGETS: Final = (
     Target("W1, one in a call", w1_burst.NAME, ("Trigger,",), _rate, 1500, "/s", alternative=_OF_ECHO),
     Target("W2 drain", w2_timers.DRAIN, (w2_timers.DRAINED,), _ratio, 0.30, "of the floor"),
     Target("W2 lateness p99", w2_timers.PACED, (w2_timers.TRICKLED,), _p99_ms, 250, "ms", at_most=True),
-    Target("W3", w3_events.NAME, ("TriggerBatch",), _ratio, 0.12, "of the floor"),
+    Target("W3", w3_events.NAME, ("TriggerBatch", "TriggerStream"), _ratio, 0.12, "of the floor"),
     Target("W4 p99", w4_open_loop.NAME, ("Trigger",), _p99_ratio, 4, "× the floor's", at_most=True),
     Target("Statements a batch", w1_burst.NAME, ("TriggerBatch",), _statements, 12, "", at_most=True),
 )

@@ -22,11 +22,15 @@ _CALLERS: Final = 64
 
 def run(stand: Stand) -> list[Figure]:
     stand.publish(WORKFLOW)
-    return stand.in_turn([
+    many = stand.sizes.n
+    ways = [
         lambda: _floor(stand),
-        lambda: _woken(stand, "TriggerBatch of 100, 4 at once", stand.sizes.n, way="batch", size=100, in_flight=4),
+        lambda: _woken(stand, "TriggerBatch of 100, 4 at once", many, way="batch", size=100, in_flight=4),
         lambda: _woken(stand, f"Trigger, {_CALLERS} at once", stand.sizes.unary, way="unary", in_flight=_CALLERS),
-    ])  # fmt: skip
+    ]
+    if stand.through == "grpc":
+        ways.insert(2, lambda: _woken(stand, "TriggerStream, 100 in a message", many, way="stream", size=100))
+    return stand.in_turn(ways)
 
 
 def _floor(stand: Stand) -> list[Figure]:
