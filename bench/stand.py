@@ -44,8 +44,8 @@ class Sizes:
 
     @property
     def open_loop(self) -> int:
-        """At 50 in a second."""
-        return max(5, self.n // 20)
+        """At 50 in a second; of fewer than some hundreds one late write to the disk is the slowest percent."""
+        return max(5, self.n // 10)
 
 
 @dataclass(slots=True)
