@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from service.engine.commands import DateArrived, PlanDates
 from service.engine.tickets import MAX_BATCH
-from service.storage.contact_dates import ContactKey, contacts_after, due_contacts, keep_seed, put_off_dates, seeds
+from service.storage.contact_dates import contacts_after, due_contacts, keep_seed, put_off_dates, seeds
+from service.storage.contacts import ContactKey
 from service.storage.database import Transaction
 from statemachine.dates import DATE
 from statemachine.errors import Saturated, Unavailable

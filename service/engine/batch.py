@@ -32,11 +32,13 @@ from service.engine.commands import (
 from service.engine.dating import date_arrived, plan_dates
 from service.engine.household import BrokenFamily, tell_strays
 from service.engine.ledger import MAX_BURDEN, Ledger
-from service.engine.loading import ContactKey, Room, Stock
+from service.engine.loading import Stock
 from service.engine.operations import go_on, operate, start_pending
 from service.engine.receptions import dispatch, enroll, look_once_more, trigger
 from service.engine.repeats import first_answer
+from service.engine.room import Room
 from service.engine.task_outcomes import decide_task, finish
+from service.storage.contacts import ContactKey
 from service.storage.database import Transaction
 from statemachine.errors import WorkflowError
 

@@ -13,7 +13,8 @@ from typing import Final
 from service.engine.desk import Desk
 from service.engine.household import BrokenFamily, Household, Stray
 from service.engine.ledger import Ledger
-from service.engine.loading import Room, Stock
+from service.engine.loading import Stock
+from service.engine.room import Room
 from statemachine.cause import Cause, ContactCause, Surroundings
 from statemachine.contact import Contact, following
 from statemachine.conversation import Conversation

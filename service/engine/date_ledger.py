@@ -12,7 +12,8 @@ from typing import Any
 
 from service.engine.catalog import Directory
 from service.engine.rows import Section
-from service.storage.contact_dates import KEEP, SETTLE, ContactKey, slot_row
+from service.storage.contact_dates import KEEP, SETTLE, slot_row
+from service.storage.contacts import ContactKey
 from statemachine.contact import Contact
 from statemachine.dates import DATE, DateRule, Slot, planned, rules_of
 from statemachine.workflow import Workflow

@@ -22,9 +22,9 @@ from service.engine.feed import Feed
 from service.engine.firing import Fired
 from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
-from service.engine.loading import Room
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
+from service.engine.room import Room
 from service.engine.tickets import FireTimers, Group, Ticket, lane_number
 from service.storage.database import Database, Transaction
 from service.storage.workflows import StoredWorkflow

@@ -14,14 +14,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.engine.desk import Desk
+from service.engine.hindsight import Hindsight, reads_of
 from service.engine.household import BrokenFamily, Household, Stray, Versions, kin_of, tell_strays, tops
 from service.engine.ledger import MAX_BURDEN, Ledger
-from service.engine.loading import ContactKey, Room, reads_of, want_events
+from service.engine.room import Room
 from service.engine.talks import Talks, own_conversation
+from service.storage.contacts import ContactKey
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text, load
 from service.storage.enrollments import StoredEnrollment, claim_due, load_watching
-from service.storage.events import look_back
 from service.storage.families import load_families
 from service.storage.split_weights import kept_variants
 from statemachine.cause import Cause, ContactCause, Surroundings, TimerCause
@@ -114,7 +115,7 @@ class Firing:
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
         self._versions = Versions(self._room.catalog, self.ledger.directory, transaction)
-        wanted: dict[tuple[str, str, str], datetime] = {}
+        hindsight = Hindsight()
         talks: set[tuple[str, str]] = set()
         for stored, profile, revision in claimed:
             snapshot = stored.snapshot
@@ -129,17 +130,12 @@ class Firing:
             if workflow.reads.events or workflow.inner:
                 now = self.ledger.times.workflow
                 reads = self._versions.reads(stored.tenant, workflow, reads_of(workflow, snapshot))
-                want_events(wanted, key, reads, snapshot.started_at or now, now)
-        self._load_families(transaction, [stored for stored, _, _ in claimed], wanted, talks)
-        if wanted:
-            rows = [
-                {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
-                for (tenant, contact, kind), since in sorted(wanted.items())
-            ]
-            for tenant, event in look_back(transaction, rows):
-                known = self._events.setdefault((tenant, event.contact_id or ""), [])
-                if not self._changed or event not in known:
-                    known.append(event)
+                hindsight.want(key, reads, snapshot.started_at or now, now)
+        self._load_families(transaction, [stored for stored, _, _ in claimed], hindsight, talks)
+        for tenant, event in hindsight.load(transaction):
+            known = self._events.setdefault((tenant, event.contact_id or ""), [])
+            if not self._changed or event not in known:
+                known.append(event)
         self._talks.load(transaction, talks)
         if self.ledger.directory.shares:
             self._load_kept(transaction, claimed)
@@ -160,7 +156,7 @@ class Firing:
         self,
         transaction: Transaction,
         claimed: Sequence[StoredEnrollment],
-        wanted: dict[tuple[str, str, str], datetime],
+        hindsight: Hindsight,
         talks: set[tuple[str, str]],
     ) -> None:
         """Seat the runs of a family at one desk."""
@@ -178,7 +174,7 @@ class Firing:
             if contact_id is not None:
                 workflow = home.runs[row.snapshot.id][0]
                 reads = self._versions.reads(row.tenant, workflow, reads_of(workflow, row.snapshot))
-                want_events(wanted, (row.tenant, contact_id), reads, row.snapshot.started_at or now, now)
+                hindsight.want((row.tenant, contact_id), reads, row.snapshot.started_at or now, now)
                 if self._versions.talks(row.tenant, workflow) and (own := own_conversation(row.tenant, row.snapshot)):
                     talks.add(own)
 

@@ -19,7 +19,7 @@ from service.engine.batch import Batch, HeldElsewhere, NoRoom, Result
 from service.engine.commands import Command
 from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
-from service.engine.loading import Room
+from service.engine.room import Room
 from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
 from service.storage.connections import Conflict, KeyConflict, TooMuch
 from service.storage.database import Database

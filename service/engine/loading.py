@@ -7,106 +7,66 @@ events.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import field
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from service.engine.answers import method_of
-from service.engine.catalog import Catalog, Directory
-from service.engine.clock import Clock, Times
+from service.engine.addressees import Addressees
+from service.engine.catalog import Directory
 from service.engine.commands import (
-    ChangeConversation,
     Command,
-    ContinueRun,
     DateArrived,
-    DecideTask,
     DispatchEvent,
     EnrollContact,
-    FinishTask,
-    LookAgain,
     Operate,
-    PlanDates,
     StartPending,
     TriggerEvent,
 )
-from service.engine.deciding import NOBODY_KNOWN, load_people
 from service.engine.desk import Desk
+from service.engine.entrants import WITH_LOOKS, Entrants, compile_named
+from service.engine.hindsight import Hindsight, reads_of
 from service.engine.household import Versions, kin_of, tops
-from service.engine.local import LocalQueue
 from service.engine.provider_lines import ProviderLines
+from service.engine.room import Room
 from service.engine.talks import Talks, own_conversation
 from service.storage.contact_dates import coming_dates
-from service.storage.contacts import StoredContact, ask_contacts, held_elsewhere
-from service.storage.conversations import contacts_of_conversations
+from service.storage.contacts import ContactKey, StoredContact, ask_contacts, held_elsewhere
 from service.storage.database import Transaction
-from service.storage.dialect import instant
-from service.storage.enrollments import StoredEnrollment, ask_runs, load_past, load_watching
-from service.storage.events import Repeat, RepeatKey, ask_repeats, look_back
+from service.storage.enrollments import StoredEnrollment, ask_runs, load_watching
 from service.storage.families import load_families
 from service.storage.looks import load_looks
-from service.storage.places import lock_places, read_usage
 from service.storage.split_weights import kept_variants
-from service.storage.task_batch import contacts_of_runs
-from service.storage.tasks import LeasedTask, tasks_by_id
-from statemachine.admission import Past
 from statemachine.contact import Contact
-from statemachine.dates import DATE
-from statemachine.errors import NotFound
 from statemachine.grace import Look
-from statemachine.places import MINUTE, Usage
-from statemachine.record import record
-from statemachine.snapshot import Snapshot, Status
-from statemachine.step import Reads
+from statemachine.places import Usage
 from statemachine.workflow import Workflow
-
-ContactKey = tuple[str, str]
-
-
-@record
-class Room:
-    """What every batch of this replica works with."""
-
-    catalog: Catalog
-    clock: Clock
-    replica_id: str
-    local_queues: Mapping[str, LocalQueue] = field(default_factory=dict)
 
 
 class Stock:
     """What was found for the commands. `keys` names each command's contact, `held` those that another replica locks."""
 
-    times: Times
-    directory: Directory
-    versions: Versions
-
     def __init__(self, room: Room, transaction: Transaction, commands: Sequence[Command]) -> None:
         self._room = room
         self.commands = commands
         self._kinds = frozenset(map(type, commands))
-        self._entering: list[tuple[Command, ContactKey | None, Sequence[Workflow]]] = []
-        self.keys: list[ContactKey | None] = []
+        self._addressees = Addressees(transaction, commands, self._kinds)
+        self.keys = self._addressees.keys
+        self.tasks = self._addressees.tasks
+        self.people = self._addressees.people
+        self.run_contacts = self._addressees.run_contacts
         self.desks: dict[ContactKey, Desk] = {}
         self.alone: dict[tuple[str, str], Desk] = {}
-        self.held: set[ContactKey] = set()
-        self.tasks: dict[tuple[str, str], LeasedTask] = {}
-        self.run_contacts: dict[tuple[str, str], str | None] = {}
-        self.repeats: dict[RepeatKey, Repeat] = {}
         self.talks = Talks()
-        self._talkers: dict[tuple[str, str], str] = {}
         self.usages: dict[str, dict[str, Usage]] = {}
-        self.people = NOBODY_KNOWN
         self.lines = ProviderLines()
+        self._lock(transaction)
         self._load(transaction)
 
-    def _load(self, transaction: Transaction) -> None:
-        self._resolve(transaction)
-        self.keys = [self._contact_key(command) for command in self.commands]
+    def _lock(self, transaction: Transaction) -> None:
+        """Lock the contacts, read the clock, and seat the runs that are there."""
         keys = {key for key in self.keys if key is not None}
         contacts = ask_contacts(transaction, keys)
         times = self._room.clock.ask(transaction)
         directory = self._room.catalog.ask(transaction)
-        repeats = self._ask_repeats(transaction)
+        repeats = self._addressees.ask_repeats(transaction)
         runs = self._ask_runs(transaction)
         found = contacts()
         self.times = times()
@@ -115,19 +75,24 @@ class Stock:
         stored_runs = runs()
         self.held = held_elsewhere(transaction, keys - found.keys())
         self._open_desks(keys - self.held, found)
-        self._load_versions(transaction)
+        if EnrollContact in self._kinds:
+            compile_named(transaction, self._room.catalog, self.commands)
         self.versions = Versions(self._room.catalog, self.directory, transaction)
         stored_runs += self._late_watchers(transaction)
         self._seat_runs(transaction, stored_runs)
         self._seat_families(transaction, stored_runs)
+
+    def _load(self, transaction: Transaction) -> None:
+        """What deciding about these contacts and runs needs besides."""
         self._load_looks(transaction)
         if DateArrived in self._kinds:
             self._load_dates(transaction)
-        self._entering = self._entered()
-        self._load_past(transaction)
+        self._entrants = Entrants(self._room.catalog, self.directory, self.commands, self.keys, self.desks)
+        self._entrants.load_past(transaction)
         self._load_events(transaction)
-        self.talks.load(transaction, self._named_conversations())
-        self._load_usage(transaction)
+        self.talks.load(transaction, self._conversations())
+        pending = [one for one in self.commands if isinstance(one, StartPending)] if StartPending in self._kinds else ()
+        self.usages = self._entrants.count_places(transaction, pending, self.times.workflow)
         if self.directory.shares:
             self._load_kept(transaction)
         if self._room.catalog.rated:
@@ -144,90 +109,14 @@ class Stock:
             desk.whole = (tenant, contact_id) in self._gathered
             self.desks[tenant, contact_id] = desk
 
-    def _resolve(self, transaction: Transaction) -> None:
-        """Find the (immutable) contact of commands that know only a task, an enrollment or a conversation."""
-        if self._kinds.isdisjoint(_WITHOUT_CONTACT):
-            return
-        task_ids = [
-            {"tenant_id": command.tenant, "id": command.task_id}
-            for command in self.commands
-            if isinstance(command, FinishTask | DecideTask)
-        ]
-        run_ids = [
-            {"tenant_id": command.tenant, "id": command.enrollment_id}
-            for command in self.commands
-            if isinstance(command, Operate | ContinueRun)
-        ]
-        talks = [
-            (command.tenant, command.conversation_id)
-            for command in self.commands
-            if isinstance(command, ChangeConversation)
-        ]
-        if talks:
-            self._talkers = contacts_of_conversations(transaction, talks)
-        if task_ids:
-            self.tasks = tasks_by_id(transaction, task_ids)
-        decided = [command for command in self.commands if isinstance(command, DecideTask)]
-        if decided:
-            self.people = load_people(transaction, decided)
-        if run_ids:
-            self.run_contacts = contacts_of_runs(transaction, run_ids)
-
-    def _contact_key(self, command: Command) -> ContactKey | None:
-        contact_id: str | None
-        if isinstance(command, TriggerEvent | DispatchEvent):
-            contact_id = command.event.contact_id
-        elif isinstance(command, FinishTask | DecideTask):
-            task = self.tasks.get((command.tenant, command.task_id))
-            contact_id = task.contact_id if task else None
-        elif isinstance(command, Operate | ContinueRun):
-            contact_id = self.run_contacts.get((command.tenant, command.enrollment_id))
-        elif isinstance(command, ChangeConversation):
-            contact_id = self._talkers.get((command.tenant, command.conversation_id))
-        else:
-            contact_id = command.contact_id
-        return (command.tenant, contact_id) if contact_id else None
-
-    def _ask_repeats(self, transaction: Transaction) -> Callable[[], dict[RepeatKey, Repeat]]:
-        keys: list[dict[str, Any]] = []
-        requests: list[dict[str, Any]] = []
-        pending: list[dict[str, Any]] = []
-        for command in self.commands:
-            if isinstance(command, TriggerEvent):
-                event = command.event
-                keys.append({"tenant_id": command.tenant, "source": event.source, "event_id": event.id})
-            elif isinstance(command, DispatchEvent):
-                at = command.event.accepted_at
-                since = at - MINUTE if at is not None and command.event.chain else None
-                name = {"tenant_id": command.tenant, "id": command.row_id}
-                pending.append({**name, "accepted_at": at, "since": since})
-            elif not isinstance(command, _UNREPEATED) and command.body_hash:
-                method = method_of(command)
-                requests.append({"tenant_id": command.tenant, "method": method, "request_id": command.request_id})
-        return ask_repeats(transaction, keys, requests, pending)
-
     def _ask_runs(self, transaction: Transaction) -> Callable[[], list[StoredEnrollment]]:
-        contacts: dict[ContactKey, None] = {}
-        ids: dict[tuple[str, str], None] = {}
         self._watched = self._watched_contacts(self._room.catalog.directory)
-        for command, key in zip(self.commands, self.keys, strict=True):
-            if isinstance(command, _WITH_ALL_RUNS):
-                if key is not None:
-                    contacts[key] = None
-                if isinstance(command, StartPending):
-                    ids[command.tenant, command.enrollment_id] = None
-            elif isinstance(command, Operate | ContinueRun):
-                ids[command.tenant, command.enrollment_id] = None
-            elif isinstance(command, FinishTask | DecideTask):
-                task = self.tasks.get((command.tenant, command.task_id))
-                if task is not None:
-                    ids[command.tenant, task.enrollment_id] = None
-        self._gathered = contacts
+        self._gathered, ids = self._addressees.runs()
         return ask_runs(
             transaction,
-            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in contacts],
+            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in self._gathered],
             [{"tenant_id": tenant, "id": name} for tenant, name in ids],
-            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in self._watched - contacts.keys()],
+            [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in self._watched - self._gathered.keys()],
         )
 
     def _watched_contacts(self, directory: Directory) -> set[ContactKey]:
@@ -283,18 +172,6 @@ class Stock:
             return self.desks.get((tenant, contact_id))
         return self.alone.setdefault((tenant, enrollment_id), Desk(tenant, None))
 
-    def _load_past(self, transaction: Transaction) -> None:
-        wanted: dict[tuple[str, str, str], None] = {}
-        for _, key, workflows in self._entering:
-            if key is not None and key in self.desks and self.desks[key].revision:
-                wanted.update(((*key, workflow.key), None) for workflow in workflows if _asks_for_past(workflow))
-        if not wanted:
-            return
-        rows = load_past(transaction, [{"tenant_id": t, "contact_id": c, "workflow": w} for t, c, w in wanted])
-        for tenant, contact_id, workflow_key, entry_key, entries, started, ended in rows:
-            past = Past(entries, instant(started), instant(ended))
-            self.desks[tenant, contact_id].past[workflow_key, entry_key] = past
-
     def _load_looks(self, transaction: Transaction) -> None:
         """Earlier events that may still enrol these contacts; nothing is asked while there are none."""
         if not self.directory.looking:
@@ -302,7 +179,7 @@ class Stock:
         wanted = {
             key
             for command, key in zip(self.commands, self.keys, strict=True)
-            if key is not None and key in self.desks and isinstance(command, _WITH_LOOKS)
+            if key is not None and key in self.desks and isinstance(command, WITH_LOOKS)
         }
         for tenant, contact_id, look in load_looks(transaction, wanted):
             desk = self.desks[tenant, contact_id]
@@ -321,48 +198,13 @@ class Stock:
         if known is not None:
             desk.lookers[look.workflow] = known
 
-    def _entered(self) -> list[tuple[Command, ContactKey | None, Sequence[Workflow]]]:
-        """The commands that may let somebody into workflows, and those."""
-        found: list[tuple[Command, ContactKey | None, Sequence[Workflow]]] = []
-        for command, key in zip(self.commands, self.keys, strict=True):
-            workflows = self._candidates(command)
-            desk = self.desks.get(key) if key is not None else None
-            if desk is not None and desk.lookers and isinstance(command, _WITH_LOOKS):
-                workflows = (*workflows, *desk.lookers.values())
-            if workflows:
-                found.append((command, key, workflows))
-        return found
-
-    def _candidates(self, command: Command) -> Sequence[Workflow]:
-        if isinstance(command, TriggerEvent | DispatchEvent):
-            return self.directory.candidates(command.tenant, command.event.type)
-        if isinstance(command, DateArrived):
-            return self.directory.candidates(command.tenant, DATE)
-        if isinstance(command, EnrollContact):
-            workflow = self.enrolled_workflow(command)
-            return (workflow,) if workflow is not None else ()
-        return ()
-
     def usages_of(self, tenant: str) -> dict[str, Usage]:
         """How full the tenant's workflows are, as far as a command of this batch asks; whoever decides counts on."""
         return self.usages.setdefault(tenant, {}) if self.usages else _NOBODY_COUNTS
 
-    def _load_usage(self, transaction: Transaction) -> None:
-        """Count the places of workflows with limits that somebody may enter now, and keep others from taking them."""
-        names: set[tuple[str, str]] = set()
-        if StartPending in self._kinds:
-            names = {(one.tenant, one.workflow) for one in self.commands if isinstance(one, StartPending)}
-        for command, _, workflows in self._entering:
-            names.update((command.tenant, flow.key) for flow in workflows if flow.limits.counted)
-        if not names:
-            return
-        lock_places(transaction, names)
-        for (tenant, name), usage in read_usage(transaction, sorted(names), self.times.workflow).items():
-            self.usages.setdefault(tenant, {})[name] = usage
-
     def _at_hand(self) -> Iterator[tuple[str, Workflow]]:
         """The versions of which runs may send messages in this batch."""
-        for command, _, workflows in self._entering:
+        for command, _, workflows in self._entrants.found:
             for workflow in workflows:
                 yield command.tenant, workflow
         for desk in (*self.desks.values(), *self.alone.values()):
@@ -370,24 +212,14 @@ class Stock:
                 yield desk.tenant, workflow
 
     def enrolled_workflow(self, command: EnrollContact) -> Workflow | None:
-        row = self.directory.workflows.get((command.tenant, command.workflow))
-        version = command.version or (row.active_version if row else None)
-        if row is None or version is None:
-            return None
-        return self._room.catalog.known(command.tenant, command.workflow, version)
-
-    def _load_versions(self, transaction: Transaction) -> None:
-        """Compile versions that an enrolment names and this replica has not run yet; unknown ones are refused later."""
-        for command in self.commands if EnrollContact in self._kinds else ():
-            if isinstance(command, EnrollContact) and command.version:
-                with suppress(NotFound):
-                    self._room.catalog.version(transaction, command.tenant, command.workflow, command.version)
+        """The version that an enrolment names, or the active one."""
+        return self._entrants.enrolled_workflow(command)
 
     def _load_kept(self, transaction: Transaction) -> None:
         """The variants that contacts were given before, of workflows where shares of splits were set."""
         wanted: set[tuple[str, str, str]] = set()
         inner = self.versions.keys
-        for _, key, workflows in self._entering:
+        for _, key, workflows in self._entrants.found:
             if key is not None and key in self.desks and self.desks[key].revision:
                 wanted.update((*key, name) for flow in workflows for name in inner(key[0], flow))
         for key, desk in self.desks.items():
@@ -397,27 +229,21 @@ class Stock:
             self.desks[key].kept.update(kept)
 
     def _load_events(self, transaction: Transaction) -> None:
-        """Earlier events that a version at hand may read: since the run began, or as far as a condition looks back."""
-        wanted: dict[tuple[str, str, str], datetime] = {}
+        """Earlier events that a version at hand may read."""
+        hindsight = Hindsight()
         now = self.times.workflow
-        for _, key, workflows in self._entering:
+        for _, key, workflows in self._entrants.found:
             if key is not None and key in self.desks and self.desks[key].revision:
                 for workflow in workflows:
-                    want_events(wanted, key, self.versions.reads(key[0], workflow, workflow.reads), now, now)
+                    hindsight.want(key, self.versions.reads(key[0], workflow, workflow.reads), now, now)
         operated = self._operated()
         for key, desk in self.desks.items():
             for workflow, snapshot in desk.runs.values():
                 reads = workflow.reads if key in operated else reads_of(workflow, snapshot)
                 if reads.events or workflow.inner:
                     reads = self.versions.reads(key[0], workflow, reads)
-                    want_events(wanted, key, reads, snapshot.started_at or now, now)
-        if not wanted:
-            return
-        rows = [
-            {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
-            for (tenant, contact, kind), since in sorted(wanted.items())
-        ]
-        for tenant, event in look_back(transaction, rows):
+                    hindsight.want(key, reads, snapshot.started_at or now, now)
+        for tenant, event in hindsight.load(transaction):
             assert event.contact_id is not None
             self.desks[tenant, event.contact_id].events.append(event)
 
@@ -427,19 +253,9 @@ class Stock:
             return set()
         return {key for command, key in zip(self.commands, self.keys, strict=True) if isinstance(command, Operate)}
 
-    def _named_conversations(self) -> set[tuple[str, str]]:
-        """Those that events and commands name, and those of runs whose versions read them."""
-        named: set[tuple[str, str]] = set()
-        for command in self.commands:
-            if isinstance(command, TriggerEvent | DispatchEvent):
-                event = command.event
-                if event.conversation_id and event.contact_id:
-                    named.add((command.tenant, event.conversation_id))
-            elif isinstance(command, EnrollContact):
-                if command.conversation_id and command.contact_id:
-                    named.add((command.tenant, command.conversation_id))
-            elif isinstance(command, ChangeConversation):
-                named.add((command.tenant, command.conversation_id))
+    def _conversations(self) -> set[tuple[str, str]]:
+        """Those that commands name, and those of runs whose versions read them."""
+        named = self._addressees.conversations()
         for desk in self.desks.values():
             for workflow, snapshot in desk.runs.values():
                 if self.versions.talks(desk.tenant, workflow) and (own := own_conversation(desk.tenant, snapshot)):
@@ -449,37 +265,5 @@ class Stock:
 
 
 _NOBODY_COUNTS: Final[dict[str, Usage]] = {}
-_WITHOUT_CONTACT: Final = frozenset({FinishTask, DecideTask, Operate, ContinueRun, ChangeConversation})
-"""They name a task, an enrollment or a conversation instead."""
 _BRING_ALL: Final = frozenset({TriggerEvent, DispatchEvent, EnrollContact, DateArrived})
 """All live runs of their contacts are loaded."""
-_WITH_ALL_RUNS = TriggerEvent | DispatchEvent | EnrollContact | StartPending | LookAgain | DateArrived
-_WITH_LOOKS = TriggerEvent | DispatchEvent | LookAgain | DateArrived
-_UNREPEATED = ContinueRun | StartPending | LookAgain | DateArrived | PlanDates
-
-
-def _asks_for_past(workflow: Workflow) -> bool:
-    rules = workflow.entry
-    return rules.reentry == "never" or rules.cooldown is not None or rules.max_entries is not None
-
-
-def reads_of(workflow: Workflow, snapshot: Snapshot) -> Reads:
-    """What may be read of a run that goes on by itself."""
-    if snapshot.status is not Status.WAITING or snapshot.step is None:
-        return workflow.reads
-    return workflow.reads_ahead(snapshot.step)
-
-
-def want_events(
-    wanted: dict[tuple[str, str, str], datetime],
-    key: ContactKey,
-    reads: Reads,
-    began: datetime,
-    now: datetime,
-) -> None:
-    """Note which event types of a contact must be read, and since when."""
-    for kind, span in reads.events.items():
-        since = began if span is None else min(began, now - span)
-        name = (*key, kind)
-        if name not in wanted or since < wanted[name]:
-            wanted[name] = since

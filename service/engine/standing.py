@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.engine.catalog import Catalog
+from service.engine.hindsight import Hindsight
 from service.engine.household import Versions
-from service.engine.loading import want_events
 from service.engine.provider_lines import ProviderLines
 from service.engine.talks import own_conversation
 from service.storage.contact_queries import get_contact
@@ -20,7 +20,6 @@ from service.storage.database import Transaction
 from service.storage.dialect import instant
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollments
 from service.storage.enrollments import load_past, load_runs
-from service.storage.events import look_back
 from service.storage.families import live_below
 from service.storage.places import read_usage
 from service.storage.split_weights import kept_variants
@@ -233,14 +232,10 @@ def _events(
     now: datetime,
 ) -> tuple[Event, ...]:
     """The contact's earlier events that these versions may read, each since its run began."""
-    wanted: dict[tuple[str, str, str], datetime] = {}
+    hindsight = Hindsight()
     for workflow, began in starts:
-        want_events(wanted, (tenant, contact_id), workflow.reads, began, now)
-    rows = [
-        {"tenant_id": tenant, "contact_id": contact, "type": kind, "since": since}
-        for (tenant, contact, kind), since in sorted(wanted.items())
-    ]
-    return tuple(event for _, event in look_back(transaction, rows)) if rows else ()
+        hindsight.want((tenant, contact_id), workflow.reads, began, now)
+    return tuple(event for _, event in hindsight.load(transaction))
 
 
 def order_of(task: LeasedTask) -> TaskOrder:

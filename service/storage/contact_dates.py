@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from service.storage.contacts import ContactKey
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, instant_text
 from statemachine.dates import Slot
-
-ContactKey = tuple[str, str]
 
 _PENDING: Final = "d.due_at is not null and d.due_at <= excluded.planned_at"
 

@@ -30,10 +30,13 @@ _EXISTING: Final = """
 select c.tenant_id, c.id from {rows:wanted; tenant_id text, id text}
 join contacts as c on c.tenant_id = r.tenant_id and c.id = r.id"""
 
-Key = tuple[str, str]
+ContactKey = tuple[str, str]
+"""(tenant, contact id)"""
 
 
-def lock_contacts(transaction: Transaction, keys: Collection[Key]) -> tuple[dict[Key, StoredContact], set[Key]]:
+def lock_contacts(
+    transaction: Transaction, keys: Collection[ContactKey]
+) -> tuple[dict[ContactKey, StoredContact], set[ContactKey]]:
     """Lock contacts in key order: those that exist, and the keys of those that another transaction holds.
 
     A key in neither does not exist (yet).
@@ -42,7 +45,9 @@ def lock_contacts(transaction: Transaction, keys: Collection[Key]) -> tuple[dict
     return found, held_elsewhere(transaction, [key for key in keys if key not in found])
 
 
-def ask_contacts(transaction: Transaction, keys: Collection[Key]) -> Callable[[], dict[Key, StoredContact]]:
+def ask_contacts(
+    transaction: Transaction, keys: Collection[ContactKey]
+) -> Callable[[], dict[ContactKey, StoredContact]]:
     """Lock those contacts that nobody else holds, in key order."""
     if not keys:
         return dict
@@ -50,7 +55,7 @@ def ask_contacts(transaction: Transaction, keys: Collection[Key]) -> Callable[[]
     return lambda: {(stored.tenant, stored.contact.id): stored for stored in map(_stored, answer.rows())}
 
 
-def held_elsewhere(transaction: Transaction, missing: Collection[Key]) -> set[Key]:
+def held_elsewhere(transaction: Transaction, missing: Collection[ContactKey]) -> set[ContactKey]:
     """Which of the contacts that could not be locked exist."""
     if not missing or transaction.kind == "sqlite":
         return set()
@@ -65,7 +70,7 @@ def _stored(row: Row) -> StoredContact:
     return StoredContact(tenant, contact_from_data(contact_id, load(profile), revision), created_at, updated_at)
 
 
-def _rows(keys: Iterable[Key]) -> list[dict[str, str]]:
+def _rows(keys: Iterable[ContactKey]) -> list[dict[str, str]]:
     return [{"tenant_id": tenant, "id": contact} for tenant, contact in sorted(keys)]
 
 
