@@ -5,7 +5,7 @@ from __future__ import annotations
 from statewright.v1 import EntryQuestion, ExplainRequest, ExplainResponse, RunExplanation
 
 from service.engine.commands import DEFAULT_TENANT
-from service.engine.standing import read_roster, read_surroundings
+from service.engine.foresight import read_roster, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.event_message import read_trigger
 from service.rpc.explain_message import write_event_account, write_inactive, write_look, write_run_account

@@ -7,7 +7,7 @@ import asyncio
 from statewright.v1 import ForecastRequest, ForecastResponse
 
 from service.engine.commands import DEFAULT_TENANT
-from service.engine.standing import open_orders, read_kin, read_surroundings
+from service.engine.foresight import open_orders, read_kin, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.explain_message import write_run_account
 from service.rpc.fields import required_id
@@ -18,7 +18,7 @@ from service.rpc.simulate_rpcs import played
 from service.rpc.simulated_message import as_stored, write_happenings
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import find_enrollment
-from statemachine.simulation.forecast import ALONE, Forecast, Standing, forecast
+from statemachine.simulation.forecast import ALONE, Forecast, Foreseen, forecast
 
 
 class ForecastRpcs:
@@ -28,16 +28,16 @@ class ForecastRpcs:
 
     async def forecast(self, request: ForecastRequest) -> ForecastResponse:
         enrollment_id = required_id("enrollment_id", request.enrollment_id)
-        standing = await self._engine.read(lambda transaction: self._standing(transaction, enrollment_id))
-        return await played(self._one_at_a_time, lambda: _answer(request, standing))
+        foreseen = await self._engine.read(lambda transaction: self._foreseen(transaction, enrollment_id))
+        return await played(self._one_at_a_time, lambda: _answer(request, foreseen))
 
-    def _standing(self, transaction: Transaction, enrollment_id: str) -> Standing:
+    def _foreseen(self, transaction: Transaction, enrollment_id: str) -> Foreseen:
         record = find_enrollment(transaction, DEFAULT_TENANT, enrollment_id)
         snapshot, catalog = record.snapshot, self._engine.catalog
         now = self._engine.clock.read(transaction).workflow
         workflow = catalog.version(transaction, DEFAULT_TENANT, snapshot.workflow, snapshot.version)
         subject = (transaction, catalog, DEFAULT_TENANT, workflow, snapshot, now)
-        return Standing(
+        return Foreseen(
             workflow,
             snapshot,
             open_orders(transaction, DEFAULT_TENANT, (record,)).get(snapshot.id),
@@ -48,11 +48,11 @@ class ForecastRpcs:
         )
 
 
-def _answer(request: ForecastRequest, standing: Standing) -> ForecastResponse:
-    given = read_assumptions(request, standing.workflow, standing.surroundings.contact)
+def _answer(request: ForecastRequest, foreseen: Foreseen) -> ForecastResponse:
+    given = read_assumptions(request, foreseen.workflow, foreseen.surroundings.contact)
     response = ForecastResponse()
-    write_instant(standing.surroundings.now, response.start_time)
-    _write_forecast(forecast(standing, given), response)
+    write_instant(foreseen.surroundings.now, response.start_time)
+    _write_forecast(forecast(foreseen, given), response)
     return response
 
 

@@ -63,7 +63,7 @@ ALONE: Final = Kin()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing(Member):
+class Foreseen(Member):
     """A run that is to be foreseen, what a decision about it would read now, and its kin."""
 
     surroundings: Surroundings = field(kw_only=True)
@@ -105,21 +105,21 @@ class Forecast:
     assumed: tuple[str, ...]
 
 
-def forecast(standing: Standing, given: Assumptions | None = None) -> Forecast:
+def forecast(foreseen: Foreseen, given: Assumptions | None = None) -> Forecast:
     """Carry a live run forward. Raises PreconditionFailed when it has ended."""
     given = given or Assumptions()
-    snapshot = standing.snapshot
+    snapshot = foreseen.snapshot
     if not snapshot.live:
         retry = "; retry it first" if snapshot.status is Status.FAILED else ""
         raise PreconditionFailed(
             f"the enrollment has ended ({snapshot.status.value}): nothing is left to foresee{retry}"
         )
-    world = _world(standing, given)
-    now = standing.surroundings.now
+    world = _world(foreseen, given)
+    now = foreseen.surroundings.now
     if given.resumed:
-        _let_go(world, standing)
+        _let_go(world, foreseen)
     simulated = Simulated(world, "settled", now)
-    if given.resumed or not standing.quarantined:
+    if given.resumed or not foreseen.quarantined:
         script = Script(
             (),
             given.acts,
@@ -131,13 +131,13 @@ def forecast(standing: Standing, given: Assumptions | None = None) -> Forecast:
         )
         simulated = carry_on(script, world)
     final = world.records[snapshot.id].snapshot
-    account = explain_run(standing.workflow, final, world.surroundings(snapshot.id)) if final.live else None
-    return Forecast(simulated, final, tuple(_stays(standing, world)), account, tuple(_assumed(standing, given)))
+    account = explain_run(foreseen.workflow, final, world.surroundings(snapshot.id)) if final.live else None
+    return Forecast(simulated, final, tuple(_stays(foreseen, world)), account, tuple(_assumed(foreseen, given)))
 
 
-def _world(standing: Standing, given: Assumptions) -> World:
+def _world(foreseen: Foreseen, given: Assumptions) -> World:
     """A world of this run and its family alone: nobody else is enrolled in it, and nobody enters."""
-    around, kin, key = standing.surroundings, standing.kin, standing.workflow.key
+    around, kin, key = foreseen.surroundings, foreseen.kin, foreseen.workflow.key
     talks = () if around.conversation is None else (around.conversation,)
     world = World(
         (),
@@ -155,11 +155,11 @@ def _world(standing: Standing, given: Assumptions) -> World:
     world.lines = around.lines
     world.shares, world.kept = kin.shares, kin.kept
     if around.splits is not NO_SPLITS:
-        world.shares = {**kin.shares, key: {standing.workflow.version: around.splits.shares}}
+        world.shares = {**kin.shares, key: {foreseen.workflow.version: around.splits.shares}}
         world.kept = {**kin.kept, key: around.splits.kept}
     world.paused.update(kin.paused, (key,) if around.held else ())
     events = tuple({(event.source, event.id): event for event in (*around.events, *kin.events)}.values())
-    for member in (standing, *kin.members):
+    for member in (foreseen, *kin.members):
         task, work = member.snapshot.task, None
         if task is not None and member.order is not None:
             work = OpenWork(member.order, member.available_at or around.now, task.attempt)
@@ -169,23 +169,23 @@ def _world(standing: Standing, given: Assumptions) -> World:
     return world
 
 
-def _let_go(world: World, standing: Standing) -> None:
+def _let_go(world: World, foreseen: Foreseen) -> None:
     """What holds it ends: a pause of its workflow, or of those of its family, and its own."""
     for key in sorted(world.paused):
         world.resume_workflow(key)
-    if standing.snapshot.status is Status.PAUSED:
-        world.operate(standing.snapshot.id, "resume", {})
+    if foreseen.snapshot.status is Status.PAUSED:
+        world.operate(foreseen.snapshot.id, "resume", {})
 
 
 # --- what is said about it ---
 
 
-def _stays(standing: Standing, world: World) -> Iterator[Stay]:
+def _stays(foreseen: Foreseen, world: World) -> Iterator[Stay]:
     """The visits from the present one on, in order."""
-    snapshot, steps = standing.snapshot, standing.workflow.steps
+    snapshot, steps = foreseen.snapshot, foreseen.workflow.steps
     stays: dict[int, Stay] = {}
     if snapshot.step and snapshot.step in steps:
-        entered_at = snapshot.entered_at or standing.surroundings.now
+        entered_at = snapshot.entered_at or foreseen.surroundings.now
         stays[snapshot.visit] = Stay(snapshot.step, steps[snapshot.step].type, entered_at)
     for entry in world.records[snapshot.id].history:
         stay = stays.get(entry.visit)
@@ -206,7 +206,7 @@ def _after(stay: Stay, entry: HistoryEntry) -> Stay:
     return stay
 
 
-def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
+def _assumed(foreseen: Foreseen, given: Assumptions) -> Iterator[str]:
     yield "no further events come" if not given.acts else "no further events come but those that are scripted"
     yield (
         "every task succeeds at its first attempt, at once"
@@ -215,13 +215,13 @@ def _assumed(standing: Standing, given: Assumptions) -> Iterator[str]:
     )
     yield "the contact stays as it is now, but for what this run changes"
     yield "the workflow, other workflows and operators do nothing to it meanwhile"
-    if standing.snapshot.parent_id is not None:
+    if foreseen.snapshot.parent_id is not None:
         yield "the run whose child it is leaves it alone"
-    if standing.snapshot.status is Status.PENDING:
+    if foreseen.snapshot.status is Status.PENDING:
         yield "it begins at once: when there is a place for it depends on other runs"
     if given.resumed:
         yield "what holds it now ends at once"
-    flows = {flow.key: flow for flow in (standing.workflow, *standing.kin.workflows.values())}
+    flows = {flow.key: flow for flow in (foreseen.workflow, *foreseen.kin.workflows.values())}
     steps = [step for flow in flows.values() for step in flow.steps.values()]
     if any(step.runner.human for step in steps):
         yield "people decide at once, the first that they can choose, unless it is scripted"

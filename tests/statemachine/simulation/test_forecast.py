@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from statemachine.errors import PreconditionFailed
-from statemachine.simulation.forecast import Assumptions, Forecast, Kin, Member, Standing, forecast
+from statemachine.simulation.forecast import Assumptions, Forecast, Foreseen, Kin, Member, forecast
 from statemachine.simulation.script import Act, Result, Script
 from statemachine.simulation.simulate import carry_on
 from statemachine.simulation.trace import Answer
@@ -36,11 +36,11 @@ def started(*steps: dict[str, Any], **document: Any) -> Simulation:
     return simulation
 
 
-def standing(simulation: Simulation, **given: Any) -> Standing:
+def foreseen(simulation: Simulation, **given: Any) -> Foreseen:
     record = simulation.records[simulation.last]
     work = record.work
     around = simulation.world.surroundings(simulation.last)
-    return Standing(
+    return Foreseen(
         record.workflow,
         record.snapshot,
         surroundings=around,
@@ -51,7 +51,7 @@ def standing(simulation: Simulation, **given: Any) -> Standing:
 
 
 def foretold(simulation: Simulation, **given: Any) -> Forecast:
-    return forecast(standing(simulation), Assumptions(**given))
+    return forecast(foreseen(simulation), Assumptions(**given))
 
 
 def lines(entries: Any) -> str:
@@ -154,8 +154,8 @@ def test_a_run_that_is_held_stays_unless_it_is_assumed_to_go_on(hold: str) -> No
 
 def test_a_timer_that_was_given_up_is_not_foreseen_to_fire() -> None:
     simulation = started({"id": "r", "type": "wait", "config": {"for": "1d"}})
-    stuck = forecast(standing(simulation, quarantined=True))
-    freed = forecast(standing(simulation, quarantined=True), Assumptions(resumed=True))
+    stuck = forecast(foreseen(simulation, quarantined=True))
+    freed = forecast(foreseen(simulation, quarantined=True), Assumptions(resumed=True))
     assert stuck.simulated.trace == ()
     assert freed.snapshot.status.value == "completed"
 
@@ -200,7 +200,7 @@ FAMILY: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-def family_of(simulation: Simulation) -> Standing:
+def family_of(simulation: Simulation) -> Foreseen:
     """The oldest run of the simulation with its family, as the service reads them."""
     root, *others = simulation.records.values()
     members = [
@@ -209,7 +209,7 @@ def family_of(simulation: Simulation) -> Standing:
     flows = {(key, number): flow for key, flow in simulation.world.workflows.items() for number in (0, flow.version)}
     around = simulation.world.surroundings(root.snapshot.id)
     kin = Kin(tuple(members), {name: flow for name, flow in flows.items() if name[0] != "flow"})
-    return Standing(root.workflow, root.snapshot, surroundings=around, kin=kin)
+    return Foreseen(root.workflow, root.snapshot, surroundings=around, kin=kin)
 
 
 @pytest.mark.parametrize("waited", [0, 1, 3, 5])

@@ -1,4 +1,4 @@
-"""How things stand with a contact or a run, read without locking anything: what explanations and forecasts decide on.
+"""Foresight: what explanations and forecasts know of a contact or a run, read without locking anything.
 
 The same records that a batch would load for the same question (see `loading.py`).
 """
