@@ -10,7 +10,7 @@ import pytest
 from statemachine.errors import TransitionRefused
 from statemachine.replay import replay
 from statemachine.run_explanation import explain_run
-from statemachine.simulation.forecast import Standing, forecast
+from statemachine.simulation.forecast import Foreseen, forecast
 from tests.statemachine.checked_world import Simulation, assert_alive, compiled
 
 EVENING = datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
@@ -197,7 +197,7 @@ def test_a_forecast_sees_the_hold_and_the_message() -> None:
     simulation = evening()
     record = simulation.records[simulation.last]
     seen = forecast(
-        Standing(record.workflow, record.snapshot, surroundings=simulation.world.surroundings(simulation.last))
+        Foreseen(record.workflow, record.snapshot, surroundings=simulation.world.surroundings(simulation.last))
     )
     assert [attempt.at for attempt in seen.simulated.attempts] == [MORNING]
     assert seen.snapshot.status == "completed"

@@ -15,7 +15,7 @@ from statemachine.run_explanation import explain_run
 from statemachine.sending.caps import stamp
 from statemachine.sending.rate import EMPTY, SLACK, Line, ask_line, keeps_place, next_slot, with_left, with_waiting
 from statemachine.sending.rules import Rate
-from statemachine.simulation.forecast import Standing, forecast
+from statemachine.simulation.forecast import Foreseen, forecast
 from tests.statemachine.checked_world import START, Simulation, assert_alive, compiled
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -347,7 +347,7 @@ def test_an_explanation_says_until_when_and_a_forecast_who_decides() -> None:
     account = explain_run(record.workflow, record.snapshot, around)
     assert account.until_at == START + timedelta(seconds=1.05)
     assert account.reason.endswith("09:00:01 UTC: the provider takes 2 sms messages within 1s.")
-    seen = forecast(Standing(record.workflow, record.snapshot, surroundings=around))
+    seen = forecast(Foreseen(record.workflow, record.snapshot, surroundings=around))
     assert [attempt.at for attempt in seen.simulated.attempts] == [START + timedelta(seconds=1.05)]
     assert any("line before a provider's rate" in one for one in seen.assumed)
 
@@ -362,6 +362,6 @@ def test_a_run_that_comes_to_the_message_later_is_foreseen_behind_those_in_the_l
     simulation.trigger("go", contact_id="late")
     record = simulation.records[simulation.last]
     seen = forecast(
-        Standing(record.workflow, record.snapshot, surroundings=simulation.world.surroundings(simulation.last))
+        Foreseen(record.workflow, record.snapshot, surroundings=simulation.world.surroundings(simulation.last))
     )
     assert [attempt.at for attempt in seen.simulated.attempts] == [START + timedelta(seconds=3.625)]
