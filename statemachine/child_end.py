@@ -14,7 +14,8 @@ from statemachine.failing import fail_run
 from statemachine.kin import Brood
 from statemachine.limits import MAX_OUTPUT_BYTES, size_up_to
 from statemachine.offspring import dismiss, rest_for
-from statemachine.run import MAX_CONSUMED, Run
+from statemachine.run import Run
+from statemachine.seeing import MAX_CONSUMED
 from statemachine.snapshot import Status
 from statemachine.step import Await, End, FamilyStep, Outcome
 from statemachine.way_out import complete_step

@@ -16,7 +16,7 @@ from statemachine.frame import undo_names
 from statemachine.scope import Scope
 
 if TYPE_CHECKING:
-    from statemachine.run import Run
+    from statemachine.seeing import Seeing
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -26,7 +26,7 @@ class View(Scope):
 
     __slots__ = ("_contact", "_conversation", "_enrollment", "_events", "_run", "_zone")
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Seeing) -> None:
         self._run = run
         names = run.error_names()
         super().__init__(

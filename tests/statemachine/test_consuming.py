@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from statemachine.run import MAX_CONSUMED
+from statemachine.seeing import MAX_CONSUMED
 from tests.statemachine.checked_world import Simulation, compiled
 
 
