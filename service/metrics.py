@@ -51,7 +51,10 @@ class Metrics:
         )
         self._exits = Counter("statewright_exits", "Enrollments that exited.", ["workflow", "goal"], registry=registry)
         self._blocked = Counter(
-            "statewright_blocked_events", "Events of steps kept from enrolling.", ["rule"], registry=registry
+            "statewright_blocked_events",
+            "Events of steps, and dates of contacts, kept from enrolling.",
+            ["rule"],
+            registry=registry,
         )
         self._fired = Counter("statewright_timers_fired", "Timers that fired.", registry=registry)
         self._command_children: dict[tuple[str, str], Counter] = {}

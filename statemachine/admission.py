@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from statemachine.arbitration import Runs, behind, may_begin
+from statemachine.dates import late_by
 from statemachine.event import Event
 from statemachine.limits import MAX_CAUSATION_DEPTH, MAX_RAISED_PER_MINUTE
 from statemachine.places import CONFLICT, MAX_CONCURRENT, NO_USAGE, PER_MINUTE, Usage, closed, full, queue_data
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
-from statemachine.workflow import Workflow
+from statemachine.step import TOO_LATE
+from statemachine.workflow import Trigger, Workflow
 
 
 @record
@@ -39,7 +41,8 @@ NO_PAST: Final = Past()
 
 @record
 class Entry:
-    """Somebody at the door of a workflow: `live` are the enrollments under the same entry key that have not ended."""
+    """Somebody at the door of a workflow: `live` are the enrollments under the same entry key that have not ended.
+    `trigger` is the one that matched, None for an entry by API."""
 
     workflow: Workflow
     event: Event
@@ -51,6 +54,7 @@ class Entry:
     usage: Usage = NO_USAGE
     rivals: Runs = ()
     raised: int = 0
+    trigger: Trigger | None = None
 
     @property
     def open_at(self) -> datetime | None:
@@ -60,6 +64,10 @@ class Entry:
             return None
         since = self.past.last_started_at if rules.reentry == "always" else self.past.last_ended_at
         return since + rules.cooldown if since is not None else None
+
+
+def _too_late(entry: Entry) -> bool:
+    return entry.trigger is not None and late_by(entry.trigger.date, entry.event) is not None
 
 
 def _reentry(entry: Entry) -> bool:
@@ -87,6 +95,7 @@ def _refused_by(limit: str) -> Callable[[Entry], bool]:
 
 ENTRY_RULES: Final[Mapping[str, Callable[[Entry], bool]]] = {
     "workflow_paused": lambda entry: entry.paused,
+    TOO_LATE: _too_late,
     "causation_own": lambda entry: entry.workflow.key in entry.event.chain,
     "causation_depth": lambda entry: len(entry.event.chain) >= MAX_CAUSATION_DEPTH,
     "flood": lambda entry: entry.raised > MAX_RAISED_PER_MINUTE,

@@ -11,6 +11,7 @@ from statemachine.contact import reserved_field
 from statemachine.dates import DateRule
 from statemachine.document import DatePart
 from statemachine.duration import parse_duration
+from statemachine.late_reading import late_limit
 from statemachine.part import read_part
 from statemachine.problem import Path, Problems
 
@@ -31,7 +32,14 @@ class DateReader:
         if at is not None and offset % _DAY:
             message = "with `at` the offset is whole days, such as -3d: the time of day is what `at` says"
             self._problems.add("bad_duration", (*path, "offset"), message)
-        return DateRule(self._field(part.field, (*path, "field")), offset, at, part.every == "year", part.timezone)
+        field, late = self._field(part.field, (*path, "field")), self._late(part.late, path)
+        return DateRule(field, offset, at, part.every == "year", part.timezone, late)
+
+    def _late(self, raw: Any, config: Path) -> timedelta | None:
+        def report(code: str, path: Path, message: str, *, suggestion: str = "") -> None:
+            self._problems.add(code, (*config, *path), message, suggestion)
+
+        return late_limit(raw, report)
 
     def _field(self, raw: str, path: Path) -> str:
         name = raw.strip()

@@ -16,6 +16,7 @@ from statemachine.calendar import find_zone, first_zone, parse_time, resolve_loc
 from statemachine.contact import Contact
 from statemachine.event import Event
 from statemachine.record import record
+from statemachine.standstill import Standstill
 
 if TYPE_CHECKING:
     from statemachine.workflow import Workflow
@@ -32,13 +33,14 @@ _YEARS_AROUND: Final = 6
 class DateRule:
     """`field` is a field of the contact. `at` is a local time of day, `offset` then whole days; without it the offset
     is elapsed time. `zone` None means the zone chain. `yearly`: the day comes again each year, the 29th of February as
-    the last day of that month."""
+    the last day of that month. `late` is how long after its moment a date still enrols; None: however long."""
 
     field: str
     offset: timedelta = timedelta(0)
     at: time | None = None
     yearly: bool = False
     zone: str | None = None
+    late: timedelta | None = None
 
 
 @record
@@ -64,6 +66,15 @@ class Slot:
         return self.workflow, self.trigger
 
 
+@record
+class Arrival:
+    """A slot whose time has come: `due_at` is when it was due, by the date as the contact has it now."""
+
+    slot: Slot
+    rule: DateRule
+    due_at: datetime
+
+
 def planned(
     workflow: Workflow, rule: DateRule, contact: Contact, now: datetime, tenant_zone: str | None, spent: str = ""
 ) -> Appointment | None:
@@ -81,10 +92,24 @@ def kept(
     return next((one for one in found if one.date == slot.date), None)
 
 
-def date_event(event_id: str, contact_id: str, slot: Slot, rule: DateRule, now: datetime) -> Event:
-    """What happens to the contact when the time of the slot has come."""
-    data = {"trigger": slot.trigger, "field": rule.field, "date": slot.date}
-    return Event(event_id, DATE, SOURCE, contact_id, data=data, accepted_at=now)
+def date_event(event_id: str, contact_id: str, arrival: Arrival, now: datetime) -> Event:
+    """What happens to the contact when the time of a slot has come: it occurred when it was due."""
+    slot = arrival.slot
+    data = {"trigger": slot.trigger, "field": arrival.rule.field, "date": slot.date}
+    return Event(event_id, DATE, SOURCE, contact_id, data=data, occurred_at=arrival.due_at, accepted_at=now)
+
+
+def late_by(rule: DateRule | None, event: Event) -> timedelta | None:
+    """By how much the date of the event came later than its trigger allows to be late; None when it did not."""
+    if rule is None or rule.late is None or event.occurred_at is None or event.accepted_at is None:
+        return None
+    late = event.accepted_at - event.occurred_at
+    return late if late > rule.late else None
+
+
+def wait_for_resume(pause: Standstill) -> bool:
+    """Whether dates wait until their workflow goes on, which is paused: unless that pause drops events."""
+    return pause.events != "drop"
 
 
 def rules_of(workflow: Workflow) -> Mapping[str, DateRule]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from statemachine.keys import REQUIRED, AnyCondition, EventType, Offset, Shape, Template, about
+from statemachine.keys import REQUIRED, AnyCondition, EventType, Late, Offset, Shape, Template, about
 from statemachine.names import snake_case
 from statemachine.part import Part
 from statemachine.scalars import Count, Duration, Label, Name, Target, Variable, Zone
@@ -50,6 +50,10 @@ class DatePart(Part):
     at: str | None = about("The local time of day; the offset is whole days then.", "09:00")
     every: Literal["year"] | None = about("`year`: the day comes again each year, as birthdays do.", "year")
     timezone: Zone | None = about("Whose clocks count. Default: the contact's, else the workflow's.", "Europe/Berlin")
+    late: Late = about(
+        "What becomes of a date that is looked at too late, after an outage or a pause. Default: it enrols.",
+        {"skip_if_older_than": "2d"},
+    )
 
 
 class EntryPart(Part):

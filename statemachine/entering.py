@@ -98,7 +98,9 @@ class Entering(Receiving):
         paused = workflow.key in self.roster.paused
         leaving = {snapshot.id for snapshot in live} if restarts else ()
         others = rivals(workflow, {"data": self.event.data}, self.runs.values(), leaving)
-        entry = Entry(workflow, self.event, key, live, past, paused, self.now, usage, others, self.roster.raised)
+        entry = Entry(
+            workflow, self.event, key, live, past, paused, self.now, usage, others, self.roster.raised, trigger
+        )
         block = self.admit(entry)
         if block is not None:
             return self._verdict(workflow, BLOCKED, live[0].id if live else "", block)

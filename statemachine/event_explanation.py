@@ -26,6 +26,7 @@ from statemachine.roster import Roster
 from statemachine.run import Run
 from statemachine.scope import Scope
 from statemachine.snapshot import Snapshot
+from statemachine.step import TOO_LATE
 from statemachine.verdict import NOT_MATCHED, Verdict
 from statemachine.workflow import ExitRule, Trigger, Workflow
 
@@ -274,6 +275,13 @@ def _rule_accounts(entry: Entry) -> Iterator[RuleAccount]:
             yield RuleAccount(name, blocks(entry), detail, until_at)
 
 
+def _too_late_detail(entry: Entry) -> str:
+    rule, due_at = entry.trigger.date if entry.trigger else None, entry.event.occurred_at
+    if rule is None or rule.late is None or due_at is None:
+        return ""
+    return f"the date was due at {due_at.isoformat(timespec='seconds')}, and enrols up to {rule.late} after that"
+
+
 def _reentry_detail(entry: Entry) -> str:
     rule = entry.workflow.entry.reentry
     if rule in ("always", "restart") or (rule == "after_exit" and not entry.live):
@@ -330,6 +338,7 @@ def _counted(number: int, one: str, many: str = "") -> str:
 
 _DETAILS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "workflow_paused": lambda entry: "the workflow is paused" if entry.paused else "the workflow is not paused",
+    TOO_LATE: _too_late_detail,
     "causation_own": lambda entry: f"raised by {' → '.join(entry.event.chain)}" if entry.event.chain else "",
     "causation_depth": lambda entry: f"{len(entry.event.chain)} workflows led to it" if entry.event.chain else "",
     "flood": lambda entry: f"{entry.raised} raised by steps within a minute" if entry.raised else "",

@@ -33,6 +33,7 @@ def about(description: str, *examples: Any, default: Any = None, **limits: Any) 
 
 AnyCondition = Annotated[Any, Shape("condition")]
 EventType = Annotated[str, Shape("event_type")]
+Late = Annotated[Any, Shape("late")]
 Moment = Annotated[Any, Shape("moment")]
 OneOrMore = Annotated[Any, Shape("one_or_more")]
 Offset = Annotated[Any, Shape("offset")]

@@ -94,7 +94,9 @@ def examine(info: Any, took: timedelta, now: datetime) -> Iterator[Finding]:
         yield Finding(f"grace {each.workflow}", "ok", text)
     for each in info.blocked:
         text = f"{each.count} events of steps enrolled nobody within the last hour ({each.rule})"
-        if each.rule == "causation_own":
+        if each.rule not in ("causation_own", "causation_depth", "flood"):
+            yield Finding("dates", "ok", f"{each.count} dates enrolled nobody within the last hour ({each.rule})")
+        elif each.rule == "causation_own":
             yield Finding("causation", "ok", text)
         else:
             advice = "look for workflows that start each other: their triggers listen for what their steps raise"

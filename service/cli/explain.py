@@ -130,7 +130,7 @@ def _move_line(move: Any) -> str:
 
 
 def _show_event(response: Any) -> None:
-    from service.cli.output import instant, note
+    from service.cli.output import note
 
     for entry in response.entries:
         _print(_entry_tree(entry))
@@ -139,8 +139,7 @@ def _show_event(response: Any) -> None:
     for look in response.looks:
         _print(_tree(_look_line(look), word="BUFFERED"))
     for dated in response.dates:
-        when = f"by the date {dated.date} at {instant(dated.due_time)}"
-        _print(_tree(f"{dated.workflow}: trigger {dated.trigger} enrols {when}", word="COMING"))
+        _print(_tree(_date_line(dated), word="COMING"))
     if not any((response.entries, response.effects, response.looks, response.dates)):
         note("no workflow listens for such an event")
 
@@ -176,6 +175,17 @@ def _look_line(look: Any) -> str:
     return (
         f"{look.workflow}: {look.event_type} {look.event_id} of {instant(look.accept_time)} is looked at again {when}"
     )
+
+
+def _date_line(dated: Any) -> str:
+    from service.cli.output import instant
+
+    when = f"by the date {dated.date} at {instant(dated.due_time)}"
+    if dated.HasField("skip_time"):
+        when += f", not after {instant(dated.skip_time)}"
+    if dated.held:
+        when += "; its workflow is paused, and dates that come meanwhile wait until it goes on"
+    return f"{dated.workflow}: trigger {dated.trigger} enrols {when}"
 
 
 def _effect_tree(effect: Any) -> Tree:

@@ -25,7 +25,7 @@ from service.storage.workflows import (
 from statemachine.cause import Surroundings, left_for_globals, named_globals
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
-from statemachine.dates import DATE
+from statemachine.dates import DATE, wait_for_resume
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
@@ -75,6 +75,12 @@ class Directory:
 
     def standstills_in(self, tenant: str) -> Mapping[str, Standstill]:
         return self.standstills.get(tenant, _NO_STANDSTILLS)
+
+    def keeps_dates(self, tenant: str, workflow: str) -> bool:
+        """Whether dates that come now wait until the workflow goes on."""
+        if workflow not in self.paused_in(tenant):
+            return False
+        return wait_for_resume(self.standstills_in(tenant).get(workflow, NO_STANDSTILL))
 
     def shares_in(self, tenant: str) -> InForce:
         return self.shares.get(tenant, _NO_SHARES)

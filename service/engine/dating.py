@@ -10,8 +10,9 @@ from service.engine.commands import DateArrived, EventAnswer, PlanDates
 from service.engine.desk import Desk
 from service.engine.ids import new_id
 from service.engine.receptions import receive_for
-from statemachine.dates import DATE, Slot, date_event, kept, rules_of
-from statemachine.verdict import Verdict
+from statemachine.admission import ENTRY_RULES
+from statemachine.dates import DATE, Arrival, Slot, date_event, kept, rules_of
+from statemachine.verdict import BLOCKED, Verdict
 
 
 def plan_dates(clerk: Clerk, command: PlanDates) -> EventAnswer:
@@ -22,12 +23,17 @@ def plan_dates(clerk: Clerk, command: PlanDates) -> EventAnswer:
 
 
 def date_arrived(clerk: Clerk, command: DateArrived) -> EventAnswer:
-    """Enrol by what is due, the earliest first; a slot that the contact has no such date for any more moves on."""
+    """Enrol by what is due, the earliest first; a slot that the contact has no such date for any more moves on.
+
+    Those of a paused workflow stay as they are, and are looked at when it goes on.
+    """
     desk = clerk.desk(command.tenant, command.contact_id)
     now = clerk.ledger.times.workflow
     verdicts: list[Verdict] = []
     due, desk.slots = [slot for slot in desk.slots if slot.due_at is None or slot.due_at <= now], []
     for slot in due:
+        if clerk.ledger.directory.keeps_dates(command.tenant, slot.workflow):
+            continue
         verdicts += _keep_appointment(clerk, desk, slot, now)
     return EventAnswer("", False, tuple(verdicts), clerk.ledger.times.wall)
 
@@ -46,7 +52,8 @@ def _keep_appointment(clerk: Clerk, desk: Desk, slot: Slot, now: datetime) -> tu
         ledger.dates.settle(tenant, contact, slot, workflow)
         return ()
     ledger.dates.settle(tenant, contact, replace(slot, spent=slot.date), workflow)
-    event = date_event(new_id(), contact.id, slot, rule, now)
-    reception = receive_for(clerk, tenant, event, (workflow,))
-    ledger.log_event(tenant, event)
-    return reception.verdicts
+    event = date_event(new_id(), contact.id, Arrival(slot, rule, found.due_at), now)
+    verdicts = receive_for(clerk, tenant, event, (workflow,)).verdicts
+    rules = (one.rule for one in verdicts if one.kind == BLOCKED and one.workflow == workflow.key)
+    ledger.log_event(tenant, event, next((rule for rule in rules if rule in ENTRY_RULES), None))
+    return verdicts

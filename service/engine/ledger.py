@@ -64,8 +64,8 @@ class Raised:
 
 class Ledger:
     """`exits` counts the runs that left early by (workflow, goal), `rulings` what the gate said by (channel, verdict,
-    rule), `blocked` the raised events that were kept from enrolling by rule. `burden` is about how many bytes the
-    children that were started begin with."""
+    rule), `blocked` the raised events and dates that were kept from enrolling by rule. `burden` is about how many bytes
+    the children that were started begin with."""
 
     def __init__(
         self,
@@ -199,9 +199,13 @@ class Ledger:
                 row["taken_by"] = taken["taken_by"]
         return sorted(left.values(), key=by_event)
 
-    def log_event(self, tenant: str, event: Event) -> None:
-        """Keep an accepted event in the event log."""
-        self._events.append(event_row(tenant, new_id(), event, pending=False))
+    def log_event(self, tenant: str, event: Event, blocked: str | None = None) -> None:
+        """Keep an accepted event in the event log; `blocked` is the rule that kept a date from enrolling."""
+        row = event_row(tenant, new_id(), event, pending=False)
+        if blocked is not None:
+            row["blocked"] = blocked
+            self.blocked[blocked] = self.blocked.get(blocked, 0) + 1
+        self._events.append(row)
 
     def handled(self, tenant: str, row_id: str, accepted_at: datetime | None, blocked: str | None) -> None:
         """A stored event has been dispatched; `blocked` is the rule that kept what steps raised from enrolling."""

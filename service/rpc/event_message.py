@@ -25,6 +25,7 @@ from statemachine.verdict import NOT_MATCHED, Verdict
 _KINDS: Final = {name.removeprefix("VERDICT_KIND_"): number for name, number in VerdictKind.items()}
 _REASONS: Final = {
     "workflow_paused": "the workflow is paused",
+    "too_late": "the date came longer ago than its trigger allows (late: {skip_if_older_than: …})",
     "dropped": "the enrollment is paused, and its pause drops events",
     "reentry": "the contact is or was in this workflow, and its re-entry rule forbids another enrollment",
     "cooldown": "the contact was in this workflow too recently",

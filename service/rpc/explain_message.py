@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Value
 from statewright.v1 import (
+    ComingDate,
     ConditionTrace,
     EntryExplanation,
     EventEffect,
@@ -22,6 +23,7 @@ from service.rpc.event_message import rule_and_reason, verdict_kind, write_verdi
 from service.rpc.moment import write_instant
 from service.rpc.payload import write_value
 from statemachine.condition_tree import Trace
+from statemachine.dates import Slot, rules_of
 from statemachine.event_explanation import CaseAccount, EntryAccount, EventAccount, TouchAccount
 from statemachine.grace import Look
 from statemachine.limits import larger_than
@@ -29,6 +31,7 @@ from statemachine.run_explanation import Move as RunMove
 from statemachine.run_explanation import RunAccount
 from statemachine.values import text
 from statemachine.verdict import BLOCKED, ENROLLED, NOT_MATCHED
+from statemachine.workflow import Workflow
 
 _MAX_VALUE_BYTES: Final = 2048
 _MAX_TEXT: Final = 500
@@ -60,6 +63,16 @@ def write_look(look: Look, message: OpenLook, *, held: bool) -> None:
     write_instant(look.event.accepted_at, message.accept_time)
     write_instant(look.until_at, message.until_time)
     message.held = held
+
+
+def write_coming(slot: Slot, workflow: Workflow | None, message: ComingDate, *, held: bool) -> None:
+    """A date that will enrol into a version of a workflow; `held`: it waits until the workflow goes on."""
+    message.workflow, message.trigger, message.date = slot.workflow, slot.trigger, slot.date
+    message.held = held
+    write_instant(slot.due_at, message.due_time)
+    rule = rules_of(workflow).get(slot.trigger) if workflow is not None else None
+    if rule is not None and rule.late is not None and slot.due_at is not None:
+        write_instant(slot.due_at + rule.late, message.skip_time)
 
 
 def write_run_account(account: RunAccount, message: RunExplanation) -> None:

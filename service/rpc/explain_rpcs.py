@@ -8,7 +8,7 @@ from service.engine.commands import DEFAULT_TENANT
 from service.engine.foresight import read_roster, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.event_message import read_trigger
-from service.rpc.explain_message import write_event_account, write_inactive, write_look, write_run_account
+from service.rpc.explain_message import write_coming, write_event_account, write_inactive, write_look, write_run_account
 from service.rpc.fields import check_names, required_id
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
@@ -22,6 +22,7 @@ from service.storage.looks import load_looks
 from service.storage.places import queue_position
 from service.storage.server_queries import queue_polled_at
 from service.storage.workflow_queries import find_workflow
+from statemachine.dates import DATE
 from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.event import Event
 from statemachine.event_explanation import explain_enrolment, explain_event
@@ -80,14 +81,17 @@ class ExplainRpcs:
         """What may still enrol the contact: earlier events, and dates of its own."""
         if contact_id is None:
             return
-        paused = self._engine.catalog.directory.paused_in(DEFAULT_TENANT)
+        directory = self._engine.catalog.directory
+        paused = directory.paused_in(DEFAULT_TENANT)
         for _, _, look in load_looks(transaction, [(DEFAULT_TENANT, contact_id)]):
             if workflow in ("", look.workflow):
                 write_look(look, response.looks.add(), held=look.workflow in paused)
         for _, _, slot in coming_dates(transaction, [(DEFAULT_TENANT, contact_id)]):
             if workflow in ("", slot.workflow):
-                dated = response.dates.add(workflow=slot.workflow, trigger=slot.trigger, date=slot.date)
-                write_instant(slot.due_at, dated.due_time)
+                workflows = directory.candidates(DEFAULT_TENANT, DATE)
+                known = next((flow for flow in workflows if flow.key == slot.workflow), None)
+                held = directory.keeps_dates(DEFAULT_TENANT, slot.workflow)
+                write_coming(slot, known, response.dates.add(), held=held)
 
     def _enrolment(self, transaction: Transaction, key: str, event: Event) -> ExplainResponse:
         """What Enroll would answer."""

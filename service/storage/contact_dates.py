@@ -39,6 +39,11 @@ from {rows:rows; tenant_id text, contact_id text, workflow text, trigger_id text
 where d.tenant_id = r.tenant_id and d.contact_id = r.contact_id and d.workflow = r.workflow
     and d.trigger_id = r.trigger_id"""
 
+_NOT_WAITING: Final = (
+    "(d.tenant_id, d.workflow) not in (select w.tenant_id, w.key from workflows as w where w.status = 'paused' "
+    "and w.pause_events <> 'drop')"
+)
+
 _PUT_OFF: Final = """
 update contact_dates as d set due_at = r.due_at
 from {rows:rows; tenant_id text, contact_id text, now timestamptz, due_at timestamptz}
@@ -67,10 +72,11 @@ def coming_dates(transaction: Transaction, contacts: Iterable[ContactKey]) -> li
 
 
 def due_contacts(transaction: Transaction, now: datetime, most: int) -> list[ContactKey]:
-    """Contacts with a date whose time has come at `now` (workflow time), the earliest leading."""
+    """Contacts with a date whose time has come at `now` (workflow time), the earliest leading; not those whose dates
+    all wait until their workflows go on."""
     rows = transaction.rows(
-        "select tenant_id, contact_id, min(due_at) from contact_dates where due_at is not null and due_at <= :now "
-        "group by tenant_id, contact_id order by 3, 1, 2 limit :most",
+        "select d.tenant_id, d.contact_id, min(d.due_at) from contact_dates as d where d.due_at is not null "
+        f"and d.due_at <= :now and {_NOT_WAITING} group by d.tenant_id, d.contact_id order by 3, 1, 2 limit :most",
         now=instant_text(now),
         most=most,
     )

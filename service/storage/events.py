@@ -38,12 +38,12 @@ def event_of(row: Row) -> Event:
 
 INSERT: Final = """
 insert into events (tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data,
-    occurred_at, priority, chain, pending, taken_by)
+    occurred_at, priority, chain, pending, taken_by, blocked)
 select tenant_id, accepted_at, id, source, event_id, type, contact_id, conversation_id, key, data, occurred_at,
-    priority, chain, pending, taken_by
+    priority, chain, pending, taken_by, blocked
 from {rows:rows; tenant_id text, accepted_at timestamptz, id text, source text, event_id text, type text,
     contact_id text, conversation_id text, key text, data json, occurred_at timestamptz, priority int, chain json,
-    pending bool, taken_by text} where true"""
+    pending bool, taken_by text, blocked text} where true"""
 
 TAKEN: Final = """
 update events as e set taken_by = r.taken_by from {rows:rows; tenant_id text, contact_id text, accepted_at timestamptz,
@@ -153,7 +153,7 @@ def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tu
 
 
 def count_blocked(transaction: Transaction, tenant: str, since: datetime) -> dict[str, int]:
-    """How many events that steps raised were kept from enrolling since then, by rule."""
+    """How many events that steps raised, and dates of contacts, were kept from enrolling since then, by rule."""
     rows = transaction.rows(
         "select e.blocked, count(*) from events as e where e.blocked is not null and e.tenant_id = :tenant "
         "and e.accepted_at >= :since group by e.blocked order by e.blocked",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from statemachine.contact import Contact
-from statemachine.dates import DateRule, Slot, kept, planned, rules_of
+from statemachine.dates import Arrival, DateRule, Slot, kept, planned, rules_of
 from statemachine.workflow import Workflow
 
 
@@ -31,23 +31,25 @@ class Diary:
             if slot.due_at is None or slot.due_at > now:
                 slots[name] = self._next(workflow, rule, contact, slot, now)
 
-    def coming(self) -> Iterator[tuple[datetime, str]]:
-        """When something is due, and the contact."""
+    def coming(self, held: Collection[str]) -> Iterator[tuple[datetime, str]]:
+        """When something is due, and the contact; dates of the workflows `held` wait until these go on."""
         for contact_id, slots in self._slots.items():
-            yield from ((slot.due_at, contact_id) for slot in slots.values() if slot.due_at is not None)
+            for slot in slots.values():
+                if slot.due_at is not None and slot.workflow not in held:
+                    yield slot.due_at, contact_id
 
-    def arrive(self, contact: Contact, now: datetime) -> Iterator[tuple[Workflow, DateRule, Slot]]:
+    def arrive(self, contact: Contact, now: datetime, held: Collection[str]) -> Iterator[tuple[Workflow, Arrival]]:
         """What is due and enrols the contact, the earliest first; each date is spent, and what follows is planned."""
         slots = self._slots[contact.id]
         due = [(slot.due_at, name) for name, slot in slots.items() if slot.due_at is not None and slot.due_at <= now]
-        for _, name in sorted(due):
+        for _, name in sorted(one for one in due if one[1][0] not in held):
             (workflow, rule), slot = self._rules[name], slots[name]
             found = kept(workflow, rule, contact, slot, self._zone)
-            arrived = found is not None and found.due_at <= now
-            spent = replace(slot, spent=slot.date) if arrived else slot
+            arrival = Arrival(slot, rule, found.due_at) if found is not None and found.due_at <= now else None
+            spent = slot if arrival is None else replace(slot, spent=slot.date)
             slots[name] = self._next(workflow, rule, contact, spent, now)
-            if arrived:
-                yield workflow, rule, slot
+            if arrival is not None:
+                yield workflow, arrival
 
     def _next(self, workflow: Workflow, rule: DateRule, contact: Contact, slot: Slot, now: datetime) -> Slot:
         found = planned(workflow, rule, contact, now, self._zone, slot.spent)

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from statemachine.arbitration import Turn, turn_of
+from statemachine.dates import wait_for_resume
 from statemachine.places import CONFLICT, MINUTE, PER_MINUTE, full
 from statemachine.simulation.kept import Record
 from statemachine.simulation.sight import Sight
 from statemachine.snapshot import Status
+from statemachine.standstill import NO_STANDSTILL
 
 LOOK: Final = "look of "
 DATES: Final = "dates of "
@@ -28,7 +30,7 @@ class Turns(Sight):
             if record.snapshot.due_at is not None and record.workflow.key not in self.paused
             if name not in self.given_up
         ]
-        dates = ((max(due, self.now), f"{DATES}{name}") for due, name in self.diary.coming())
+        dates = ((max(due, self.now), f"{DATES}{name}") for due, name in self.diary.coming(self._holding))
         waiting = [(due, 0, 0, name) for due, name in (*self._turns(), *self._ends_of_grace(), *dates)]
         first = min([*dues, *waiting], default=None)
         return (first[0], first[-1]) if first is not None else None
@@ -37,6 +39,11 @@ class Turns(Sight):
         contact_id, key = record.snapshot.contact_id, record.workflow.key
         runs = tuple(self._live_runs(contact_id).values()) if contact_id else ()
         return turn_of(record.workflow, record.snapshot, self._limits(record.workflow), self.usage(key), runs)
+
+    @property
+    def _holding(self) -> list[str]:
+        """The workflows whose dates wait until they go on."""
+        return [key for key in sorted(self.paused) if wait_for_resume(self.standstills.get(key, NO_STANDSTILL))]
 
     def _ends_of_grace(self) -> Iterator[tuple[datetime, str]]:
         for name, looks in self.looks.items():

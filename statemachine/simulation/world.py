@@ -101,8 +101,8 @@ class World(Turns):
 
     def _keep_appointments(self, contact_id: str) -> None:
         """Enrol by the dates of the contact that have come."""
-        for workflow, rule, slot in self.diary.arrive(self.contacts[contact_id], self.now):
-            event = date_event(self.mint("date"), contact_id, slot, rule, self.now)
+        for workflow, arrival in self.diary.arrive(self.contacts[contact_id], self.now, self._holding):
+            event = date_event(self.mint("date"), contact_id, arrival, self.now)
             self._log(event)
             self._receive(event, "raised", (workflow,))
             self.settle()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from statemachine.keys import AnyCondition, EventType, Moment, Offset, Shape, Span, Template, about
+from statemachine.keys import AnyCondition, EventType, Late, Moment, Offset, Shape, Span, Template, about
+from statemachine.late_reading import late_limit
 from statemachine.scalars import Duration
 from statemachine.scope import contact_fields
 from statemachine.step import (
@@ -31,7 +32,7 @@ from statemachine.step import (
 from statemachine.steps.event_entries import DONE, broken_by, event_cases
 from statemachine.steps.parts import Parts, refuse_later
 from statemachine.steps.timers import least_rest, reckoning
-from statemachine.steps.wait_keys import check_keys, late_limit
+from statemachine.steps.wait_keys import check_keys
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -85,7 +86,7 @@ class WaitConfig(StepConfig):
         "contact or of variables.",
         "keep",
     )
-    late: Annotated[Any, Shape("late")] = about(
+    late: Late = about(
         "What becomes of a timer that is overdue, after an outage mostly: `fire`, or skip what is older than a span.",
         {"skip_if_older_than": "2d"},
         "fire",
@@ -128,7 +129,7 @@ class Wait(WaitingStep):
         self._ttl = config.ttl
         self._quiet = config.quiet
         self._burst = None if config.debounce is None else Burst(config.debounce, config.max_hold)
-        self._late = late_limit(config.late, build)
+        self._late = late_limit(config.late, build.problem)
         self._leads_late = self._late is not None and LATE in build.branches()
         check_keys(config, build)
         if self._until_true is not None and not self._watches and not asked.reads.events:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from statemachine.duration import parse_duration
-from statemachine.names import did_you_mean
 from statemachine.step import Build
 
 if TYPE_CHECKING:
@@ -55,21 +51,3 @@ def check_keys(config: WaitConfig, build: Build) -> None:
     if config.debounce is not None and config.max_hold is not None and config.max_hold < config.debounce:
         message = "a burst would end before the first silence: `max_hold` is shorter than `debounce`"
         build.problem("bad_value", ("max_hold",), message)
-
-
-def late_limit(raw: Any, build: Build) -> timedelta | None:
-    """How late the timer may be, by `late`; None for `fire` and for nothing."""
-    if raw is None or raw == "fire":
-        return None
-    if not isinstance(raw, Mapping) or raw.get("skip_if_older_than") is None:
-        message = "`late` is `fire`, or says what is too old: `late: {skip_if_older_than: 2d}`"
-        build.problem("bad_value", ("late",), message)
-        return None
-    for key in raw.keys() - {"skip_if_older_than"}:
-        near = did_you_mean(str(key), ("skip_if_older_than",))
-        build.problem("unknown_key", ("late", str(key)), f"`late` has no key {key!r}", suggestion=near)
-    try:
-        return parse_duration(raw["skip_if_older_than"])
-    except ValueError as error:
-        build.problem("bad_duration", ("late", "skip_if_older_than"), str(error))
-        return None

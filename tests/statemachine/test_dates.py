@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from statemachine.contact import Contact
-from statemachine.dates import planned, rules_of
+from statemachine.dates import Arrival, Slot, date_event, planned, rules_of
 from statemachine.definition import load_workflow
-from tests.statemachine.checked_world import compiled
+from statemachine.intake import receive
+from statemachine.roster import Roster
+from tests.statemachine.checked_world import Simulation, compiled
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STEP = {"id": "p", "type": "pass"}
@@ -89,8 +91,76 @@ def test_a_trigger_that_is_disabled_makes_no_appointments() -> None:
         ("config: {field: tags}", [("bad_value", "trigger.config.field")]),
         ("config: {field: '{{contact.due}}'}", [("bad_value", "trigger.config.field")]),
         ("config: {field: a.b}", [("bad_value", "trigger.config.field")]),
+        ("config: {field: due, late: never}", [("bad_value", "trigger.config.late")]),
+        (
+            "config: {field: due, late: {skip_if_older: 2d, skip_if_older_than: soon}}",
+            [
+                ("unknown_key", "trigger.config.late.skip_if_older"),
+                ("bad_duration", "trigger.config.late.skip_if_older_than"),
+            ],
+        ),
     ],
 )
 def test_what_is_wrong_with_such_a_trigger_is_said_where_it_is(config: str, expected: list[tuple[str, str]]) -> None:
     source = f"key: w\ntrigger: {{type: date, {config}}}\nsteps: [{{id: a, type: pass}}]"
     assert [(one.code, one.path) for one in load_workflow(source).problems] == expected
+
+
+GREETING = {"type": "date", "config": {"field": "due", "late": {"skip_if_older_than": "2d"}}}
+
+
+@pytest.mark.parametrize(
+    ("late", "verdict"),
+    [
+        (timedelta(0), ("ENROLLED", "")),
+        (timedelta(days=2), ("ENROLLED", "")),
+        (timedelta(days=2, seconds=1), ("BLOCKED", "too_late")),
+    ],
+)
+def test_a_date_that_comes_later_than_it_may_be_late_enrols_nobody(late: timedelta, verdict: tuple[str, str]) -> None:
+    assert arrive(GREETING, late) == verdict
+
+
+def test_a_condition_that_does_not_hold_is_told_before_the_lateness() -> None:
+    picky = GREETING | {"conditions": [{"field": "plan", "operator": "exists"}]}
+    assert arrive(picky, timedelta(days=9))[0] == "NOT_MATCHED"
+
+
+def test_without_late_and_with_fire_a_date_enrols_however_late_it_is() -> None:
+    for late in ({}, {"late": "fire"}):
+        assert arrive({"type": "date", "config": {"field": "due", **late}}, timedelta(days=900)) == ("ENROLLED", "")
+
+
+def arrive(trigger: dict[str, Any], late: timedelta) -> tuple[str, str]:
+    """The verdict on a date that is looked at so late."""
+    workflow = compiled(STEP, triggers=[{"id": "t", **trigger}])
+    arrival = Arrival(Slot("flow", "t", "2026-03-01"), rules_of(workflow)["t"], NOW - late)
+    roster = Roster(Contact("c1"), candidates=(workflow,))
+    (told,) = receive(date_event("e", "c1", arrival, NOW), roster, NOW, lambda: "run").verdicts
+    return told.kind, told.rule if told.kind != "NOT_MATCHED" else ""
+
+
+@pytest.mark.parametrize(
+    ("late", "policies", "began"),
+    [
+        ("fire", {}, [5]),
+        ("fire", {"timers": "remaining"}, [5]),
+        ("fire", {"timers": "catch_up", "events": "deliver"}, [5]),
+        ("fire", {"events": "drop"}, []),
+        ({"skip_if_older_than": "4d"}, {}, [5]),
+        ({"skip_if_older_than": "2d"}, {}, []),
+    ],
+)
+def test_a_date_that_comes_during_a_pause_waits_for_the_resume_unless_it_is_dropped_or_too_late_then(
+    late: Any, policies: dict[str, str], began: list[int]
+) -> None:
+    trigger = {"type": "date", "config": {"field": "due", "late": late}}
+    simulation = Simulation(compiled(STEP, triggers=[trigger]))
+    begin = simulation.now
+    simulation.upsert(due=(begin + timedelta(days=2)).isoformat())
+    simulation.pause_workflow(**policies)
+    simulation.wait(days=5)
+    simulation.resume_workflow()
+    simulation.wait(days=9)
+    started = [record.snapshot.started_at for record in simulation.records.values()]
+    assert [(at - begin).days for at in started if at is not None] == began

@@ -158,14 +158,75 @@ async def test_two_replicas_that_tick_enrol_once(house: House) -> None:
     assert len(house.runs()) == 1
 
 
-async def test_a_workflow_that_is_paused_or_not_active_any_more_enrols_nobody(house: House) -> None:
-    for source in (RENEWAL, BIRTHDAY):
-        await house.publish(source)
-    await house.change(patch={"renewal_date": "2026-05-01", "birthday": "2000-05-01"})
-    await house.engine.pause_workflow("default", "renewal")
+async def test_a_workflow_that_is_not_active_any_more_enrols_nobody(house: House) -> None:
+    await house.publish(BIRTHDAY)
+    await house.change(patch={"birthday": "2000-05-01"})
     await house.publish(BIRTHDAY.replace("type: date, config: {field: birthday, every: year}", "type: go"))
     await to(house, datetime(2026, 5, 2, tzinfo=UTC))
     assert house.runs() == []
+
+
+async def test_dates_that_come_during_a_pause_wait_until_the_workflow_goes_on_and_no_others_with_them(
+    house: House,
+) -> None:
+    for source in (RENEWAL, RENEWAL.replace("key: renewal", "key: other")):
+        await house.publish(source)
+    for contact in ("ann", "ben", "eve"):
+        await house.change(contact, patch={"renewal_date": "2026-05-01"})
+    await house.engine.pause_workflow("default", "renewal")
+    await to(house, DUE)
+    assert [run.workflow for run in house.runs()] == ["other"] * 3
+    await house.change("ben", patch={"renewal_date": "2026-06-01"})
+    await house.change("eve", patch={"renewal_date": None})
+    await house.publish(RENEWAL.replace("09:00", "10:00"))
+    await to(house, DUE + timedelta(days=2))
+    assert house.runs("renewal") == []
+    await house.engine.resume_workflow("default", "renewal")
+    await house.fire(1)
+    assert [(run.contact_id, run.started_at) for run in house.runs("renewal")] == [("ann", house.clock.now)]
+    assert await coming(house, "ben") == [datetime(2026, 5, 29, hour, tzinfo=UTC) for hour in (7, 8)]
+
+
+async def test_a_paused_workflow_costs_the_ticks_no_decision(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    await house.engine.pause_workflow("default", "renewal")
+    monkeypatch.setattr(appointments, "DateArrived", None)
+    await to(house, DUE + timedelta(days=1))
+
+
+async def test_a_pause_that_drops_events_drops_dates_and_the_log_says_so(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    await house.engine.pause_workflow("default", "renewal", events="drop")
+    await to(house, DUE)
+    await house.engine.resume_workflow("default", "renewal")
+    await to(house, DUE + timedelta(days=1))
+    assert (house.runs(), blocked(house)) == ([], [("date", "workflow_paused")])
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["outage", "pause"])
+@pytest.mark.parametrize(("days", "entered"), [(2, True), (3, False)])
+async def test_a_date_that_is_older_than_may_be_after_an_outage_or_a_pause_is_skipped_once_and_the_log_says_so(
+    house: House, days: int, entered: bool, paused: bool
+) -> None:
+    await house.publish(BIRTHDAY.replace("every: year", "every: year, late: {skip_if_older_than: 2d}"))
+    await house.change(patch={"birthday": "2000-05-01"})
+    if paused:
+        await house.engine.pause_workflow("default", "birthday")
+    house.clock.now = datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=days)
+    if paused:
+        await house.engine.resume_workflow("default", "birthday")
+    for _ in range(2):
+        await house.fire()
+    assert len(house.runs()) == entered
+    assert blocked(house) == ([] if entered else [("date", "too_late")])
+    assert await coming(house) == [datetime(2027, 5, 1, tzinfo=UTC)]
+
+
+def blocked(house: House) -> list[Any]:
+    """(type, rule) of the events in the log that were kept from enrolling."""
+    return [tuple(row) for row in house.rows("select type, blocked from events where blocked is not null")]
 
 
 async def test_conditions_and_entry_rules_decide_as_for_any_event(house: House) -> None:

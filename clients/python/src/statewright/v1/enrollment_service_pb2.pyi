@@ -564,16 +564,20 @@ class ExplainResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ..., looks: _Optional[_Iterable[_Union[OpenLook, _Mapping]]] = ..., dates: _Optional[_Iterable[_Union[ComingDate, _Mapping]]] = ...) -> None: ...
 
 class ComingDate(_message.Message):
-    __slots__ = ("workflow", "trigger", "date", "due_time")
+    __slots__ = ("workflow", "trigger", "date", "due_time", "held", "skip_time")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     TRIGGER_FIELD_NUMBER: _ClassVar[int]
     DATE_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    SKIP_TIME_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     trigger: str
     date: str
     due_time: _timestamp_pb2.Timestamp
-    def __init__(self, workflow: _Optional[str] = ..., trigger: _Optional[str] = ..., date: _Optional[str] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    held: bool
+    skip_time: _timestamp_pb2.Timestamp
+    def __init__(self, workflow: _Optional[str] = ..., trigger: _Optional[str] = ..., date: _Optional[str] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held: bool = ..., skip_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class OpenLook(_message.Message):
     __slots__ = ("workflow", "event_id", "event_source", "event_type", "accept_time", "until_time", "held")
