@@ -27,9 +27,10 @@ from statemachine.child_end import on_child
 from statemachine.decision import Decision
 from statemachine.operate import on_operator
 from statemachine.parent_word import on_parent
-from statemachine.reaction import on_contact, on_continue, on_event, on_start, on_task, on_timer
+from statemachine.reaction import on_contact, on_continue, on_event, on_start, on_timer
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
+from statemachine.task_result import on_task
 from statemachine.undo_news import on_undo
 from statemachine.workflow import Workflow, own_outcomes
 

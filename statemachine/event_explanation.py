@@ -17,11 +17,11 @@ from statemachine.admission import ENTRY_RULES, Entry
 from statemachine.cause import EventCause, Phase
 from statemachine.condition_tree import Not, Trace
 from statemachine.event import Event
+from statemachine.exits import entering_event, entry_filter
 from statemachine.gathering import QUIET
 from statemachine.intake import Intake
 from statemachine.matching import config_matches, config_value
 from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE, closed
-from statemachine.reaction import entering_event, entry_filter
 from statemachine.roster import Roster
 from statemachine.run import Run
 from statemachine.scope import Scope

@@ -16,11 +16,12 @@ from statemachine.course import proceed, settle_failure
 from statemachine.ending import exit_run, finish
 from statemachine.errors import InvalidInput, LimitExceeded, StepFailed, TransitionRefused, WorkflowPaused
 from statemachine.handoff import decided_by_operator, is_decision
+from statemachine.holding import hold_change
 from statemachine.lateness import forgive
 from statemachine.machine import CANCEL, ERROR, retry_transition
 from statemachine.offspring import tell
 from statemachine.ordering import revoke
-from statemachine.reaction import hold_change, look, release
+from statemachine.reaction import look, release
 from statemachine.run import Run
 from statemachine.snapshot import LIVE, Status
 from statemachine.standstill import CONTINUE, EVENT_POLICIES, PAUSE_POLICIES, moved
