@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import growth, report, w1_burst, w1_tasks, w2_timers, w3_events, w4_open_loop, w6_children
+from bench import growth, report, w1_burst, w1_tasks, w2_timers, w3_events, w4_open_loop, w6_children, w7_messages
 from bench.figures import Figure, summarise
 from bench.processes import has_postgresql, place
 from bench.stand import Sizes, stand
@@ -25,7 +25,10 @@ WORKLOADS: Final[dict[str, ModuleType]] = {
     "w3": w3_events,
     "w4": w4_open_loop,
     "w6": w6_children,
+    "w7": w7_messages,
 }
+USUAL: Final = tuple(name for name in WORKLOADS if name != "w7")
+"""What runs when nothing is named; W7 sends in seconds of its own, which takes long."""
 DATABASES: Final = ("postgresql", "sqlite")
 
 
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _round(console: Console, kind: str, given: argparse.Namespace, number: int) -> list[Figure]:
     figures: list[Figure] = []
     with place(kind) as at, stand(at, given.through, Sizes(given.n), number) as there:
-        for name in given.workload or WORKLOADS:
+        for name in given.workload or USUAL:
             started = time.monotonic()
             figures += WORKLOADS[name].run(there)
             console.print(f"round {number}  {kind:<10}  {name:<8}  {time.monotonic() - started:5.1f} s", style="dim")
