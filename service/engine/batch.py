@@ -55,17 +55,19 @@ class NoRoom(HeldElsewhere):
 
 
 class Batch:
-    """See the module. `run` answers each command in order; `ledger` then says what must follow the commit."""
+    """See the module. `run` answers each command in order; `ledger` then says what must follow the commit. `locked`
+    takes the locks of providers' lines before deciding."""
 
     ledger: Ledger
 
-    def __init__(self, room: Room, commands: Sequence[Command]) -> None:
+    def __init__(self, room: Room, commands: Sequence[Command], *, locked: bool = False) -> None:
         self._room = room
+        self._locked = locked
         self._commands = commands
 
     def run(self, transaction: Transaction) -> list[Result]:
         """Raises Conflict or Unavailable when nothing of the batch happened."""
-        stock = Stock(self._room, transaction, self._commands)
+        stock = Stock(self._room, transaction, self._commands, locked=self._locked)
         clerk = Clerk(self._room, stock)
         self.ledger = clerk.ledger
         results = [_attempt(clerk, command, key) for command, key in zip(self._commands, stock.keys, strict=True)]

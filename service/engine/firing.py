@@ -17,6 +17,7 @@ from service.engine.desk import Desk
 from service.engine.hindsight import Hindsight, reads_of
 from service.engine.household import BrokenFamily, Household, Stray, Versions, kin_of, tell_strays, tops
 from service.engine.ledger import MAX_BURDEN, Ledger
+from service.engine.provider_lines import ProviderLines
 from service.engine.room import Room
 from service.engine.talks import Talks, own_conversation
 from service.storage.contacts import ContactKey
@@ -60,10 +61,13 @@ NOTHING_FIRED: Final = Fired(0, 0, 0.0)
 
 class Firing:
     """One batch of due timers. `on_claimed` hears at once how many they are; `ledger` then says what must follow the
-    commit."""
+    commit. `locked` takes the locks of providers' lines before deciding."""
 
-    def __init__(self, room: Room, most: int, *, alone: bool, on_claimed: Callable[[int], None]) -> None:
+    def __init__(
+        self, room: Room, most: int, *, alone: bool, on_claimed: Callable[[int], None], locked: bool = False
+    ) -> None:
         self._room = room
+        self._locked = locked
         self._most = most
         self._alone = alone
         self._on_claimed = on_claimed
@@ -110,7 +114,8 @@ class Firing:
         directory = self._room.catalog.ask(transaction)
         times = self._room.clock.ask(transaction)
         known = directory()
-        self.ledger = Ledger(times(), known, self._room.replica_id, self._room.local_queues)
+        lines = ProviderLines(locked=self._locked)
+        self.ledger = Ledger(times(), known, self._room.replica_id, self._room.local_queues, lines)
         return claim_due(transaction, instant_text(self.ledger.times.workflow), self._most, alone=self._alone)
 
     def _load(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
@@ -140,7 +145,8 @@ class Firing:
         if self.ledger.directory.shares:
             self._load_kept(transaction, claimed)
         if self._room.catalog.rated:
-            self.ledger.lines.load(transaction, self.ledger.directory, self._versions, self._at_hand(claimed))
+            now, at_hand = self.ledger.times.workflow, self._at_hand(claimed)
+            self.ledger.lines.load(transaction, self.ledger.directory, self._versions, at_hand, now)
 
     def _at_hand(self, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> Iterator[tuple[str, Workflow]]:
         """The versions of which runs may send messages now."""

@@ -19,6 +19,7 @@ from service.engine.batch import Batch, HeldElsewhere, NoRoom, Result
 from service.engine.commands import Command
 from service.engine.firing import NOTHING_FIRED, Fired, Firing
 from service.engine.ledger import Ledger
+from service.engine.provider_lines import LineMoved
 from service.engine.room import Room
 from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
 from service.storage.connections import Conflict, KeyConflict, TooMuch
@@ -120,15 +121,17 @@ class Lane:
 
     def _run_together(self, commands: list[Command]) -> list[Result]:
         """One batch, again after a lost race. Raises what it could not get over."""
+        locked = False
         for reruns_left in range(_RERUNS, -1, -1):
-            batch = Batch(self._room, commands)
+            batch = Batch(self._room, commands, locked=locked)
             started = time.perf_counter()
             try:
                 with self._database.transaction() as transaction:
                     results = batch.run(transaction)
-            except Conflict:
+            except Conflict as conflict:
                 if not reruns_left:
                     raise
+                locked = locked or isinstance(conflict, LineMoved)
                 continue
             self._owner.measured(len(commands), time.perf_counter() - started, transaction.statements)
             self._follow_up(batch.ledger)
@@ -183,15 +186,17 @@ class Lane:
             return self._fire_one_by_one(alone=alone)
 
     def _fire_together(self, claimed: Callable[[int], None], *, alone: bool, most: int) -> Fired:
+        locked = False
         for reruns_left in range(_RERUNS, -1, -1):
-            firing = Firing(self._room, most, alone=alone, on_claimed=claimed)
+            firing = Firing(self._room, most, alone=alone, on_claimed=claimed, locked=locked)
             started = time.perf_counter()
             try:
                 with self._database.transaction() as transaction:
                     fired = firing.run(transaction)
-            except Conflict:
+            except Conflict as conflict:
                 if not reruns_left:
                     raise
+                locked = locked or isinstance(conflict, LineMoved)
                 continue
             if fired.claimed:
                 self._owner.measured(fired.claimed, time.perf_counter() - started, transaction.statements)

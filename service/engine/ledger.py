@@ -261,6 +261,7 @@ class Ledger:
 
     def save(self, transaction: Transaction) -> None:
         """Write everything down. Raises Conflict when any row was changed by somebody else meanwhile."""
+        self.lines.settle(transaction)
         writes = self._writes()
         if not writes:
             return

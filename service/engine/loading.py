@@ -43,7 +43,9 @@ from statemachine.workflow import Workflow
 class Stock:
     """What was found for the commands. `keys` names each command's contact, `held` those that another replica locks."""
 
-    def __init__(self, room: Room, transaction: Transaction, commands: Sequence[Command]) -> None:
+    def __init__(
+        self, room: Room, transaction: Transaction, commands: Sequence[Command], *, locked: bool = False
+    ) -> None:
         self._room = room
         self.commands = commands
         self._kinds = frozenset(map(type, commands))
@@ -56,7 +58,7 @@ class Stock:
         self.alone: dict[tuple[str, str], Desk] = {}
         self.talks = Talks()
         self.usages: dict[str, dict[str, Usage]] = {}
-        self.lines = ProviderLines()
+        self.lines = ProviderLines(locked=locked)
         self._lock(transaction)
         self._load(transaction)
 
@@ -96,7 +98,7 @@ class Stock:
         if self.directory.shares:
             self._load_kept(transaction)
         if self._room.catalog.rated:
-            self.lines.load(transaction, self.directory, self.versions, self._at_hand())
+            self.lines.load(transaction, self.directory, self.versions, self._at_hand(), self.times.workflow)
 
     def _open_desks(self, keys: set[ContactKey], found: Mapping[ContactKey, StoredContact]) -> None:
         for tenant, contact_id in keys:

@@ -11,6 +11,7 @@ long gone (an outage, a pause), it takes a new one at the end of the line, so th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,10 +54,12 @@ def next_slot(rates: Sequence[Rate], line: Line, now: datetime) -> datetime:
     ahead = _still_waiting(rates, line, now)
     if not ahead and _has_room(rates, line, now):
         return now
-    taken = sorted((*line.left, *ahead)) if ahead else line.left
+    left, later = line.left, ahead
+    if ahead and left and ahead[0] < left[-1]:
+        left, later = tuple(sorted((*left, *ahead))), ahead[:0]
     slot = now
     for rate in rates:
-        free = _counted_out(rate, taken)
+        free = _counted_out(rate, left, later)
         if free is not None and free + SLACK > slot:
             slot = free + SLACK
         if ahead:
@@ -106,15 +109,39 @@ def with_left(line: Line, rates: Iterable[Rate], now: datetime, own: datetime | 
     return Line((*line.left, at)[-keep:], line.waiting, keep)
 
 
+def merged(rates: Iterable[Rate], line: Line, sent: Iterable[int]) -> Line | None:
+    """The line after messages have left by these rates that were decided without seeing it, each at its instant or
+    when the one before it left; None when one of them would have had to wait."""
+    if line.waiting and rates:
+        return None
+    left = list(line.left)
+    for stamped in sent:
+        at = max(stamped, left[-1]) if left else stamped
+        for rate in rates:
+            room = _counted_out(rate, left)
+            if room is not None and room > instant(at):
+                return None
+        left.append(at)
+    return replace(line, left=tuple(left))
+
+
+def anybody_waits(line: Line, now: datetime) -> bool:
+    """Whether there are slots that may still be used by somebody."""
+    return bool(line.waiting) and line.waiting[-1] > stamp(now - MAX_SPAN)
+
+
 def _has_room(rates: Iterable[Rate], line: Line, now: datetime) -> bool:
     """Clocks are read before the line is: a message that comes late in a batch may be asked a moment ago."""
     room = room_at(rates, line)
     return room is None or room <= now or room <= instant(line.left[-1])
 
 
-def _counted_out(rate: Rate, taken: Sequence[int]) -> datetime | None:
-    """When the message is `per` ago that has taken the last place within the rate."""
-    return instant(taken[-rate.count]) + rate.per if len(taken) >= rate.count else None
+def _counted_out(rate: Rate, taken: Sequence[int], later: Sequence[int] = ()) -> datetime | None:
+    """When the message is `per` ago that has taken the last place within the rate, of these and those after them."""
+    back = rate.count - len(later)
+    if back <= 0:
+        return instant(later[-rate.count]) + rate.per
+    return instant(taken[-back]) + rate.per if len(taken) >= back else None
 
 
 def _still_waiting(rates: Iterable[Rate], line: Line, now: datetime) -> tuple[int, ...]:
@@ -122,7 +149,7 @@ def _still_waiting(rates: Iterable[Rate], line: Line, now: datetime) -> tuple[in
     if not line.waiting:
         return ()
     since = stamp(now - max(rate.per for rate in rates))
-    return tuple(slot for slot in line.waiting if slot > since)
+    return line.waiting[bisect_right(line.waiting, since) :]
 
 
 def _apart(rate: Rate) -> timedelta:

@@ -6,8 +6,16 @@ import asyncio
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import pytest
+
+from service.engine.batch import Batch
+from service.engine.catalog import Catalog
+from service.engine.commands import Command
+from service.engine.provider_lines import ProviderLines
+from service.engine.room import Room
 from service.metrics import Metrics
-from service.storage.dialect import instant
+from service.storage.database import Database, Transaction
+from service.storage.dialect import instant, load
 from statemachine.cause import TaskFailure
 from tests.service.engine.house import START, House, event
 
@@ -70,6 +78,75 @@ async def test_two_replicas_and_two_workflows_together_never_exceed_the_rate(hou
         await house.settle()
     assert most_within(left(house), SECOND) == 5
     assert house.count("provider_rates") == 1
+
+
+def amid_saving(house: House, monkeypatch: pytest.MonkeyPatch, what: Command) -> None:
+    """When the next batch has decided and is about to save, another replica carries out a command."""
+    settle, other = ProviderLines.settle, Database(house.database.url)
+
+    def meanwhile(lines: ProviderLines, transaction: Transaction) -> None:
+        monkeypatch.setattr(ProviderLines, "settle", settle)
+        if transaction.kind == "postgresql":
+            room = Room(Catalog(), house.clock, "other")
+            with other.transaction() as theirs:
+                Batch(room, [what]).run(theirs)
+            other.close()
+        settle(lines, transaction)
+
+    monkeypatch.setattr(ProviderLines, "settle", meanwhile)
+
+
+@pytest.mark.parametrize(
+    ("count", "sent", "held"),
+    [(5, 4, 0), (2, 2, 2)],
+    ids=["there is room for both", "there is not, and the batch is decided again"],
+)
+async def test_what_two_batches_send_without_seeing_each_other_counts_together(
+    house: House, monkeypatch: pytest.MonkeyPatch, count: int, sent: int, held: int
+) -> None:
+    await house.publish(texts("news", f"{{rates: {{count: {count}, per: 1s, channel: sms}}}}"))
+    await house.trigger("news", "first")
+    amid_saving(house, monkeypatch, event("news", "amid"))
+    await house.ask_all([event("news", "one"), event("news", "two")])
+    if house.database.kind == "sqlite":  # one writer: nobody is amid anything
+        await house.trigger("news", "amid")
+    runs = house.runs()
+    assert (sum(run.task is not None for run in runs), sum(run.due_at is not None for run in runs)) == (sent, held)
+    ((state,),) = house.rows("select state from provider_rates")
+    line = load(state) if isinstance(state, str) else state
+    assert (len(line["left"]), len(line["waiting"])) == (sent, held)
+
+
+async def test_a_message_that_fires_while_another_replica_sends_counts_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(
+        texts("news", "{rates: {count: 1, per: 1s, channel: sms}, quiet_hours: {from: '8:00', to: '11:00'}}")
+    )
+    await house.publish(texts("urgent", "{rates: {count: 1, per: 1s, channel: sms}}"))
+    await house.trigger("news", "ann")
+    amid_saving(house, monkeypatch, event("urgent", "amid"))
+    await house.fire(7200)
+    if house.database.kind == "sqlite":
+        await house.trigger("urgent", "amid")
+    assert sorted(run.task is not None for run in house.runs()) == [False, True]
+    assert sum(run.due_at is not None for run in house.runs()) == 1
+
+
+async def test_a_batch_that_sends_nothing_leaves_the_line_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.publish(texts("news"))
+    await house.publish("""
+        key: later
+        trigger: {type: later}
+        sending: {rates: {count: 5, per: 1s, channel: sms}}
+        steps: [{id: nap, type: wait, config: {for: 1d}}, {id: text, type: send_sms, config: {to: "1", body: Hi}}]
+    """)
+    locked: list[object] = []
+    monkeypatch.setattr("service.engine.provider_lines.lock_lines", lambda _, names: locked.append(names))
+    await house.trigger("later")
+    assert locked == []
+    await house.trigger("news", "bob")
+    assert locked == ([] if house.database.kind == "sqlite" else [[("default", "sms")]])
 
 
 async def test_messages_of_a_workflow_without_a_rate_take_slots_of_those_with_one(house: House) -> None:

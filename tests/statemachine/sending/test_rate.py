@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from statemachine.replay import replay
 from statemachine.run_explanation import explain_run
 from statemachine.sending.caps import stamp
-from statemachine.sending.rate import EMPTY, SLACK, Line, ask_line, keeps_place, next_slot, with_left, with_waiting
+from statemachine.sending.rate import (
+    EMPTY,
+    SLACK,
+    Line,
+    anybody_waits,
+    ask_line,
+    keeps_place,
+    merged,
+    next_slot,
+    with_left,
+    with_waiting,
+)
 from statemachine.sending.rules import Rate
 from statemachine.simulation.forecast import Foreseen, forecast
 from tests.statemachine.checked_world import START, Simulation, assert_alive, compiled
@@ -59,6 +70,33 @@ def test_a_message_that_comes_to_the_line_gets_the_first_slot_behind_all_others(
     rates: list[Rate], before: Line, slot: float
 ) -> None:
     assert next_slot(rates, before, NOW) == NOW + timedelta(seconds=slot)
+
+
+@pytest.mark.parametrize(
+    ("rates", "others", "sent", "left"),
+    [
+        ([TWO], line([-0.5]), [0], [-0.5, 0]),
+        ([TWO], line([-0.5, -0.4]), [0], None),
+        ([TWO], line([-1, -0.4]), [0], [-1, -0.4, 0]),
+        ([TWO], line([-1, -0.4]), [0, 0], None),
+        ([TWO], line([-0.1, 0.2]), [0], None),
+        ([TWO], line([-0.8, 0.2]), [0], [-0.8, 0.2, 0.2]),
+        ([TWO, SLOW], line([-50, -40, -30]), [0], None),
+        ([TWO], line([-9], [0.5]), [0], None),
+        ([], line([-0.2, -0.1], [0.5]), [0, 0], [-0.2, -0.1, 0, 0]),
+        ([TWO], line(), [], []),
+    ],
+)
+def test_messages_that_others_sent_meanwhile_are_put_before_ones_own_when_there_is_room(
+    rates: list[Rate], others: Line, sent: list[float], left: list[float] | None
+) -> None:
+    found = merged(rates, others, [_at(one) for one in sent])
+    assert (None if found is None else found.left) == (None if left is None else line(left).left)
+
+
+@pytest.mark.parametrize(("waiting", "waits"), [([], False), ([0.5], True), ([-3600], True), ([-86_400], False)])
+def test_who_has_not_used_a_slot_for_a_day_waits_no_more(waiting: list[float], waits: bool) -> None:
+    assert anybody_waits(line([], waiting), NOW) is waits
 
 
 @pytest.mark.parametrize(
