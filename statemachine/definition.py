@@ -12,14 +12,15 @@ from datetime import timedelta
 from functools import reduce
 from typing import Any, Final
 
-from statemachine.assembly import Assembly, assemble, canonical_lists, read_retry
+from statemachine.assembly import Assembly, assemble
+from statemachine.canonical import canonical_lists
 from statemachine.canvas.display import check_display
 from statemachine.canvas.reading import Canvas, read_canvas
 from statemachine.checks.draft import Draft
 from statemachine.checks.inspection import inspect
 from statemachine.compiler import Compiler
 from statemachine.document import DocumentPart, is_canvas
-from statemachine.entrance import Entrance
+from statemachine.entrance import Entrance, Terms
 from statemachine.errors import DefinitionError
 from statemachine.machine import WorkflowMachine
 from statemachine.meter import TooComplex, metered
@@ -29,6 +30,7 @@ from statemachine.outline import Outline, outline_of
 from statemachine.part import read_part
 from statemachine.problem import Place, Problem, Problems, in_order
 from statemachine.reads import reads_of
+from statemachine.retry_reading import read_retry
 from statemachine.scalars import is_name, kind_of
 from statemachine.sending.reading import read_sending
 from statemachine.simulation.reading import Subject
@@ -37,9 +39,10 @@ from statemachine.spelling import respell_all
 from statemachine.step import Reads
 from statemachine.steps.loop import item_names
 from statemachine.steps.sub_workflow import SubWorkflow, inner_workflows
+from statemachine.template import Value
 from statemachine.testing.case import Case
 from statemachine.testing.reading import read_tests
-from statemachine.workflow import ExitRule, Limits, RetryPolicy, Step, Trigger, Workflow
+from statemachine.workflow import ExitRule, RetryPolicy, Step, Trigger, Workflow
 
 _TOO_COMPLEX: Final = "expressions, templates and patterns are too many, or too long, taken together"
 
@@ -115,6 +118,17 @@ def compile_workflow(
     return loaded.workflow
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a workflow is made of: its steps, those of triggers among them, and where runs begin, as in `Workflow`."""
+
+    terms: Terms
+    steps: Mapping[str, Step]
+    first: str
+    entries: Mapping[str, str]
+    variables: Value | None
+
+
 class _Loader:
     """Loads one document. `canvas` is what was drawn, None for a list of steps."""
 
@@ -186,53 +200,20 @@ class _Loader:
         self, document: DocumentPart, made: Assembly, data: Mapping[str, Any], key: str, name: str
     ) -> Workflow | None:
         entrance = Entrance(self._compiler, self._problems)
-        triggers = entrance.triggers(document)
-        opened = opening_steps(entrance.openings, made.known, self._problems, lenient=self._lenient)
-        self._opened = opened
+        terms = entrance.terms(document)
+        self._opened = opening_steps(entrance.openings, made.known, self._problems, lenient=self._lenient)
+        made.places.update((opening.id, opening.path) for opening in entrance.openings if opening.id in self._opened)
         first, entries = beginning(entrance.openings, made.first)
-        steps = {**opened, **made.steps}
-        made.places.update((opening.id, opening.path) for opening in entrance.openings if opening.id in opened)
-        entry = entrance.entry(document.entry)
-        exits = entrance.exits(document.exit)
-        limits = entrance.limits(document.limits)
-        pause_timers, pause_events = entrance.pause(document.pause)
-        variables = self._variables(document.variables)
+        parts = _Parts(terms, {**self._opened, **made.steps}, first, entries, self._variables(document.variables))
         check_display(document.canvas, self._problems)
-        self.canonical.update(entrance.canonical, **canonical_lists(made))
-        declared = frozenset(document.variables) if isinstance(document.variables, Mapping) else frozenset()
-        starts = tuple(dict.fromkeys((first, *entries.values())))
+        self.canonical.update(entrance.canonical, **canonical_lists(made.entries, made.canonical))
         self._check_recursion(made, key)
-        self._check(made, steps, starts, entrance, limits, declared)
-        if self._problems.failed or first not in steps:
+        self._check(document, made, parts, entrance)
+        if self._problems.failed or first not in parts.steps:
             return None
         self.outline = outline_of(data, entrance.written, made.entries, self.canvas, document.canvas)
-        return Workflow(
-            key=key,
-            name=name,
-            steps=steps,
-            first=first,
-            machine=WorkflowMachine(steps, first, entries.values(), made.on_failure),
-            description=document.description or "",
-            label=document.version or "",
-            active=document.is_active,
-            timezone=document.timezone,
-            triggers=triggers,
-            entries=entries,
-            entry=entry,
-            exits=exits,
-            limits=limits,
-            on_missing=document.on_missing,
-            variables=variables,
-            pause_timers=pause_timers,
-            pause_events=pause_events,
-            channels=frozenset(channel for step in steps.values() for channel in step.runner.channels),
-            reads=_all_reads(steps, triggers, exits, reads_of(read.path for read in self._compiler.reads)),
-            item_names=item_names(steps.values()),
-            inner=inner_workflows(steps.values()),
-            on_failure=made.on_failure,
-            counts=_counts(steps),
-            rated=_rated(steps),
-        )
+        own_reads = reads_of(read.path for read in self._compiler.reads)
+        return _compiled(document, parts, key, name, made.on_failure, own_reads)
 
     def _check_recursion(self, made: Assembly, key: str) -> None:
         for step in made.steps.values():
@@ -240,7 +221,7 @@ class _Loader:
                 place = (*made.places[step.id], "config", "workflow")
                 self._problems.add("recursive_workflow", place, f"the workflow {key!r} would run itself")
 
-    def _variables(self, raw: Any) -> Any:
+    def _variables(self, raw: Any) -> Value | None:
         if raw is None:
             return None
         if not isinstance(raw, Mapping):
@@ -250,36 +231,62 @@ class _Loader:
         self.canonical["variables"] = raw
         return self._compiler.value(("variables",), raw)
 
-    def _check(
-        self,
-        made: Assembly,
-        steps: Mapping[str, Step],
-        starts: tuple[str, ...],
-        entrance: Entrance,
-        limits: Limits,
-        declared: frozenset[str],
-    ) -> None:
+    def _check(self, document: DocumentPart, made: Assembly, parts: _Parts, entrance: Entrance) -> None:
         reads = [*made.reads, *((None, read) for read in self._compiler.reads)]
         for _, read in reads:
             target = str(read.path[1]) if read.path[0] == "steps" and len(read.path) > 1 else None
-            if target is not None and target not in made.known and target not in steps:
+            if target is not None and target not in made.known and target not in parts.steps:
                 hint = self._problems.guess(target, made.known)
                 self._problems.add("unknown_step", read.place, f"there is no step {target!r}", hint)
         self.places = {step_id: self._problems.locate(path) for step_id, path in made.places.items()}
         if made.steps:
             draft = Draft(
-                steps=steps,
-                starts=starts,
+                steps=parts.steps,
+                starts=tuple(dict.fromkeys((parts.first, *parts.entries.values()))),
                 places=made.places,
                 triggers=entrance.placed_triggers,
                 exits=entrance.placed_exits,
-                limits=limits,
-                declared=declared,
+                limits=parts.terms.limits,
+                declared=frozenset(document.variables if isinstance(document.variables, Mapping) else ()),
                 reads=reads,
                 conditions=made.conditions | self._compiler.conditions,
                 on_failure=made.on_failure,
             )
             inspect(draft, self._problems, whole=made.whole and self._whole)
+
+
+def _compiled(
+    document: DocumentPart, parts: _Parts, key: str, name: str, on_failure: str, own_reads: Reads
+) -> Workflow:
+    """The workflow of a document without errors. `own_reads` is what may be read of no step, trigger or exit."""
+    terms, steps = parts.terms, parts.steps
+    return Workflow(
+        key=key,
+        name=name,
+        steps=steps,
+        first=parts.first,
+        machine=WorkflowMachine(steps, parts.first, parts.entries.values(), on_failure),
+        description=document.description or "",
+        label=document.version or "",
+        active=document.is_active,
+        timezone=document.timezone,
+        triggers=terms.triggers,
+        entries=parts.entries,
+        entry=terms.entry,
+        exits=terms.exits,
+        limits=terms.limits,
+        on_missing=document.on_missing,
+        variables=parts.variables,
+        pause_timers=terms.pause_timers,
+        pause_events=terms.pause_events,
+        channels=frozenset(channel for step in steps.values() for channel in step.runner.channels),
+        reads=_all_reads(steps, terms.triggers, terms.exits, own_reads),
+        item_names=item_names(steps.values()),
+        inner=inner_workflows(steps.values()),
+        on_failure=on_failure,
+        counts=_counts(steps),
+        rated=_rated(steps),
+    )
 
 
 def _plain(document: DocumentPart) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from statemachine.compiler import Compiler
@@ -18,6 +19,18 @@ from statemachine.spelling import respell, respell_all
 from statemachine.workflow import Conflict, EntryRules, ExitRule, Limits, Trigger
 
 _CONFIG_LATER = ("schedule", "webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms runs begin and end; the policies of a pause are of their timers and events."""
+
+    triggers: tuple[Trigger, ...]
+    entry: EntryRules
+    exits: tuple[ExitRule, ...]
+    limits: Limits
+    pause_timers: str
+    pause_events: str
 
 
 class Entrance:
@@ -36,7 +49,17 @@ class Entrance:
         self.openings: list[Opening] = []
         self.written: list[dict[str, Any]] = []
 
-    def triggers(self, document: DocumentPart) -> tuple[Trigger, ...]:
+    def terms(self, document: DocumentPart) -> Terms:
+        """Read them all."""
+        return Terms(
+            self._triggers(document),
+            self._entry(document.entry),
+            self._exits(document.exit),
+            self._limits(document.limits),
+            *self._pause(document.pause),
+        )
+
+    def _triggers(self, document: DocumentPart) -> tuple[Trigger, ...]:
         found: dict[str, list[Trigger]] = {}
         for number, (path, raw) in enumerate(self._raw_triggers(document), 1):
             part = read_part(TriggerPart, raw, path, self._problems)
@@ -55,7 +78,7 @@ class Entrance:
             self.canonical["triggers"] = canonical
         return tuple(trigger for group in found.values() for trigger in group)
 
-    def entry(self, raw: Any) -> EntryRules:
+    def _entry(self, raw: Any) -> EntryRules:
         part = None if raw is None else read_part(EntryPart, raw, ("entry",), self._problems)
         if part is None:
             return EntryRules()
@@ -74,7 +97,7 @@ class Entrance:
         self.canonical["entry"]["conflict"] = part.model_dump(exclude_unset=True, mode="json")
         return Conflict(part.policy, frozenset(channel.lower() for channel in part.channels or ()))
 
-    def exits(self, raw: Any) -> tuple[ExitRule, ...]:
+    def _exits(self, raw: Any) -> tuple[ExitRule, ...]:
         for path, item in _items(raw, ("exit",)):
             part = read_part(ExitPart, item, path, self._problems)
             if part is None:
@@ -84,7 +107,7 @@ class Entrance:
             self.canonical["exit"] = respell_all(raw, ("exit",), Problems())
         return tuple(rule for _, rule in self.placed_exits)
 
-    def limits(self, raw: Any) -> Limits:
+    def _limits(self, raw: Any) -> Limits:
         part = None if raw is None else read_part(LimitsPart, raw, ("limits",), self._problems)
         if part is None:
             return Limits()
@@ -102,7 +125,7 @@ class Entrance:
             self._problems.add("not_applicable", ("limits", "over_limit"), message)
         return limits
 
-    def pause(self, raw: Any) -> tuple[str, str]:
+    def _pause(self, raw: Any) -> tuple[str, str]:
         """The policies for timers and events."""
         part = None if raw is None else read_part(PausePart, raw, ("pause",), self._problems)
         if part is None:

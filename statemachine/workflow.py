@@ -222,14 +222,12 @@ class Workflow:
     """`steps` is in the author's order; `machine` has a state per step and a transition per outcome.
 
     `first` is where a run by API begins; `entries` leads the id of a trigger to the step where its runs begin instead.
-    `source_format` and `label` are the author's; `reads` is what any of its parts may read; `warnings` is what publish
-    reports. `version` is 0 until the server numbers it. `pause_timers` and `pause_events` are the policies of a
-    pause that names none.
-    `channels` are those by which its steps may write to the contact.
-    `on_failure` is the first step to do when the run has failed, "" for none.
-    `item_names` leads a loop to what its author calls the item of a round. `counts` is how far back the caps of its
-    messages look, None without any. `rated` leads the channels of which it says a rate to how many messages the largest
-    one counts. `inner` are the workflows that it runs, by key and version (0: the active one).
+    `label` is the author's; `reads` is what any of its parts may read; `warnings` is what publish reports. `version` is
+    0 until the server numbers it. `pause_timers` and `pause_events` are the policies of a pause that names none.
+    `channels` are those by which its steps may write to the contact. `on_failure` is the first step to do when the run
+    has failed, "" for none. `item_names` leads a loop to what its author calls the item of a round. `counts` is how far
+    back the caps of its messages look, None without any. `rated` leads the channels of which it says a rate to how many
+    messages the largest one counts. `inner` are the workflows that it runs, by key and version (0: the active one).
     """
 
     key: str

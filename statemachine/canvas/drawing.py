@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from statemachine.assembly import falls_through
 from statemachine.canvas.edge import ERROR, outcome_of
 from statemachine.canvas.labels import TRIGGER, same_type
 from statemachine.canvas.node import STEP_KEYS, Node, read_node
@@ -22,6 +21,7 @@ from statemachine.outline import Outline
 from statemachine.problem import Problems
 from statemachine.step import END
 from statemachine.steps.split import HOLDOUT
+from statemachine.target_reading import falls_through
 from statemachine.workflow import Step, Workflow
 
 _OWN: Final = frozenset({"nodes", "edges"})

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from statemachine.assembly import falls_through
 from statemachine.canvas.drawing import draw
 from statemachine.canvas.edge import Edge
 from statemachine.canvas.reading import Canvas, read_canvas
 from statemachine.outline import Outline
 from statemachine.problem import Problems
 from statemachine.step import END
+from statemachine.target_reading import falls_through
 from statemachine.workflow import Step, Workflow
 
 _WAYS: Final = ("next", "branches", "on_error")
