@@ -26,12 +26,12 @@ serve: $(READY) ## a development server on 127.0.0.1:50051
 	@$(BIN)/statewright serve --dev $(ARGS)
 
 test: $(READY) ## every test; of the storm a light form
-	$(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder -q $(ARGS)
+	PYTHONHASHSEED=0 $(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 storm: $(READY) ## kills and crashes under load, at full length
 	STATEWRIGHT_STORM=full $(BIN)/pytest tests/storm -q $(ARGS)
 
-fuzz: $(READY) ## strange definitions, expressions and templates, and chaos, for a minute; ARGS="--seconds 600"
+fuzz: $(READY) ## strange definitions, chaos, and properties with fresh examples, for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, protos

@@ -1,11 +1,10 @@
-"""Fixtures of every test: databases on both stores, and property tests without a wall-clock deadline."""
+"""Fixtures of every test: databases on both stores. Property tests are the same in each run (`tests/properties.py`)."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
-import hypothesis
 import pytest
 
 from tests.databases import (
@@ -19,13 +18,18 @@ from tests.databases import (
     running_postgres,
 )
 from tests.faults import pytest_terminal_summary as pytest_terminal_summary  # a hook, found here by its name
+from tests.properties import forget_constants, settle_properties
 from tests.scratch import prefer_memory
 
 prefer_memory()
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # its handlers crash children forked while calls are under way
 
-hypothesis.settings.register_profile("statewright", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("statewright")
+settle_properties()
+
+
+def pytest_collection_finish() -> None:
+    """Here the profile is known that `--hypothesis-profile` names."""
+    forget_constants()
 
 
 class FreshDatabase(Protocol):

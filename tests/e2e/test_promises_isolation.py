@@ -156,7 +156,7 @@ def test_p9_an_event_that_cannot_be_saved_is_refused_alone(place: Place) -> None
 
 
 def test_p9_a_timer_that_cannot_be_saved_is_set_aside_and_the_others_fire(place: Place) -> None:
-    runs = place.begin("t", seconds=120)
+    runs = place.begin("t", seconds=240)
     with poisoned(place.url, runs[POISON]):
         eventually(lambda: sum(place.caller.status(run) == "COMPLETED" for run in runs) == MANY - 1)
         eventually(lambda: place.quarantined() == 1)

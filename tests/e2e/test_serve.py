@@ -157,7 +157,7 @@ def test_sigterm_answers_the_polls_that_wait_and_ends_with_0(server: Server) -> 
         wait_until(lambda: has_polled(server, "idle"))
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20
         assert not waiting.result(timeout=5).tasks
 
 
@@ -186,7 +186,7 @@ def test_a_second_signal_ends_the_server_at_once(server: Server) -> None:
     server.terminate()
     started = time.monotonic()
     server.wait()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 # --- refusals to start ---

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import pytest
 from statewright.v1 import (
     ContactServiceGetRequest,
@@ -88,7 +89,7 @@ name: Appointment
 triggers: [{type: appointment_made}]
 entry: {reentry: restart}
 steps:
-  - {id: until_then, type: wait, config: {for: 2h}}
+  - {id: until_then, type: wait, config: {for: "{{trigger.data.hours}}h"}}
   - {id: remind, type: update_score, config: {value: 1}}
 """
 NAP = """
@@ -96,7 +97,7 @@ key: nap
 name: Nap
 triggers: [{type: nap_wanted}]
 steps:
-  - {id: nap, type: wait, config: {for: 1h}}
+  - {id: nap, type: wait, config: {for: "{{trigger.data.hours}}h"}}
   - {id: awake, type: update_score, config: {value: 1}}
 """
 PING = """
@@ -215,8 +216,8 @@ def test_who_leaves_while_a_worker_is_at_it_stays_away(stage: Stage) -> None:
 
 
 def test_who_comes_back_leaves_the_old_timer_behind(stage: Stage) -> None:
-    old = stage.caller.start("appointment_made", "moved")
-    new = stage.caller.start("appointment_made", "moved")
+    old = stage.caller.start("appointment_made", "moved", data={"hours": 24 * 30})
+    new = stage.caller.start("appointment_made", "moved", data={"hours": 2})
     assert (stage.caller.status(old), stage.caller.run(old).exit_reason) == ("EXITED", "restarted")
     assert not stage.caller.run(old).HasField("due_time")
     stage.ended(new)
@@ -225,15 +226,29 @@ def test_who_comes_back_leaves_the_old_timer_behind(stage: Stage) -> None:
 
 
 def test_a_timer_that_falls_due_in_a_pause_fires_once_afterwards(stage: Stage) -> None:
-    run = stage.caller.start("nap_wanted", "sleeper")
-    pausing = EnrollmentServicePauseRequest(enrollment_id=run, timers=PauseTimers.PAUSE_TIMERS_KEEP)
-    stage.caller.client.enrollments.Pause(pausing, timeout=10)
-    stage.ended(stage.caller.start("nap_wanted", "neighbour"))
-    assert (stage.caller.status(run), stage.score("sleeper")) == ("PAUSED", 0)
+    sleeper, hours = paused_in_a_nap(stage)
+    run = stage.runs("nap", sleeper)[0]
+    stage.ended(stage.caller.start("nap_wanted", "neighbour", data={"hours": hours}))
+    assert (stage.caller.status(run), stage.score(sleeper)) == ("PAUSED", 0)
     stage.caller.client.enrollments.Resume(EnrollmentServiceResumeRequest(enrollment_id=run), timeout=10)
     stage.ended(run)
-    assert stage.score("sleeper") == 1
+    assert stage.score(sleeper) == 1
     assert [(entry.kind, entry.step) for entry in stage.caller.history(run)].count(("step_completed", "nap")) == 1
+
+
+def paused_in_a_nap(stage: Stage) -> tuple[str, int]:
+    """Who naps how many hours: as long as it takes this machine to pause a nap that has begun."""
+    for hours in (1, 4, 16, 64):
+        sleeper = f"sleeper-{hours}"
+        run = stage.caller.start("nap_wanted", sleeper, data={"hours": hours})
+        pausing = EnrollmentServicePauseRequest(enrollment_id=run, timers=PauseTimers.PAUSE_TIMERS_KEEP)
+        try:
+            stage.caller.client.enrollments.Pause(pausing, timeout=10)
+        except grpc.RpcError:
+            stage.ended(run)
+        else:
+            return sleeper, hours
+    raise AssertionError("a pause takes longer than a minute")
 
 
 def test_two_journeys_that_tag_each_other_come_to_an_end(stage: Stage) -> None:
@@ -246,7 +261,7 @@ def test_two_journeys_that_tag_each_other_come_to_an_end(stage: Stage) -> None:
         return len(runs()) > 1 and all(stage.caller.status(run) == "COMPLETED" for run in runs())
 
     eventually(resting)
-    stage.ended(stage.caller.start("nap_wanted", "torn"))
+    stage.ended(stage.caller.start("nap_wanted", "torn", data={"hours": 1}))
     ping, pong = len(stage.runs("ping", "torn")), len(stage.runs("pong", "torn"))
     assert 2 <= ping + pong <= 10, "the chain of causes is ten long at most"
     assert 0 <= ping - pong <= 1

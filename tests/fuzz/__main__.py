@@ -7,10 +7,10 @@ import faulthandler
 import random
 import subprocess
 import sys
-from pathlib import Path
 
-FOUND = Path(__file__).parent / "found"
-NAMES = ("bytes", "definition", "expression", "template", "chaos")
+from tests.properties import FOUND
+
+NAMES = ("bytes", "definition", "expression", "template", "chaos", "properties")
 _HANG_S = 180
 
 
@@ -43,6 +43,8 @@ def _work(name: str, number: int, seconds: float, inputs: int) -> int:
     faulthandler.enable()
     if name == "chaos":
         return _play(number, seconds, inputs)
+    if name == "properties":
+        return _draw_again(number, seconds, inputs)
     report = run(TARGETS[name], number, seconds=seconds, inputs=inputs, folder=FOUND)
     print(report.line(), flush=True)
     return int(bool(report.finding))
@@ -57,10 +59,21 @@ def _play(number: int, seconds: float, plays: int) -> int:
     return int(bool(report.findings))
 
 
+def _draw_again(number: int, seconds: float, rounds: int) -> int:
+    """The tests of the tree that draw, with examples that they never drew."""
+    from tests.fuzz.properties import run
+
+    report = run(number, seconds=seconds, rounds=rounds, folder=FOUND)
+    print(report.line(), flush=True)
+    return int(bool(report.findings))
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="for all targets together; default 60")
-    parser.add_argument("--inputs", type=int, default=0, help="at most so many per target; default no limit")
+    parser.add_argument(
+        "--inputs", type=int, default=0, help="at most so many per target (plays, rounds); default no limit"
+    )
     parser.add_argument("--seed", type=int, help="the same seed draws the same inputs")
     parser.add_argument("--target", action="append", choices=NAMES, help="this one alone; may be repeated")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)

@@ -336,6 +336,6 @@ def test_a_condition_nested_beyond_reason_is_refused(key: str) -> None:
 def test_a_pattern_takes_linear_time() -> None:
     condition = parse(field("text", "matches", "^(a+)+$"))
     names = Scope(contact=Contact("c", custom_fields={"text": "a" * 100_000 + "b"}))
-    started = time.perf_counter()
+    started = time.process_time()
     assert not condition.test(names)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

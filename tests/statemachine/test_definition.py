@@ -350,11 +350,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_document_full_of_mistakes_is_refused_quickly(document: dict[str, Any]) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     loaded = load_workflow(json.dumps(document))
     assert loaded.workflow is None
     assert len(loaded.problems) <= 402
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 ODD: list[Any] = [

@@ -174,13 +174,13 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:24]}…{len(text)}")
 def test_a_hostile_expression_ends_quickly(text: str) -> None:
     names = scope(items=list(range(3000)), text="x" * 100_000)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         found = str(compile_expression(text).evaluate(names))
     except ExpressionError as error:
         found = error.message
     assert len(found) < 1_000_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_program_evaluates_in_many_threads_at_once() -> None:

@@ -89,11 +89,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "code"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_not_read_gives_one_problem_and_no_data(text: str | bytes, code: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     source = read_source(text)
     assert [problem.code for problem in source.problems] == [code]
     assert source.data is None
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 NOTED = {

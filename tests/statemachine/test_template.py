@@ -177,13 +177,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=lambda raw: f"{raw[:24]}…{len(raw)}")
 def test_a_hostile_template_ends_quickly(raw: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         found = compile_value(raw).resolve(scope())
     except (TemplateError, StepFailed) as error:
         found = error.message
     assert len(str(found)) <= 1_000_000
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_values_nested_beyond_reason_are_refused() -> None:
