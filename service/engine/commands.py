@@ -129,10 +129,13 @@ class DateArrived:
 
 @record
 class PlanDates:
-    """Make the appointments of a contact that was there before the version that asks for them."""
+    """Make the appointments of a contact that was there before the active version of `workflow`, which is active since
+    then (workflow time)."""
 
     tenant: str
     contact_id: str
+    workflow: str
+    since: datetime
 
 
 @record

@@ -5,7 +5,7 @@ Nothing while no active workflow has a date trigger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,12 @@ from statemachine.workflow import Workflow
 class DateLedger:
     """See the module."""
 
-    _wanted: dict[ContactKey, Contact] = field(default_factory=dict)
+    _wanted: dict[tuple[str, str, str], tuple[Contact, datetime]] = field(default_factory=dict)
     _settled: dict[tuple[str, ...], tuple[Contact, Slot, Workflow | None]] = field(default_factory=dict)
 
-    def plan(self, tenant: str, contact: Contact) -> None:
-        """Make the appointments of a contact although it has not changed."""
-        self._wanted[tenant, contact.id] = contact
+    def plan(self, tenant: str, contact: Contact, workflow: str, since: datetime) -> None:
+        """Make the appointments of a contact although it has not changed, as of when the workflow became active."""
+        self._wanted[tenant, contact.id, workflow] = (contact, since)
 
     def settle(self, tenant: str, contact: Contact, slot: Slot, workflow: Workflow | None) -> None:
         """The slot has been looked at: what follows is made of what the contact will be at the end of the batch.
@@ -43,16 +43,27 @@ class DateLedger:
         """What is to be written; `contacts` are those that changed."""
         if not directory.dated and not self._settled and not self._wanted:
             return []
-        latest = {**self._wanted, **{key: contact for key, (contact, _) in contacts.items()}}
+        latest = {key: contact for key, (contact, _) in contacts.items()}
+        for (tenant, contact_id, _), (contact, _) in self._wanted.items():
+            latest.setdefault((tenant, contact_id), contact)
         keep = [
-            slot_row(key, _planned(directory, workflow, trigger, rule, contact, now), now)
+            slot_row(key, _planned(directory, workflow, trigger, rule, contact, since), now)
             for key, contact in sorted(latest.items(), key=lambda item: item[0])
-            for workflow in directory.candidates(key[0], DATE)
+            for workflow, since in self._planners(directory, key, now, changed=key in contacts)
             for trigger, rule in rules_of(workflow).items()
             if (*key, workflow.key, trigger) not in self._settled
         ]
         settle = [self._settled_row(directory, latest, name, now) for name in sorted(self._settled)]
         return [(KEEP, sorted(keep, key=_by_name), False), (SETTLE, settle, False)]
+
+    def _planners(
+        self, directory: Directory, key: ContactKey, now: datetime, *, changed: bool
+    ) -> Iterator[tuple[Workflow, datetime]]:
+        """The workflows by whose dates the contact is planned, and from when on."""
+        for workflow in directory.candidates(key[0], DATE):
+            wanted = self._wanted.get((*key, workflow.key))
+            if wanted is not None or changed:
+                yield workflow, now if wanted is None else wanted[1]
 
     def _settled_row(
         self, directory: Directory, latest: Mapping[ContactKey, Contact], name: tuple[str, ...], now: datetime

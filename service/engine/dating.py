@@ -18,7 +18,7 @@ from statemachine.verdict import BLOCKED, Verdict
 def plan_dates(clerk: Clerk, command: PlanDates) -> EventAnswer:
     desk = clerk.desk(command.tenant, command.contact_id)
     if desk.contact is not None and not desk.is_new:
-        clerk.ledger.dates.plan(command.tenant, desk.contact)
+        clerk.ledger.dates.plan(command.tenant, desk.contact, command.workflow, command.since)
     return EventAnswer("", False, (), clerk.ledger.times.wall)
 
 

@@ -15,6 +15,7 @@ from service.engine.catalog import Catalog, listens_of
 from service.engine.clock import Clock
 from service.engine.nesting import sub_workflow_problems
 from service.storage.database import Transaction
+from service.storage.date_seeds import forget_seed
 from service.storage.live_runs import count_live
 from service.storage.tasks import queue_depths
 from service.storage.workflows import (
@@ -108,6 +109,8 @@ def publish(
     insert_version(transaction, version)
     row = _saved_workflow(request, workflow, stored, version)
     save_workflow(transaction, row)
+    if row.active_version == version.version:
+        forget_seed(transaction, row.tenant, row.key)
     return Published(row, version, problems, created=True, activated=row.active_version == version.version)
 
 
@@ -303,6 +306,8 @@ def _changed(transaction: Transaction, clock: Clock, stored: StoredWorkflow, **c
     at = clock.read(transaction).wall
     changed = replace(stored, revision=stored.revision + 1, updated_at=at, **changes)
     save_workflow(transaction, changed)
+    if changed.active_version != stored.active_version:
+        forget_seed(transaction, changed.tenant, changed.key)
     return changed
 
 

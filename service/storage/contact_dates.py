@@ -1,8 +1,7 @@
 """Appointments of contacts by their dates at rest: a row for each contact and date trigger, moved when the date moves.
 
 `due_at` is the alarm, null when nothing is to come; `spent` is the date by which the contact was enrolled last. A row
-that is due keeps its date until it has been looked at, whatever happens to the contact meanwhile. How far the contacts
-that were there before a version have been planned for it is kept in `date_seeds`; `after` null means all of them.
+that is due keeps its date until it has been looked at, whatever happens to the contact meanwhile.
 """
 
 from __future__ import annotations
@@ -87,37 +86,6 @@ def put_off_dates(transaction: Transaction, contacts: Sequence[ContactKey], now:
     """What is due of these contacts could not be looked at: not again before `until`."""
     rows = [{"tenant_id": tenant, "contact_id": contact, "now": now, "due_at": until} for tenant, contact in contacts]
     transaction.write(_PUT_OFF, rows=rows)
-
-
-# --- contacts that were there before ---
-
-
-def seeds(transaction: Transaction) -> dict[tuple[str, str], tuple[int, str | None]]:
-    """(tenant, workflow) → the version that its contacts are planned for, and up to which contact; None: all."""
-    rows = transaction.rows("select tenant_id, workflow, version, after from date_seeds")
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
-
-
-def keep_seed(transaction: Transaction, tenant: str, workflow: str, version: int, after: str | None) -> None:
-    transaction.write(
-        "insert into date_seeds (tenant_id, workflow, version, after) values (:tenant, :workflow, :version, :after) "
-        "on conflict (tenant_id, workflow) do update set version = excluded.version, after = excluded.after",
-        tenant=tenant,
-        workflow=workflow,
-        version=version,
-        after=after,
-    )
-
-
-def contacts_after(transaction: Transaction, tenant: str, after: str, most: int) -> list[str]:
-    """The ids of a page of contacts, in order."""
-    rows = transaction.rows(
-        "select c.id from contacts as c where c.tenant_id = :tenant and c.id > :after order by c.id limit :most",
-        tenant=tenant,
-        after=after,
-        most=most,
-    )
-    return [row[0] for row in rows]
 
 
 def _slot(row: Row) -> Slot:

@@ -242,6 +242,7 @@ date_seeds: Final = Table(
     _key("workflow", primary=True),
     Column("version", Integer, nullable=False),
     _key("after", nullable=True),
+    _instant("since"),
 )
 
 history: Final = Table(

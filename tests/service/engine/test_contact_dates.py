@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.engine import appointments, dating
+from service.engine.batch import Batch
 from service.engine.commands import ChangeContact
 from service.engine.engine import Engine
 from service.storage.contact_dates import coming_dates
@@ -260,6 +262,55 @@ async def test_many_contacts_are_planned_page_by_page_from_where_it_was_left(
     assert (house.count("contact_dates"), house.rows("select after from date_seeds")[0][0]) == (4, "c3")
     await house.fire(1)
     assert (house.count("contact_dates"), house.rows("select after from date_seeds")[0][0]) == (5, None)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["created", "changed"])
+async def test_a_contact_that_is_written_while_the_version_is_published_is_planned_all_the_same(
+    house: House, known: bool
+) -> None:
+    other = await house.replica("other")
+    if known:
+        await house.change(patch={"renewal_date": None})
+    write = ChangeContact("default", "ann", {"renewal_date": "2026-05-01"}, request_id="amid", body_hash="b")
+    with house.databases[-1].transaction() as transaction:
+        (answer,) = Batch(other._room, [write]).run(transaction)
+        assert not isinstance(answer, Exception)
+        publishing = asyncio.create_task(house.publish(RENEWAL))
+        if house.database.kind == "postgresql":
+            await publishing
+            for _ in range(2):
+                await house.fire(1)
+            assert await coming(house) == []
+    await publishing
+    await house.fire(1)
+    assert (await coming(house), house.count("contact_dates")) == ([DUE], 1)
+
+
+async def test_who_is_planned_only_after_the_moment_has_passed_enters_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    house.clock.now = DUE - timedelta(minutes=5)
+    await house.publish(RENEWAL)
+    with monkeypatch.context() as patched:
+        patched.setattr(appointments, "running", lambda _: frozenset({"a backup"}))
+        await house.fire(1)
+        await house.fire(timedelta(hours=1))
+        assert (house.runs(), house.count("contact_dates")) == ([], 0)
+        patched.setattr(appointments, "running", lambda _: frozenset({"another one"}))
+        for _ in range(2):
+            await house.fire(1)
+    assert house.run().trigger["occurred_at"] == DUE.isoformat()
+
+
+async def test_a_version_that_is_active_again_plans_those_who_came_while_it_was_not(house: House) -> None:
+    await house.publish(RENEWAL)
+    await house.fire(1)
+    await house.publish(RENEWAL.replace("type: date", "type: go").replace("field: renewal_date", "n: 1"))
+    await house.change(patch={"renewal_date": "2026-05-01"})
+    await house.publish(RENEWAL)
+    await house.fire(1)
+    assert await coming(house) == [DUE]
 
 
 async def test_a_contact_that_cannot_be_decided_holds_up_no_other_and_is_tried_again(
