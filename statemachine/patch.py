@@ -5,7 +5,7 @@ Every function answers the new contact and the events that the real changes rais
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -23,20 +23,30 @@ Changed = tuple[Contact, tuple[EmittedEvent, ...]]
 def apply_patch(contact: Contact, patch: Mapping[str, Any]) -> Changed:
     """Merge a patch: fields by name (`custom_fields: {…}` or bare), `tags` and `lists` as whole lists, `score`.
 
-    A null removes the field. Raises InvalidInput when a part has the wrong shape.
+    A null removes the field. Raises InvalidInput with every part that has the wrong shape.
     """
+    check_patch(patch)
     events: list[EmittedEvent] = []
     for name, value in _flattened(patch):
         if name == "tags":
-            contact, raised = change_tags(contact, *_difference(contact.tags, _texts(name, value)))
+            contact, raised = change_tags(contact, *_difference(contact.tags, tuple(dict.fromkeys(value))))
         elif name == "lists":
-            contact, raised = change_lists(contact, *_difference(contact.lists, _texts(name, value)))
+            contact, raised = change_lists(contact, *_difference(contact.lists, tuple(dict.fromkeys(value))))
         elif name == "score":
             contact, raised = _set_score(contact, value)
         else:
             contact, raised = set_field(contact, name, value)
         events.extend(raised)
     return contact, tuple(events)
+
+
+def check_patch(patch: Mapping[str, Any], place: str = "") -> None:
+    """Raises InvalidInput with every part that has the wrong shape; `place` is that of the patch, with its dot."""
+    faults = [(f"{place}{path}", wanted) for path, wanted in _faults(patch)]
+    if faults:
+        where, wanted = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise InvalidInput(f"{where} must be {wanted}{more}", faults)
 
 
 def raised_of_new(events: Iterable[EmittedEvent]) -> tuple[EmittedEvent, ...]:
@@ -133,13 +143,12 @@ def close_conversation(conversation: Conversation, now: datetime) -> tuple[Conve
     return replace(conversation, status=RESOLVED, updated_at=now), (closed,)
 
 
+_NESTED: Final = ("custom_fields", "metadata")
 _INCOMING: Final = frozenset({"message_received", "email_replied", "sms_replied"})
 _MESSAGES: Final = _INCOMING | {"email_sent", "sms_sent"}
 
 
-def _set_score(contact: Contact, value: Any) -> Changed:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput("score must be a number", [("score", "a number")])
+def _set_score(contact: Contact, value: float) -> Changed:
     if contact.score == value:
         return contact, ()
     event = EmittedEvent("score_updated", {"old_value": contact.score, "new_value": value})
@@ -148,20 +157,33 @@ def _set_score(contact: Contact, value: Any) -> Changed:
 
 def _flattened(patch: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, value in patch.items():
-        if name in ("custom_fields", "metadata"):
-            if not isinstance(value, Mapping):
-                raise InvalidInput(f"{name} must be an object", [(name, "an object of field: value")])
+        if name in _NESTED:
             yield from value.items()
-        elif name in ("id", "revision"):
-            raise InvalidInput(f"{name} of a contact cannot be patched", [(name, "leave it out")])
         else:
             yield name, value
 
 
-def _texts(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
-        raise InvalidInput(f"{name} must be a list of texts", [(name, "a list of non-empty texts")])
-    return tuple(dict.fromkeys(value))
+def _faults(patch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Path and what would be right, of every part with the wrong shape."""
+    for name, value in patch.items():
+        if name in _NESTED and isinstance(value, Mapping):
+            inner = ((field, _fault(field, part)) for field, part in value.items())
+            yield from ((f"{name}.{field}", wanted) for field, wanted in inner if wanted)
+        elif name in _NESTED:
+            yield name, "an object of field: value"
+        elif name in ("id", "revision"):
+            yield name, "left out: it cannot be patched"
+        elif wanted := _fault(name, value):
+            yield name, wanted
+
+
+def _fault(name: str, value: Any) -> str:
+    if name == "score" and (isinstance(value, bool) or not isinstance(value, int | float)):
+        return "a number"
+    if name in ("tags", "lists"):
+        texts = isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value)
+        return "" if texts else "a list of non-empty texts"
+    return ""
 
 
 def _difference(present: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ def apply_patch(run: Run, patch: Mapping[str, Any], place: str) -> list[str]:
     """Change the variables; answers the names of those, sorted. `place` is the field of the request that says it.
 
     Raises InvalidInput with every name that is none or leads into another, and LimitExceeded."""
-    changes = _changes(patch, place)
+    changes = changes_of(patch, place)
     try:
         for path in [path for path, value in changes.items() if value is None]:
             run.remove_variable(path)
@@ -31,7 +31,7 @@ def apply_patch(run: Run, patch: Mapping[str, Any], place: str) -> list[str]:
     return sorted(".".join(path) for path in changes)
 
 
-def _changes(patch: Mapping[str, Any], place: str) -> dict[tuple[str, ...], Any]:
+def changes_of(patch: Mapping[str, Any], place: str) -> dict[tuple[str, ...], Any]:
     """Path → value. Raises InvalidInput with every name that is none, or that leads into another."""
     changes: dict[tuple[str, ...], Any] = {}
     faults: list[tuple[str, str]] = []

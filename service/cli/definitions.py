@@ -84,8 +84,8 @@ def _refused(session: Session, error: Any, file: str, request: Any) -> Exception
     """The complaint about a refused definition, with every problem at its place in the file."""
     from statewright.v1 import ValidateRequest
 
-    from service.cli.errors import of_call
-    from service.cli.problems import placed, print_problems
+    from service.cli.errors import Complaint, of_call
+    from service.cli.problems import counted, placed, print_problems
     from service.cli.shapes import plain_list
 
     complaint = of_call(error, session.address, as_json=session.json)
@@ -95,9 +95,9 @@ def _refused(session: Session, error: Any, file: str, request: Any) -> Exception
     problems = placed(plain_list(session.call(session.client.workflows.Validate, question).problems))
     if problems and not session.json:
         print_problems(file, request.source, problems)
-        complaint.violations = ()
-    elif problems:
-        complaint.violations = tuple(problems)
+        return Complaint(f"{file}: not valid: {counted(problems)}", next_step=complaint.next_step)
+    if problems:
+        complaint.violations = tuple({"file": file, **problem} for problem in problems)
     return complaint
 
 

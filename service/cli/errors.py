@@ -16,7 +16,7 @@ import orjson
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from statemachine.errors import Unavailable, WorkflowError
+from statemachine.errors import InvalidInput, Unavailable, WorkflowError
 
 if TYPE_CHECKING:
     from service.cli.session import Session
@@ -114,6 +114,7 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
         return kind(
             error.message,
             reason=error.reason,
+            violations=_own_violations(error) if isinstance(error, InvalidInput) else (),
             metadata=error.metadata,
             next_step=_NEXT.get(error.reason, ""),
             as_json=session.json,
@@ -121,6 +122,14 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return Complaint(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), as_json=session.json)
     return None
+
+
+def _own_violations(error: InvalidInput) -> list[dict[str, Any]]:
+    """Those that this program found, in the shape of a server's."""
+    return [
+        {"path": path, "code": error.reason.lower(), "description": wanted, "line": None, "column": None}
+        for path, wanted in error.violations
+    ]
 
 
 def of_call(error: Any, address: str, *, as_json: bool) -> Complaint:

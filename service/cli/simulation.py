@@ -98,12 +98,14 @@ def simulate(session: Session, target: str, name: str, **given: Any) -> None:
 
 
 def _response(session: Session, target: str, **given: Any) -> SimulateResponse:
+    from service.rpc.script_message import check_script
     from service.rpc.simulate_rpcs import simulate_with
     from statemachine.errors import DefinitionError
 
     request = _request(session, target, **given)
     if request.source and not (request.contact_id or request.with_keys):
         try:
+            check_script(request)
             return simulate_with(request, [], None)
         except DefinitionError as error:
             raise _not_valid(session, error) from error

@@ -35,13 +35,13 @@ from service.rpc.agent_message import (
     write_notification,
 )
 from service.rpc.fields import Violations, check_names, chosen, required_id
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.repeats import write_once
 from service.rpc.rooms import Rooms
 from service.storage.agents import Agent, AgentFilter, find_agent, list_agents, list_notifications
 from service.storage.database import Transaction
 from service.storage.human_tasks import AssignmentFilter, list_assignments, open_counts
-from statemachine.errors import InvalidInput, Unavailable
+from statemachine.errors import Unavailable
 
 _LOOK_EVERY_S: Final = 1.0
 _MOST: Final = 500
@@ -54,7 +54,7 @@ class AgentRpcs:
         self._leaving = rooms.leaving
 
     async def put(self, request: AgentServicePutRequest) -> AgentServicePutResponse:
-        draft, availability = read_agent(request.agent)
+        draft, availability = _read_put(request)
         expected = request.expected_revision if request.HasField("expected_revision") else None
 
         def work(transaction: Transaction, now: datetime) -> AgentServicePutResponse:
@@ -77,13 +77,15 @@ class AgentRpcs:
         return await self._engine.read(work)
 
     async def list(self, request: AgentServiceListRequest) -> AgentServiceListResponse:
-        check_names({name: getattr(request, name) for name in ("group", "skill")})
+        violations = Violations()
+        for name in ("group", "skill"):
+            violations.name(name, getattr(request, name))
         availability = ""
         if request.availability:
-            availability = chosen("availability", request.availability, AVAILABILITY_WORDS)
+            availability = violations.read(chosen, "availability", request.availability, AVAILABILITY_WORDS)
+        size, after = read_page(violations, request, str)
+        violations.check()
         wanted = AgentFilter(request.group, request.skill, availability)
-        size = page_size(request.page_size)
-        after = read_token(request, request.page_token, str)
 
         def work(transaction: Transaction) -> AgentServiceListResponse:
             start = after[0] if after else ""
@@ -103,10 +105,10 @@ class AgentRpcs:
         return await self._engine.read(work)
 
     async def delete(self, request: AgentServiceDeleteRequest) -> AgentServiceDeleteResponse:
-        agent_id = required_id("agent_id", request.agent_id)
+        check_names({"agent_id": request.agent_id, "request_id": request.request_id}, required=("agent_id",))
 
         def work(transaction: Transaction, now: datetime) -> AgentServiceDeleteResponse:
-            agent, returned, reassigned = staffing.delete(transaction, now, DEFAULT_TENANT, agent_id)
+            agent, returned, reassigned = staffing.delete(transaction, now, DEFAULT_TENANT, request.agent_id)
             response = AgentServiceDeleteResponse(returned=returned, reassigned=reassigned)
             write_agent(agent, returned, response.agent)
             return response
@@ -114,8 +116,11 @@ class AgentRpcs:
         return await write_once(self._engine, "delete_agent", request, work, AgentServiceDeleteResponse)
 
     async def set_availability(self, request: SetAvailabilityRequest) -> SetAvailabilityResponse:
-        agent_id = required_id("agent_id", request.agent_id)
-        availability = chosen("availability", request.availability, AVAILABILITY_WORDS)
+        violations = Violations()
+        agent_id = violations.required_id("agent_id", request.agent_id)
+        availability = violations.read(chosen, "availability", request.availability, AVAILABILITY_WORDS)
+        violations.name("request_id", request.request_id)
+        violations.check()
 
         def work(transaction: Transaction, now: datetime) -> SetAvailabilityResponse:
             agent, holds, given = staffing.set_availability(transaction, now, DEFAULT_TENANT, agent_id, availability)
@@ -127,12 +132,13 @@ class AgentRpcs:
 
     async def list_assignments(self, request: ListAssignmentsRequest) -> ListAssignmentsResponse:
         names = {name: getattr(request, name) for name in ("agent_id", "contact_id", "task_id")}
-        check_names(names)
+        violations = Violations()
+        for name, text in names.items():
+            violations.name(name, text)
         if not any(names.values()):
-            wanted = "at least one of agent_id, contact_id and task_id"
-            raise InvalidInput(f"agent_id: {wanted}", [("agent_id", wanted)])
-        size = page_size(request.page_size)
-        before = read_token(request, request.page_token, str)
+            violations.add("agent_id", "at least one of agent_id, contact_id and task_id")
+        size, before = read_page(violations, request, str)
+        violations.check()
         found = await self._engine.read(
             lambda transaction: list_assignments(
                 transaction,
@@ -151,9 +157,8 @@ class AgentRpcs:
         violations = Violations()
         violations.name("agent_id", request.agent_id, required=True)
         violations.number("after_sequence", request.after_sequence, 0, _NUMBERS)
+        size, place = read_page(violations, request, int)
         violations.check()
-        size = page_size(request.page_size)
-        place = read_token(request, request.page_token, int)
         after = place[0] if place else request.after_sequence
 
         def work(transaction: Transaction) -> ListNotificationsResponse:
@@ -190,6 +195,14 @@ class AgentRpcs:
 
     async def _find(self, agent_id: str) -> Agent:
         return await self._engine.read(lambda transaction: find_agent(transaction, DEFAULT_TENANT, agent_id))
+
+
+def _read_put(request: AgentServicePutRequest) -> tuple[Agent, str | None]:
+    violations = Violations()
+    read = violations.read(read_agent, request.agent)
+    violations.name("request_id", request.request_id)
+    violations.check()
+    return read
 
 
 def _told(transaction: Transaction, agent_id: str, after: int) -> list[AgentServiceWatchResponse]:

@@ -10,11 +10,10 @@ from statewright.v1 import BatchRequest, BatchResponse
 
 from service.engine.bulk import CONCERNED, Bulk, Reach, carry_on, rehearse, survey
 from service.engine.rounds import DEFAULT_RATE, MAX_RATE, Pace, Progress
-from service.rpc.enroll_rpcs import check_size
 from service.rpc.enrollment_filter import read_filter
 from service.rpc.enrollment_message import pause_policies
 from service.rpc.fields import Violations
-from service.rpc.payload import read_struct
+from service.rpc.payload import read_payload
 from service.rpc.repeats import once, request_key
 from service.rpc.rooms import Rooms
 from service.storage.enrollment_queries import EnrollmentFilter
@@ -36,8 +35,8 @@ class BulkRpcs:
         rate = request.rate if request.HasField("rate") else DEFAULT_RATE
         violations = Violations()
         violations.number("rate", rate, 1, MAX_RATE)
+        bulk = violations.read(_bulk, request)
         violations.check()
-        bulk = _bulk(request)
         if not request.dry_run:
             await self._remember(request, bulk)
         reach = await self._engine.read(lambda transaction: survey(transaction, bulk))
@@ -65,11 +64,13 @@ def _bulk(request: BatchRequest) -> Bulk:
         violations.add("action", f"required: one of {', '.join(_ACTIONS)}")
     if not request.filter.ListFields():
         violations.add("filter", "at least one filter, such as workflow")
+    wanted = violations.read(read_filter, request.filter, "filter.")
+    violations.name("request_id", request.request_id)
+    data = violations.read(_data, action, getattr(request, action)) if action else {}
     violations.check()
     assert action is not None
     operation = _ACTIONS[action]
-    wanted = _concerned(read_filter(request.filter, "filter."), operation)
-    return Bulk(request_key(request.request_id), wanted, operation, _data(action, getattr(request, action)))
+    return Bulk(request_key(request.request_id), _concerned(wanted, operation), operation, data)
 
 
 def _concerned(wanted: EnrollmentFilter, operation: Operation) -> EnrollmentFilter:
@@ -92,14 +93,13 @@ def _data(action: str, given: Any) -> dict[str, Any]:
     if action == "pause":
         return dict(pause_policies(given, "pause."))
     if action == "retry":
-        check_size("retry.input", given.input, MAX_EVENT_BYTES, "input")
-        edited = read_struct(given.input, "retry.input")
+        edited = read_payload("retry.input", given.input, MAX_EVENT_BYTES, "input")
         return {"input": edited} if edited else {}
     if action == "advance":
         violations.name("advance.transition", given.transition, required=True)
+        data = violations.read(read_payload, "advance.data", given.data, MAX_OUTPUT_BYTES, "output")
         violations.check()
-        check_size("advance.data", given.data, MAX_OUTPUT_BYTES, "output")
-        return {"transition": given.transition, "data": read_struct(given.data, "advance.data")}
+        return {"transition": given.transition, "data": data}
     return {}
 
 

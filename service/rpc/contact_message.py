@@ -11,9 +11,8 @@ from statewright.v1 import Contact as ContactMessage
 
 from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
-from service.rpc.payload import read_struct, write_struct
+from service.rpc.payload import read_payload, write_struct
 from statemachine.contact import STANDARD_FIELDS, Contact
-from statemachine.errors import LimitExceeded
 from statemachine.limits import MAX_VARIABLES_BYTES
 from statemachine.sending.consent import DENIED, EVERY, GRANTED, MAX_CHANNELS, UNKNOWN, is_channel
 
@@ -88,11 +87,15 @@ def read_consents(request: SetConsentRequest) -> dict[str, str]:
 def read_patch(request: UpsertRequest, place: str) -> dict[str, Any]:
     """The patch that an Upsert means: what is named in the mask, or without one what is set. Raises InvalidInput."""
     contact = request.contact
-    _check(contact, f"{place}contact.")
-    custom = read_struct(contact.custom_fields, f"{place}contact.custom_fields")
-    if not request.HasField("update_mask"):
-        return _set_fields(contact, custom)
-    return _masked_fields(contact, custom, request.update_mask.paths, f"{place}update_mask")
+    violations = Violations()
+    _check(violations, contact, f"{place}contact.")
+    where = f"{place}contact.custom_fields"
+    custom = violations.read(read_payload, where, contact.custom_fields, MAX_VARIABLES_BYTES, "event")
+    masked = request.HasField("update_mask")
+    if masked:
+        _check_mask(violations, request.update_mask.paths, f"{place}update_mask")
+    violations.check()
+    return _masked_fields(contact, custom, request.update_mask.paths) if masked else _set_fields(contact, custom)
 
 
 def check_members(violations: Violations, place: str, members: Sequence[str]) -> None:
@@ -113,15 +116,19 @@ def _set_fields(contact: ContactMessage, custom: dict[str, Any]) -> dict[str, An
     return patch
 
 
-def _masked_fields(contact: ContactMessage, custom: dict[str, Any], paths: Sequence[str], place: str) -> dict[str, Any]:
-    violations = Violations()
-    patch: dict[str, Any] = {}
-    chosen_custom: dict[str, Any] = {}
+def _check_mask(violations: Violations, paths: Sequence[str], place: str) -> None:
     for path in paths:
         name, _, rest = path.partition(".")
         if name not in _WRITABLE or (rest and name != "custom_fields"):
             violations.add(place, f"{path!r} is no field that can be written")
-        elif name in _SETS:
+
+
+def _masked_fields(contact: ContactMessage, custom: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    patch: dict[str, Any] = {}
+    chosen_custom: dict[str, Any] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        if name in _SETS:
             patch[name] = list(getattr(contact, name))
         elif name == "score":
             patch[name] = _score(contact)
@@ -129,12 +136,10 @@ def _masked_fields(contact: ContactMessage, custom: dict[str, Any], paths: Seque
             chosen_custom.update({rest: custom.get(rest)} if rest else custom)
         else:
             patch[name] = getattr(contact, name) or None
-    violations.check()
     return {**patch, "custom_fields": chosen_custom} if chosen_custom else patch
 
 
-def _check(contact: ContactMessage, place: str) -> None:
-    violations = Violations()
+def _check(violations: Violations, contact: ContactMessage, place: str) -> None:
     violations.name(f"{place}id", contact.id, required=True)
     for name in STANDARD_FIELDS:
         violations.name(f"{place}{name}", getattr(contact, name), most=_MAX_TEXT_BYTES)
@@ -142,12 +147,6 @@ def _check(contact: ContactMessage, place: str) -> None:
         check_members(violations, f"{place}{name}", getattr(contact, name))
     if not abs(contact.score) <= 1e15:
         violations.add(f"{place}score", "a finite number up to 10^15")
-    violations.check()
-    if contact.custom_fields.ByteSize() > MAX_VARIABLES_BYTES:
-        wanted = f"at most {MAX_VARIABLES_BYTES // 1024} KiB"
-        where = f"{place}custom_fields"
-        raise LimitExceeded(f"{where} may have {wanted}", [(where, wanted)], limit="event",
-                            maximum=str(MAX_VARIABLES_BYTES))  # fmt: skip
 
 
 def _score(contact: ContactMessage) -> float | int:

@@ -22,9 +22,9 @@ from statewright.v1 import (
 from service.engine.commands import DEFAULT_TENANT, ChangeContact, ContactAnswer
 from service.rpc.contact_message import check_members, read_consents, read_patch, write_contact
 from service.rpc.errors import status_of
-from service.rpc.fields import Violations, check_batch, check_names, required_id
+from service.rpc.fields import Violations, check_batch, required_id
 from service.rpc.moment import read_instant
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.repeats import body_hash, request_key
 from service.rpc.rooms import Rooms
 from service.storage.contact_queries import find_contact, list_contacts
@@ -65,9 +65,11 @@ class ContactRpcs:
         return response
 
     async def list(self, request: ContactServiceListRequest) -> ContactServiceListResponse:
-        check_names({name: getattr(request, name) for name in ("tag", "list", "email", "phone")})
-        size = page_size(request.page_size)
-        after = read_token(request, request.page_token, str)
+        violations = Violations()
+        for name in ("tag", "list", "email", "phone"):
+            violations.name(name, getattr(request, name))
+        size, after = read_page(violations, request, str)
+        violations.check()
         found = await self._engine.read(
             lambda transaction: list_contacts(
                 transaction,
@@ -109,15 +111,21 @@ def _upserts(request: UpsertBatchRequest) -> list[ChangeContact | WorkflowError]
 
 
 def _upsert(request: UpsertRequest, place: str) -> ChangeContact:
-    if not request.HasField("contact"):
-        raise InvalidInput(f"{place}contact is required", [(f"{place}contact", "required")])
+    violations = Violations()
+    patch: dict[str, Any] = {}
+    if request.HasField("contact"):
+        patch = violations.read(read_patch, request, place)
+    else:
+        violations.add(f"{place}contact", "required")
+    violations.name(f"{place}request_id", request.request_id)
+    violations.check()
     return ChangeContact(
         DEFAULT_TENANT,
         request.contact.id,
-        read_patch(request, place),
+        patch,
         emit=request.emit if request.HasField("emit") else True,
         expected_revision=request.expected_revision if request.HasField("expected_revision") else None,
-        request_id=request_key(request.request_id, f"{place}request_id"),
+        request_id=request_key(request.request_id),
         body_hash=body_hash(request),
     )
 
@@ -129,6 +137,7 @@ def _tag_change(request: ChangeTagsRequest) -> ChangeContact:
     check_members(violations, "remove", request.remove)
     for tag in sorted(set(request.add) & set(request.remove)):
         violations.add("remove", f"{tag!r} is in add too")
+    violations.name("request_id", request.request_id)
     violations.check()
     return ChangeContact(
         DEFAULT_TENANT,
@@ -144,13 +153,19 @@ def _tag_change(request: ChangeTagsRequest) -> ChangeContact:
 
 
 def _consent_change(request: SetConsentRequest) -> ChangeContact:
-    check_names({"contact_id": request.contact_id, "source": request.source}, required=("contact_id",))
+    violations = Violations()
+    violations.required_id("contact_id", request.contact_id)
+    consents = violations.read(read_consents, request)
+    for name in ("source", "request_id"):
+        violations.name(name, getattr(request, name))
+    said_at = violations.read(read_instant, request.said_time, "said_time") if request.HasField("said_time") else None
+    violations.check()
     return ChangeContact(
         DEFAULT_TENANT,
         request.contact_id,
-        consent=read_consents(request),
+        consent=consents,
         consent_source=request.source,
-        consent_at=read_instant(request.said_time, "said_time") if request.HasField("said_time") else None,
+        consent_at=said_at,
         emit=request.emit if request.HasField("emit") else True,
         must_exist=True,
         expected_revision=request.expected_revision if request.HasField("expected_revision") else None,

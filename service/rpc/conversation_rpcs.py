@@ -17,9 +17,9 @@ from statewright.v1 import (
 from statewright.v1 import Conversation as ConversationMessage
 
 from service.engine.commands import DEFAULT_TENANT, ChangeConversation, ConversationAnswer
-from service.rpc.fields import check_names, chosen, required_id
+from service.rpc.fields import Violations, check_names, chosen, required_id
 from service.rpc.moment import write_instant
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.payload import write_struct
 from service.rpc.repeats import body_hash, request_key
 from service.rpc.rooms import Rooms
@@ -49,10 +49,12 @@ class ConversationRpcs:
         return response
 
     async def list_conversations(self, request: ListConversationsRequest) -> ListConversationsResponse:
-        check_names({name: getattr(request, name) for name in ("contact_id", "tag", "channel")})
-        status = chosen("status", request.status, _STATUSES)
-        size = page_size(request.page_size)
-        after = read_token(request, request.page_token, str)
+        violations = Violations()
+        for name in ("contact_id", "tag", "channel"):
+            violations.name(name, getattr(request, name))
+        status = violations.read(chosen, "status", request.status, _STATUSES)
+        size, after = read_page(violations, request, str)
+        violations.check()
         found = await self._engine.read(
             lambda transaction: list_conversations(
                 transaction,
@@ -71,9 +73,11 @@ class ConversationRpcs:
         return response
 
     async def close_conversation(self, request: CloseConversationRequest) -> CloseConversationResponse:
+        names = {name: getattr(request, name) for name in ("conversation_id", "request_id")}
+        check_names(names, required=("conversation_id",))
         command = ChangeConversation(
             DEFAULT_TENANT,
-            required_id("conversation_id", request.conversation_id),
+            request.conversation_id,
             close=True,
             expected_revision=request.expected_revision if request.HasField("expected_revision") else None,
             request_id=request_key(request.request_id),

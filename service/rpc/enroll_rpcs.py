@@ -31,18 +31,19 @@ from statewright.v1 import (
 from service.engine.commands import DEFAULT_TENANT, EnrollAnswer, EnrollContact, Operate, OperateAnswer
 from service.rpc.enrollment_message import pause_policies, write_enrollment
 from service.rpc.errors import status_of
-from service.rpc.event_message import write_verdict
-from service.rpc.fields import Violations, check_batch, required_id
+from service.rpc.event_message import read_contact_patch, write_verdict
+from service.rpc.fields import Violations, check_batch, check_size
 from service.rpc.moment import read_instant, read_span
-from service.rpc.payload import read_struct
+from service.rpc.payload import read_payload
 from service.rpc.repeats import body_hash, request_key
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentRecord, find_enrollment, find_enrollments
 from statemachine.cause import Operation
-from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
+from statemachine.errors import InvalidInput, WorkflowError
 from statemachine.limits import MAX_EVENT_BYTES, MAX_OUTPUT_BYTES
 from statemachine.snapshot import Snapshot
+from statemachine.variable_patch import changes_of
 
 R = TypeVar("R", bound=Message)
 _MOST_BY: Final = timedelta(days=36_525)
@@ -84,42 +85,54 @@ class EnrollRpcs:
         return response
 
     async def advance(self, request: AdvanceRequest) -> AdvanceResponse:
-        violations = Violations()
+        violations = _about(request)
         violations.name("transition", request.transition, required=True)
+        data = violations.read(read_payload, "data", request.data, MAX_OUTPUT_BYTES, "output")
         violations.check()
-        check_size("data", request.data, MAX_OUTPUT_BYTES, "output")
-        data = {"transition": request.transition, "data": read_struct(request.data, "data")}
-        return await self._operate("advance", request, AdvanceResponse(), data)
+        return await self._operate(
+            "advance", request, AdvanceResponse(), {"transition": request.transition, "data": data}
+        )
 
     async def pause(self, request: EnrollmentServicePauseRequest) -> EnrollmentServicePauseResponse:
-        return await self._operate("pause", request, EnrollmentServicePauseResponse(), pause_policies(request))
+        violations = _about(request)
+        policies = violations.read(pause_policies, request)
+        violations.check()
+        return await self._operate("pause", request, EnrollmentServicePauseResponse(), policies)
 
     async def resume(self, request: EnrollmentServiceResumeRequest) -> EnrollmentServiceResumeResponse:
+        _about(request).check()
         return await self._operate("resume", request, EnrollmentServiceResumeResponse(), {})
 
     async def cancel(self, request: CancelRequest) -> CancelResponse:
-        violations = Violations()
+        violations = _about(request)
         violations.name("reason", request.reason)
         violations.check()
         return await self._operate("cancel", request, CancelResponse(), {"reason": request.reason or "cancelled"})
 
     async def retry(self, request: RetryRequest) -> RetryResponse:
-        check_size("input", request.input, MAX_EVENT_BYTES, "input")
-        edited = read_struct(request.input, "input")
+        violations = _about(request)
+        edited = violations.read(read_payload, "input", request.input, MAX_EVENT_BYTES, "input")
+        violations.check()
         return await self._operate("retry", request, RetryResponse(), {"input": edited} if edited else {})
 
     async def set_variables(self, request: SetVariablesRequest) -> SetVariablesResponse:
-        check_size("variables", request.variables, MAX_EVENT_BYTES, "variables")
-        patch = read_struct(request.variables, "variables")
+        violations = _about(request)
+        patch = violations.read(read_payload, "variables", request.variables, MAX_EVENT_BYTES, "variables")
+        if patch is not None:
+            violations.read(changes_of, patch, "variables")
+        violations.check()
         return await self._operate("set_variables", request, SetVariablesResponse(), {"variables": patch})
 
     async def reschedule(self, request: RescheduleRequest) -> RescheduleResponse:
-        return await self._operate("reschedule", request, RescheduleResponse(), _wanted_timer(request))
+        violations = _about(request)
+        wanted = violations.read(_wanted_timer, request)
+        violations.check()
+        return await self._operate("reschedule", request, RescheduleResponse(), wanted)
 
     async def _operate(self, operation: Operation, request: Any, response: R, data: dict[str, Any]) -> R:
         command = Operate(
             DEFAULT_TENANT,
-            required_id("enrollment_id", request.enrollment_id),
+            request.enrollment_id,
             operation,
             request_key(request.request_id),
             body_hash(request),
@@ -147,6 +160,14 @@ class EnrollRpcs:
             return find_enrollments(transaction, DEFAULT_TENANT, enrollment_ids, paths=False), now
 
         return await self._engine.read(work)
+
+
+def _about(request: Any) -> Violations:
+    """What is wrong with the parts that all operators' requests have."""
+    violations = Violations()
+    violations.required_id("enrollment_id", request.enrollment_id)
+    violations.name("request_id", request.request_id)
+    return violations
 
 
 def _wanted_timer(request: RescheduleRequest) -> dict[str, Any]:
@@ -192,27 +213,22 @@ def _enrolment(request: EnrollRequest, place: str) -> EnrollContact:
         violations.add(f"{place}contact_id", "required with a contact_patch")
     if request.conversation_id and not request.contact_id:
         violations.add(f"{place}contact_id", "required with a conversation_id")
+    given = violations.read(read_payload, f"{place}input", request.input, MAX_EVENT_BYTES, "event")
+    violations.read(check_size, f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
+    patch = violations.read(read_contact_patch, request.contact_patch, f"{place}contact_patch")
+    violations.name(f"{place}request_id", request.request_id)
     violations.check()
-    check_size(f"{place}input", request.input, MAX_EVENT_BYTES, "event")
-    check_size(f"{place}contact_patch", request.contact_patch, MAX_EVENT_BYTES, "event")
     return EnrollContact(
         DEFAULT_TENANT,
         request.workflow,
         request.contact_id or None,
-        request_key(request.request_id, f"{place}request_id"),
+        request_key(request.request_id),
         body_hash(request),
         request.key or None,
-        read_struct(request.input, f"{place}input"),
-        read_struct(request.contact_patch, f"{place}contact_patch"),
+        given,
+        patch,
         request.priority,
         request.version if request.HasField("version") else None,
         request.dry_run,
         request.conversation_id or None,
     )
-
-
-def check_size(place: str, payload: Message, most: int, limit: str) -> None:
-    """Raises LimitExceeded for a payload of more bytes."""
-    if payload.ByteSize() > most:
-        wanted = f"at most {most // 1024} KiB"
-        raise LimitExceeded(f"{place} may have {wanted}", [(place, wanted)], limit=limit, maximum=str(most))

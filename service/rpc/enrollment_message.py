@@ -19,7 +19,7 @@ from statewright.v1 import (
 )
 from statewright.v1 import HistoryEntry as HistoryMessage
 
-from service.rpc.fields import chosen
+from service.rpc.fields import Violations, chosen
 from service.rpc.moment import write_instant, write_span
 from service.rpc.payload import write_any, write_struct
 from service.storage.enrollment_queries import Counts, EnrollmentRecord
@@ -73,11 +73,16 @@ _SAYING_STATUS: Final = frozenset({"migrated", "variables_set", "undoable", "und
 
 
 def pause_policies(request: Any, at: str = "") -> dict[str, str]:
-    """The policies that a pause names, as its cause has them; `at` is the place of the message, with its dot."""
+    """The policies that a pause names, as its cause has them; `at` is the place of the message, with its dot.
+
+    Raises InvalidInput.
+    """
+    violations = Violations()
     named = {
-        "timers": chosen(f"{at}timers", request.timers, PAUSE_TIMERS),
-        "events": chosen(f"{at}events", request.events, PAUSE_EVENTS),
+        "timers": violations.read(chosen, f"{at}timers", request.timers, PAUSE_TIMERS),
+        "events": violations.read(chosen, f"{at}events", request.events, PAUSE_EVENTS),
     }
+    violations.check()
     return {name: policy for name, policy in named.items() if policy}
 
 

@@ -31,8 +31,8 @@ from service.rpc.enrollment_message import (
     write_history,
     write_transition,
 )
-from service.rpc.fields import check_names, chosen, required_id
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.fields import Violations, chosen, required_id
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import (
@@ -60,21 +60,25 @@ class EnrollmentRpcs:
         self._engine = rooms.engine
 
     async def get(self, request: EnrollmentServiceGetRequest) -> EnrollmentServiceGetResponse:
-        chosen("view", request.view, _VIEWS)
-        record, now = await self._find(required_id("enrollment_id", request.enrollment_id))
+        violations = Violations()
+        violations.required_id("enrollment_id", request.enrollment_id)
+        violations.read(chosen, "view", request.view, _VIEWS)
+        violations.check()
+        record, now = await self._find(request.enrollment_id)
         response = EnrollmentServiceGetResponse()
         full = request.view != EnrollmentView.ENROLLMENT_VIEW_BASIC
         write_enrollment(record, response.enrollment, now=now, full=full)
         return response
 
     async def list(self, request: EnrollmentServiceListRequest) -> EnrollmentServiceListResponse:
-        chosen("view", request.view, _VIEWS)
-        chosen("order", request.order, _ORDERS)
-        wanted = read_filter(request)
-        size = page_size(request.page_size)
+        violations = Violations()
+        wanted = violations.read(read_filter, request)
+        size, after = read_page(violations, request, str)
+        violations.read(chosen, "view", request.view, _VIEWS)
+        violations.read(chosen, "order", request.order, _ORDERS)
+        violations.check()
         full = request.view == EnrollmentView.ENROLLMENT_VIEW_FULL
         size = min(size, _MOST_IN_FULL) if full else size
-        after = read_token(request, request.page_token, str)
         newest_first = request.order != EnrollmentOrder.ENROLLMENT_ORDER_OLDEST_FIRST
 
         def work(transaction: Transaction) -> tuple[Any, datetime]:
@@ -117,10 +121,12 @@ class EnrollmentRpcs:
         return response
 
     async def get_history(self, request: GetHistoryRequest) -> GetHistoryResponse:
-        check_names({"enrollment_id": request.enrollment_id, "step": request.step}, required=("enrollment_id",))
-        chosen("min_level", request.min_level, {level: name for name, level in LogLevel.items()})
-        size = page_size(request.page_size, 100)
-        after = read_token(request, request.page_token, int)
+        violations = Violations()
+        violations.required_id("enrollment_id", request.enrollment_id)
+        violations.read(chosen, "min_level", request.min_level, {level: name for name, level in LogLevel.items()})
+        violations.name("step", request.step)
+        size, after = read_page(violations, request, int, default=100)
+        violations.check()
         levels = _WORDS[max(request.min_level - 1, 0) :]
 
         def work(transaction: Transaction) -> _HistoryPage:

@@ -35,8 +35,11 @@ class EventLogRpcs:
         self._engine = rooms.engine
 
     async def list_events(self, request: ListEventsRequest) -> ListEventsResponse:
-        wanted, size = _filter(request), page_size(request.page_size)
-        after = _after(request)
+        violations = Violations()
+        wanted = violations.read(_filter, request)
+        size = violations.read(page_size, request.page_size)
+        after = violations.read(_after, request)
+        violations.check()
 
         def reading(transaction: Transaction) -> list[LoggedEvent]:
             find_contact(transaction, DEFAULT_TENANT, wanted.contact_id)
@@ -71,11 +74,11 @@ def _filter(request: ListEventsRequest | CountEventsRequest) -> EventFilter:
         violations.add("types", f"at most {_MOST_TYPES}")
     for index, name in enumerate(request.types):
         violations.name(f"types[{index}]", name, required=True)
-    violations.check()
     since, before = (
-        read_instant(getattr(request, name), name) if request.HasField(name) else None
+        violations.read(read_instant, getattr(request, name), name) if request.HasField(name) else None
         for name in ("accept_time_from", "accept_time_before")
     )
+    violations.check()
     types = tuple(_canonical(request.types))
     return EventFilter(request.contact_id, types, request.source, request.conversation_id, since, before)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
+from google.protobuf.struct_pb2 import Struct
 from statewright.v1 import Event as EventMessage
 from statewright.v1 import EventResult, TriggerResponse, VerdictKind
 from statewright.v1 import Verdict as VerdictMessage
@@ -20,6 +21,7 @@ from statemachine.errors import InvalidInput, LimitExceeded, WorkflowError
 from statemachine.event import Event
 from statemachine.limits import MAX_EVENT_BYTES
 from statemachine.names import canonical_event
+from statemachine.patch import check_patch
 from statemachine.verdict import NOT_MATCHED, Verdict
 
 _KINDS: Final = {name.removeprefix("VERDICT_KIND_"): number for name, number in VerdictKind.items()}
@@ -46,18 +48,23 @@ _REASONS: Final = {
 
 
 def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
-    """The command an event becomes. Raises InvalidInput, or LimitExceeded over 256 KiB.
+    """The command an event becomes. Raises InvalidInput with all that is wrong, LimitExceeded for more than 256 KiB.
 
     Consumes the message: its time of occurrence is taken out. Neither that nor the id counts for the hash, so that a
     repeat has the same one though it is restamped, or sent under the id that was minted for it.
     """
+    try:
+        return _read(message, place)
+    except InvalidInput:
+        _look_through(message, place).check()
+        raise
+
+
+def _read(message: EventMessage, place: str) -> TriggerEvent:
+    """As `read_trigger`, up to the first fault."""
     occurred_at = read_instant(message.occurred_time, f"{place}.occurred_time") if message.HasField(_TIME) else None
     message.ClearField(_TIME)
-    size = message.ByteSize()
-    if size > MAX_EVENT_BYTES:
-        limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
-        text = f"{place} has {size:,} bytes; an event has {limit}"
-        raise LimitExceeded(text, [(place, limit)], limit="event", maximum=str(MAX_EVENT_BYTES))
+    _check_size(message, place)
     event_id = message.id
     message.ClearField("id")
     body = message.SerializeToString(deterministic=True)
@@ -75,6 +82,9 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
     data = read_struct(message.data, f"{place}.data") if message.HasField("data") else {}
     if name.data_filter:
         data |= name.data_filter
+    patch: dict[str, Any] = {}
+    if message.HasField("contact_patch"):
+        patch = read_contact_patch(message.contact_patch, f"{place}.contact_patch")
     event = Event(
         event_id or new_id(),
         name.type,
@@ -83,16 +93,21 @@ def read_trigger(message: EventMessage, place: str) -> TriggerEvent:
         conversation_id or None,
         key or None,
         data,
-        read_struct(message.contact_patch, f"{place}.contact_patch") if message.HasField("contact_patch") else {},
+        patch,
         occurred_at,
         None,
         priority,
     )
     if event.contact_patch and not contact_id:
-        raise InvalidInput(
-            f"{place}.contact_patch needs a contact_id", [(f"{place}.contact_id", "required with a contact_patch")]
-        )
+        _check_owner(message, place)
     return TriggerEvent(DEFAULT_TENANT, event, blake2b(body, digest_size=16).hexdigest())
+
+
+def read_contact_patch(message: Struct, place: str) -> dict[str, Any]:
+    """Raises InvalidInput with every part that cannot be patched so."""
+    patch = read_struct(message, place)
+    check_patch(patch, f"{place}.")
+    return patch
 
 
 def read_triggers(messages: Iterable[EventMessage], place: str) -> list[TriggerEvent | WorkflowError]:
@@ -165,6 +180,28 @@ _SHORT: Final = 60
 _WANTED_TYPE: Final = "1 to 255 bytes of printable text, such as contact_created"
 
 
+def _check_size(message: EventMessage, place: str) -> None:
+    size = message.ByteSize()
+    if size > MAX_EVENT_BYTES:
+        limit = f"at most {MAX_EVENT_BYTES // 1024} KiB"
+        text = f"{place} has {size:,} bytes; an event has {limit}"
+        raise LimitExceeded(text, [(place, limit)], limit="event", maximum=str(MAX_EVENT_BYTES))
+
+
+def _look_through(message: EventMessage, place: str) -> Violations:
+    """All that is wrong with an event, which is rarely asked."""
+    violations = Violations()
+    violations.read(_check_size, message, place)
+    violations.read(_check_names, message, place)
+    violations.read(_check_type_and_priority, message, place)
+    violations.read(read_struct, message.data, f"{place}.data")
+    violations.read(read_contact_patch, message.contact_patch, f"{place}.contact_patch")
+    violations.read(_check_owner, message, place)
+    if message.HasField(_TIME):
+        violations.read(read_instant, message.occurred_time, f"{place}.{_TIME}")
+    return violations
+
+
 def _check_type_and_priority(message: EventMessage, place: str) -> None:
     violations = Violations()
     text = message.type
@@ -176,6 +213,12 @@ def _check_type_and_priority(message: EventMessage, place: str) -> None:
 
 def _check_names(message: EventMessage, place: str) -> None:
     violations = Violations()
-    for name in ("id", "type", "source", "contact_id", "conversation_id", "key"):
+    for name in ("id", "source", "contact_id", "conversation_id", "key"):
         violations.name(f"{place}.{name}", getattr(message, name))
     violations.check()
+
+
+def _check_owner(message: EventMessage, place: str) -> None:
+    if message.contact_patch.fields and not message.contact_id:
+        wanted = "required with a contact_patch"
+        raise InvalidInput(f"{place}.contact_id: {wanted}", [(f"{place}.contact_id", wanted)])

@@ -50,11 +50,14 @@ def _read(request: ExperimentRequest) -> Question:
     confidence = request.confidence if request.HasField("confidence") else 0.95
     if not 0.5 <= confidence <= 0.999:
         violations.add("confidence", "a number from 0.5 to 0.999")
+    within = None
+    if request.HasField("within"):
+        within = violations.read(read_span, request.within, "within", least=_LEAST, most=_MOST)
+    period = violations.read(read_period, request)
     violations.check()
-    within = read_span(request.within, "within", least=_LEAST, most=_MOST) if request.HasField("within") else None
     version = request.version if request.HasField("version") else None
     return Question(
-        Cohort(DEFAULT_TENANT, request.key, version, *read_period(request)),
+        Cohort(DEFAULT_TENANT, request.key, version, *period),
         request.step,
         request.goal,
         request.goal_event,

@@ -9,7 +9,7 @@ from service.engine.foresight import read_roster, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.event_message import read_trigger
 from service.rpc.explain_message import write_coming, write_event_account, write_inactive, write_look, write_run_account
-from service.rpc.fields import check_names, required_id
+from service.rpc.fields import Violations, required_id
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
 from service.rpc.simulate_rpcs import MAX_ANSWER_BYTES
@@ -174,16 +174,26 @@ def _sendable(response: ExplainResponse) -> ExplainResponse:
 
 def _by_api(question: EntryQuestion) -> Event:
     """The enrolment that is asked about, as the event that it is inside."""
+    violations = _about(question)
     if not question.workflow:
-        wanted = "required; or entry.workflow alone, to ask about an enrolment by API"
-        raise InvalidInput("entry.event or entry.workflow is required", [("entry.event", wanted)])
-    check_names({"entry.workflow": question.workflow, "entry.contact_id": question.contact_id})
+        violations.add("entry.event", "required; or entry.workflow alone, to ask about an enrolment by API")
+    violations.check()
     return Event(id="", type="api", source="api", contact_id=question.contact_id or None)
 
 
 def _event(question: EntryQuestion) -> Event:
-    check_names({"entry.workflow": question.workflow, "entry.contact_id": question.contact_id})
+    violations = _about(question)
+    violations.name("entry.event.id", question.event.id)
     if question.contact_id:
         question.event.contact_id = question.contact_id
     question.event.id = ""
-    return read_trigger(question.event, "entry.event").event
+    trigger = violations.read(read_trigger, question.event, "entry.event")
+    violations.check()
+    return trigger.event
+
+
+def _about(question: EntryQuestion) -> Violations:
+    violations = Violations()
+    violations.name("entry.workflow", question.workflow)
+    violations.name("entry.contact_id", question.contact_id)
+    return violations

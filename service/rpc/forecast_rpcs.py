@@ -10,10 +10,10 @@ from service.engine.commands import DEFAULT_TENANT
 from service.engine.foresight import open_orders, read_kin, read_surroundings
 from service.rpc.enrollment_message import write_enrollment
 from service.rpc.explain_message import write_run_account
-from service.rpc.fields import required_id
+from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
-from service.rpc.script_message import read_assumptions
+from service.rpc.script_message import check_script, read_assumptions
 from service.rpc.simulate_rpcs import played
 from service.rpc.simulated_message import as_stored, write_happenings
 from service.storage.database import Transaction
@@ -27,7 +27,10 @@ class ForecastRpcs:
         self._one_at_a_time = asyncio.Semaphore(1)
 
     async def forecast(self, request: ForecastRequest) -> ForecastResponse:
-        enrollment_id = required_id("enrollment_id", request.enrollment_id)
+        violations = Violations()
+        enrollment_id = violations.required_id("enrollment_id", request.enrollment_id)
+        violations.read(check_script, request)
+        violations.check()
         foreseen = await self._engine.read(lambda transaction: self._foreseen(transaction, enrollment_id))
         return await played(self._one_at_a_time, lambda: _answer(request, foreseen))
 

@@ -20,12 +20,11 @@ from statewright.v1 import (
 from service.engine import claims
 from service.engine.commands import DEFAULT_TENANT, DecideTask, FinishAnswer
 from service.rpc.fields import Violations, check_names
-from service.rpc.payload import read_struct
+from service.rpc.payload import read_payload
 from service.rpc.repeats import body_hash, request_key, write_once
 from service.rpc.rooms import Rooms
 from service.rpc.task_rpcs import write_stored
 from service.storage.database import Transaction
-from statemachine.errors import LimitExceeded
 from statemachine.limits import MAX_OUTPUT_BYTES
 
 _MOST_SKILLS: Final = 100
@@ -43,19 +42,18 @@ class HumanTaskRpcs:
         return await self._hand_on("release", request, ReleaseResponse, claims.release)
 
     async def decide(self, request: DecideRequest) -> DecideResponse:
-        names = {name: getattr(request, name) for name in ("task_id", "agent_id", "decision")}
-        check_names(names, required=names)
-        if request.data.ByteSize() > MAX_OUTPUT_BYTES:
-            wanted = f"at most {MAX_OUTPUT_BYTES // 1024} KiB"
-            raise LimitExceeded(
-                f"data may have {wanted}", [("data", wanted)], limit="data", maximum=str(MAX_OUTPUT_BYTES)
-            )
+        violations = Violations()
+        for name in ("task_id", "agent_id", "decision"):
+            violations.required_id(name, getattr(request, name))
+        violations.name("request_id", request.request_id)
+        data = violations.read(read_payload, "data", request.data, MAX_OUTPUT_BYTES, "data")
+        violations.check()
         command = DecideTask(
             DEFAULT_TENANT,
             request.task_id,
             request.agent_id,
             request.decision,
-            read_struct(request.data, "data"),
+            data,
             request_key(request.request_id),
             body_hash(request),
         )
@@ -84,8 +82,8 @@ class HumanTaskRpcs:
         kind: type[R],
         do: Callable[[Transaction, datetime, str, str, str], object],
     ) -> R:
-        names = {name: getattr(request, name) for name in ("task_id", "agent_id")}
-        check_names(names, required=names)
+        names = {name: getattr(request, name) for name in ("task_id", "agent_id", "request_id")}
+        check_names(names, required=("task_id", "agent_id"))
 
         def work(transaction: Transaction, now: datetime) -> R:
             do(transaction, now, DEFAULT_TENANT, request.task_id, request.agent_id)
@@ -111,5 +109,6 @@ def _target(request: ReassignRequest) -> str:
         violations.add("skills", f"at most {_MOST_SKILLS} items")
     for index, skill in enumerate(request.skills):
         violations.name(f"skills[{index}]", skill, required=True)
+    violations.name("request_id", request.request_id)
     violations.check()
     return str(to)

@@ -17,9 +17,9 @@ from statewright.v1 import (
 
 from service.engine.commands import DEFAULT_TENANT
 from service.rpc.enrollment_message import STATUSES
-from service.rpc.fields import Violations, check_names, required_id
+from service.rpc.fields import Violations
 from service.rpc.moment import read_instant, write_instant
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.funnel_queries import Cohort, RunCounts, StepCounts, count_runs, count_steps
@@ -36,9 +36,12 @@ class InsightRpcs:
         self._engine = rooms.engine
 
     async def funnel(self, request: FunnelRequest) -> FunnelResponse:
-        key = required_id("key", request.key)
+        violations = Violations()
+        key = violations.required_id("key", request.key)
+        period = violations.read(read_period, request)
+        violations.check()
         version = request.version if request.HasField("version") else None
-        cohort = Cohort(DEFAULT_TENANT, key, version, *read_period(request))
+        cohort = Cohort(DEFAULT_TENANT, key, version, *period)
 
         def work(transaction: Transaction) -> FunnelResponse:
             _, stored = find_version(transaction, DEFAULT_TENANT, key, version)
@@ -52,10 +55,11 @@ class InsightRpcs:
         return await self._engine.analyse(work)
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
-        check_names({"key": request.key})
-        started_from, started_before = read_period(request)
-        size = page_size(request.page_size)
-        after = read_token(request, request.page_token, str)
+        violations = Violations()
+        violations.name("key", request.key)
+        period = violations.read(read_period, request)
+        size, after = read_page(violations, request, str)
+        violations.check()
 
         def work(transaction: Transaction) -> StatsResponse:
             if request.key:
@@ -64,7 +68,7 @@ class InsightRpcs:
                 last_seen = after[0] if after else ""
                 rows = list_workflows(transaction, DEFAULT_TENANT, after=last_seen, limit=size + 1)
                 keys = [row.key for row in rows]
-            totals = total_up(transaction, DEFAULT_TENANT, keys, started_from, started_before)
+            totals = total_up(transaction, DEFAULT_TENANT, keys, *period)
             response = StatsResponse()
             last = fill_page(
                 keys,
@@ -81,14 +85,14 @@ class InsightRpcs:
 
 def read_period(request: Any) -> tuple[datetime | None, datetime | None]:
     """`[start_time_from, start_time_before)`. Raises InvalidInput when it is empty."""
+    violations = Violations()
     since, before = (
-        read_instant(getattr(request, name), name) if request.HasField(name) else None
+        violations.read(read_instant, getattr(request, name), name) if request.HasField(name) else None
         for name in ("start_time_from", "start_time_before")
     )
     if since is not None and before is not None and before <= since:
-        violations = Violations()
         violations.add("start_time_before", f"an instant after start_time_from ({since.isoformat()})")
-        violations.check()
+    violations.check()
     return since, before
 
 

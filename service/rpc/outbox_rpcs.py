@@ -7,9 +7,9 @@ from typing import Any
 from statewright.v1 import OutboxMessage, OutboxServiceListRequest, OutboxServiceListResponse
 
 from service.engine.commands import DEFAULT_TENANT
-from service.rpc.fields import check_names
+from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
-from service.rpc.pages import fill_page, make_token, page_size, read_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.payload import write_struct
 from service.rpc.rooms import Rooms
 from service.storage.message_queries import StoredMessage, list_messages
@@ -20,9 +20,11 @@ class OutboxRpcs:
         self._engine = rooms.engine
 
     async def list(self, request: OutboxServiceListRequest) -> OutboxServiceListResponse:
-        check_names({name: getattr(request, name) for name in ("contact_id", "workflow", "enrollment_id")})
-        size = page_size(request.page_size)
-        before = read_token(request, request.page_token, str)
+        violations = Violations()
+        for name in ("contact_id", "workflow", "enrollment_id"):
+            violations.name(name, getattr(request, name))
+        size, before = read_page(violations, request, str)
+        violations.check()
         found = await self._engine.read(
             lambda transaction: list_messages(
                 transaction,

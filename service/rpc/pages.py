@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import orjson
 from google.protobuf.message import Message
 
+from service.rpc.fields import Violations
 from statemachine.errors import InvalidInput
 from statemachine.limits import MAX_MESSAGE_BYTES
 
@@ -64,6 +65,14 @@ def read_token(request: Message, token: str, *shape: type, field: str = "page_to
     if parts[0] != filter_hash(request):
         raise _foreign(field)
     return parts[1:]
+
+
+def read_page(
+    violations: Violations, request: Any, *shape: type, default: int = DEFAULT_PAGE
+) -> tuple[int, list[Any] | None]:
+    """The size of the page that is asked for, and the position that its token stands for."""
+    size = violations.read(page_size, request.page_size, default)
+    return size, violations.read(read_token, request, request.page_token, *shape)
 
 
 def fill_page(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value
 
+from service.rpc.fields import check_size
 from statemachine.errors import InvalidInput, LimitExceeded
 from statemachine.limits import MAX_DEPTH
 
@@ -30,6 +31,20 @@ def read_struct(struct: Struct, place: str) -> dict[str, Any]:
         return _object(struct, 1)
     except _Refused:
         raise _refusal(list(_faults_of_object(struct, place, 1))) from None
+
+
+def read_value(value: Value, place: str) -> Any:
+    """Any value as plain data. Raises InvalidInput naming every fault at or below `place`."""
+    try:
+        return _other(value, 1)
+    except _Refused:
+        raise _refusal(list(_faults(value, place, 1))) from None
+
+
+def read_payload(place: str, struct: Struct, most: int, limit: str) -> dict[str, Any]:
+    """The object as plain data. Raises LimitExceeded for more bytes than that, InvalidInput as `read_struct` does."""
+    check_size(place, struct, most, limit)
+    return read_struct(struct, place)
 
 
 def write_struct(data: Mapping[str, Any], struct: Struct) -> None:

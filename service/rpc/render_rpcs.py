@@ -8,7 +8,7 @@ from typing import Final
 from statewright.v1 import RenderFormat, RenderRequest, RenderResponse
 
 from service.engine.commands import DEFAULT_TENANT
-from service.rpc.fields import check_names, chosen
+from service.rpc.fields import Violations, chosen
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
 from service.storage.enrollment_queries import EnrollmentFilter, EnrollmentRecord, count_enrollments, find_enrollment
@@ -36,8 +36,7 @@ class RenderRpcs:
         self._one_at_a_time = asyncio.Semaphore(1)
 
     async def render(self, request: RenderRequest) -> RenderResponse:
-        chosen("format", request.format, _FORMATS)
-        check_names({"key": request.key, "enrollment_id": request.enrollment_id})
+        _check(request)
         subject = await self._subject(request)
         workflow, picture = subject[0], picture_of(*subject)
         if request.format != RenderFormat.RENDER_FORMAT_SVG:
@@ -49,11 +48,8 @@ class RenderRpcs:
 
     async def _subject(self, request: RenderRequest) -> _Subject:
         if request.WhichOneof("target") == "source" and request.source:
-            _require_no_key_fields(request)
             workflow = await asyncio.to_thread(compile_workflow, request.source, lenient=request.lenient)
             return workflow, None, None, None
-        if not request.key:
-            raise InvalidInput("key or source is required", [("target", "key or source")])
         return await self._engine.read(lambda transaction: self._published(transaction, request))
 
     def _published(self, transaction: Transaction, request: RenderRequest) -> _Subject:
@@ -94,9 +90,15 @@ def _highlight(transaction: Transaction, record: EnrollmentRecord) -> Highlight:
     return Highlight(record.path, record.last_step, taken, exited=by_rule)
 
 
-def _require_no_key_fields(request: RenderRequest) -> None:
-    given = [name for name in ("with_counts", "enrollment_id") if getattr(request, name)]
-    if request.HasField("version"):
-        given.append("version")
-    if given:
-        raise InvalidInput(f"{given[0]} goes only with key", [(name, "only with key") for name in given])
+def _check(request: RenderRequest) -> None:
+    violations = Violations()
+    violations.read(chosen, "format", request.format, _FORMATS)
+    for name in ("key", "enrollment_id"):
+        violations.name(name, getattr(request, name))
+    if not (request.key or request.source):
+        violations.add("target", "key or source")
+    if request.source:
+        given = [name for name in ("with_counts", "enrollment_id") if getattr(request, name)]
+        for name in (*given, *(["version"] if request.HasField("version") else ())):
+            violations.add(name, "only with key")
+    violations.check()

@@ -28,6 +28,7 @@ _OPERATIONS: Final = {
     number: name.removeprefix("SCRIPTED_OPERATION_").lower() for name, number in ScriptedOperation.items() if number
 }
 _TEXTS: Final = ("workflow", "id", "key", "source", "transition", "reason")
+_STRUCTS: Final = ("contact", "contacts", "results")
 _FIELDS: Final = {".contact": ".contact_id", ".op": ".operation", ".conversation": ".conversation_id"}
 """The end of a path in the language → the field of the proto."""
 
@@ -35,8 +36,10 @@ _FIELDS: Final = {".contact": ".contact_id", ".op": ".operation", ".conversation
 def read_script(
     request: SimulateRequest, workflow: Workflow, others: Sequence[Workflow], stored: Contact | None
 ) -> Script:
-    """`stored` is the contact that the request names, if it does. Raises InvalidInput naming every fault."""
-    _check(request)
+    """Of a request that `check_script` has passed; `stored` is the contact that it names, if it does.
+
+    Raises InvalidInput naming every fault.
+    """
     problems = Problems()
     reader = ScriptReader(subject_of(workflow), problems)
     cast = _cast(request, reader, stored)
@@ -56,8 +59,10 @@ def read_script(
 
 
 def read_assumptions(request: ForecastRequest, workflow: Workflow, contact: Contact | None) -> Assumptions:
-    """What a forecast takes for granted about a run of this contact. Raises InvalidInput naming every fault."""
-    _check(request)
+    """What a forecast takes for granted about a run of this contact, of a request that `check_script` has passed.
+
+    Raises InvalidInput naming every fault.
+    """
     problems = Problems()
     reader = ScriptReader(subject_of(workflow), problems)
     cast = Cast((contact,), contact.id) if contact is not None else Cast((), None)
@@ -74,17 +79,25 @@ def read_assumptions(request: ForecastRequest, workflow: Workflow, contact: Cont
     )
 
 
-def _events(request: SimulateRequest | ForecastRequest) -> list[dict[str, Any]]:
-    return [_event(event, f"events[{index}]") for index, event in enumerate(request.events)]
-
-
-def _check(request: SimulateRequest | ForecastRequest) -> None:
+def check_script(request: SimulateRequest | ForecastRequest) -> None:
+    """Raises InvalidInput for all that is wrong with single parts, whatever workflow they are about."""
     violations = Violations()
     violations.number("max_transitions", request.max_transitions, 0, MAX_TRANSITIONS)
     for index, event in enumerate(request.events):
-        for name in ("contact_id", "conversation_id", *_TEXTS):
+        for name in ("type", "contact_id", "conversation_id", *_TEXTS):
             violations.name(f"events[{index}].{name}", getattr(event, name))
+        violations.read(_event, event, f"events[{index}]")
+    for name in _STRUCTS:
+        if hasattr(request, name):
+            violations.read(read_struct, getattr(request, name), name)
+    if isinstance(request, SimulateRequest):
+        violations.read(_start, request)
+    violations.read(_longest, request)
     violations.check()
+
+
+def _events(request: SimulateRequest | ForecastRequest) -> list[dict[str, Any]]:
+    return [_event(event, f"events[{index}]") for index, event in enumerate(request.events)]
 
 
 def _start(request: SimulateRequest) -> datetime:
@@ -112,21 +125,20 @@ def _cast(request: SimulateRequest, reader: ScriptReader, stored: Contact | None
 
 
 def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
-    """The event as the language spells it."""
+    """The event as the language spells it. Raises InvalidInput."""
+    violations = Violations()
     raw: dict[str, Any] = {}
-    if message.HasField("after"):
-        raw["after"] = read_span(message.after, f"{place}.after", least=timedelta(0), most=MAX_DURATION)
+    for name in ("after", "outage"):
+        if message.HasField(name):
+            span = getattr(message, name)
+            raw[name] = violations.read(read_span, span, f"{place}.{name}", least=timedelta(0), most=MAX_DURATION)
     act = message.WhichOneof("act")
     if act == "type":
         raw["type"] = message.type
     elif act == "operation":
-        raw["op"] = chosen(f"{place}.operation", message.operation, _OPERATIONS)
-    elif act == "consent":
-        raw["consent"] = read_struct(message.consent, f"{place}.consent")
-    elif act == "outage":
-        raw["outage"] = read_span(message.outage, f"{place}.outage", least=timedelta(0), most=MAX_DURATION)
-    elif act == "upsert":
-        raw["upsert"] = read_struct(message.upsert, f"{place}.upsert")
+        raw["op"] = violations.read(chosen, f"{place}.operation", message.operation, _OPERATIONS)
+    elif act in ("consent", "upsert"):
+        raw[act] = violations.read(read_struct, getattr(message, act), f"{place}.{act}")
     raw.update({name: getattr(message, name) for name in _TEXTS if getattr(message, name)})
     if message.contact_id:
         raw["contact"] = message.contact_id
@@ -134,11 +146,12 @@ def _event(message: ScriptedEvent, place: str) -> dict[str, Any]:
         raw["conversation"] = message.conversation_id
     for name in ("data", "contact_patch"):
         if message.HasField(name):
-            raw[name] = read_struct(getattr(message, name), f"{place}.{name}")
+            raw[name] = violations.read(read_struct, getattr(message, name), f"{place}.{name}")
     policies = {
-        "timers": chosen(f"{place}.timers", message.timers, PAUSE_TIMERS),
-        "events": chosen(f"{place}.pause_events", message.pause_events, PAUSE_EVENTS),
+        "timers": violations.read(chosen, f"{place}.timers", message.timers, PAUSE_TIMERS),
+        "events": violations.read(chosen, f"{place}.pause_events", message.pause_events, PAUSE_EVENTS),
     }
+    violations.check()
     return raw | {name: policy for name, policy in policies.items() if policy}
 
 

@@ -14,9 +14,9 @@ from google.protobuf.message import Message
 from statewright.v1 import RunTestsRequest, RunTestsResponse, SimulateRequest, SimulateResponse
 
 from service.engine.commands import DEFAULT_TENANT
-from service.rpc.fields import Violations, check_names
+from service.rpc.fields import Violations
 from service.rpc.rooms import Rooms
-from service.rpc.script_message import by_key, read_script
+from service.rpc.script_message import by_key, check_script, read_script
 from service.rpc.simulated_message import write_simulated, write_trials
 from service.rpc.workflow_message import write_problems
 from service.storage.contact_queries import find_contact
@@ -24,7 +24,7 @@ from service.storage.database import Transaction
 from service.storage.workflow_queries import find_version
 from statemachine.contact import Contact
 from statemachine.definition import Loaded, compile_workflow, load_workflow
-from statemachine.errors import DefinitionError, InvalidInput, LimitExceeded, NotFound
+from statemachine.errors import DefinitionError, LimitExceeded, NotFound
 from statemachine.problem import Problem
 from statemachine.simulation.simulate import simulate
 from statemachine.testing.case import Case
@@ -44,16 +44,20 @@ class SimulateRpcs:
         self._one_at_a_time = asyncio.Semaphore(1)
 
     async def simulate(self, request: SimulateRequest) -> SimulateResponse:
-        _check_target(request, "contact_id")
-        _check_others({"with_keys": request.with_keys, "with_sources": request.with_sources})
-        check_names({f"with_keys[{index}]": key for index, key in enumerate(request.with_keys)})
+        violations = _about(request, "contact_id")
+        _check_others(violations, {"with_keys": request.with_keys, "with_sources": request.with_sources})
+        for index, key in enumerate(request.with_keys):
+            violations.name(f"with_keys[{index}]", key)
+        violations.read(check_script, request)
+        violations.check()
         published, stored = await self._engine.read(lambda transaction: self._subjects(transaction, request))
         known = (await self._engine.read(self._engine.catalog.refresh)).globals_of(DEFAULT_TENANT)
         return await self._alone(lambda: simulate_with(request, published, stored, known))
 
     async def run_tests(self, request: RunTestsRequest) -> RunTestsResponse:
-        _check_target(request, "name")
-        _check_others({"workflows": request.workflows})
+        violations = _about(request, "name")
+        _check_others(violations, {"workflows": request.workflows})
+        violations.check()
         stored = None
         if request.WhichOneof("target") == "key":
             stored = await self._engine.read(lambda transaction: self._source(transaction, request))
@@ -134,22 +138,22 @@ def simulate_with(
     return response
 
 
-def _check_target(request: SimulateRequest | RunTestsRequest, name: str) -> None:
+def _about(request: SimulateRequest | RunTestsRequest, name: str) -> Violations:
+    """What is wrong with the workflow that is named, and with one part besides."""
     violations = Violations()
     violations.name("key", request.key)
     violations.name(name, getattr(request, name))
-    violations.check()
     if not (request.key or request.source):
-        raise InvalidInput("key or source is required", [("target", "key or source")])
+        violations.add("target", "key or source")
     if request.WhichOneof("target") == "source" and request.HasField("version"):
-        raise InvalidInput("version goes only with key", [("version", "only with key")])
+        violations.add("version", "only with key")
+    return violations
 
 
-def _check_others(given: dict[str, Any]) -> None:
+def _check_others(violations: Violations, given: dict[str, Any]) -> None:
     for name, values in given.items():
         if len(values) > MAX_OTHERS:
-            wanted = f"at most {MAX_OTHERS} workflows"
-            raise InvalidInput(f"{name}: {wanted}", [(name, wanted)])
+            violations.add(name, f"at most {MAX_OTHERS} workflows")
 
 
 def _loaded(request: RunTestsRequest, stored: Any) -> Loaded:

@@ -6,12 +6,11 @@ from statewright.v1 import SetSplitWeightsRequest, SetSplitWeightsResponse
 
 from service.engine.commands import DEFAULT_TENANT
 from service.engine.splitting import set_shares
-from service.rpc.fields import check_names
-from service.rpc.repeats import once, request_key
+from service.rpc.fields import Violations
+from service.rpc.repeats import once
 from service.rpc.rooms import Rooms
 from service.rpc.workflow_message import write_workflow
 from service.storage.database import Transaction
-from statemachine.errors import InvalidInput
 
 
 class SplitRpcs:
@@ -19,10 +18,13 @@ class SplitRpcs:
         self._engine = rooms.engine
 
     async def set_split_weights(self, request: SetSplitWeightsRequest) -> SetSplitWeightsResponse:
-        check_names({"key": request.key, "step": request.step}, required=("key",))
-        request_key(request.request_id)
+        violations = Violations()
+        violations.required_id("key", request.key)
+        for name in ("step", "request_id"):
+            violations.name(name, getattr(request, name))
         if not request.weights:
-            raise InvalidInput("weights are required", [("weights", "variant → weight, for every variant")])
+            violations.add("weights", "required: variant → weight, for every variant")
+        violations.check()
         clock = self._engine.clock
 
         def work(transaction: Transaction) -> SetSplitWeightsResponse:

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from statewright.v1 import CompleteRequest, FailRequest, TaskStatus, ThrowRequest
+from statewright.v1 import CompleteRequest, ExtendRequest, FailRequest, TaskStatus, ThrowRequest
 from statewright.v1 import HumanTask as HumanTaskMessage
 from statewright.v1 import Task as TaskMessage
 
 from service.engine.commands import DEFAULT_TENANT, FinishTask
 from service.rpc.fields import Violations
 from service.rpc.moment import read_span, write_instant
-from service.rpc.payload import read_struct, write_any
+from service.rpc.payload import read_payload, write_any
 from service.rpc.repeats import body_hash, request_key
 from service.storage.human_tasks import HumanTask
 from service.storage.tasks import LeasedTask
 from service.tasks.leases import MAX_LEASE, MIN_LEASE
 from statemachine.cause import TaskFailure
-from statemachine.errors import InvalidInput, LimitExceeded
+from statemachine.errors import InvalidInput
 from statemachine.limits import MAX_OUTPUT_BYTES, MAX_VARIABLES_BYTES
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -83,31 +83,46 @@ def read_token(text: str, place: str = "lease_token") -> int:
 
 def read_complete(request: CompleteRequest, place: str = "") -> FinishTask:
     """Raises InvalidInput; LimitExceeded for an output over 64 KiB."""
-    _check_answer(request, place)
-    output = _payload(request, "output", place, MAX_OUTPUT_BYTES)
-    variables = _payload(request, "variables", place, MAX_VARIABLES_BYTES)
+    violations = Violations()
+    token = _read_answer(violations, request, place)
+    output = violations.read(_payload, request, "output", place, MAX_OUTPUT_BYTES)
+    variables = violations.read(_payload, request, "variables", place, MAX_VARIABLES_BYTES)
+    violations.check()
     return FinishTask(
         DEFAULT_TENANT,
         request.task_id,
-        read_token(request.lease_token, f"{place}lease_token"),
+        token,
         request.outcome or "done",
         output,
         variables or {},
-        request_id=request_key(request.request_id, f"{place}request_id"),
+        request_id=request_key(request.request_id),
         body_hash=body_hash(request),
     )
 
 
+def read_extend(request: ExtendRequest, place: str, default: timedelta) -> tuple[str, int, timedelta]:
+    """Which task, under which token, and for how long from now. Raises InvalidInput."""
+    violations = Violations()
+    task_id = violations.required_id(f"{place}task_id", request.task_id)
+    token = violations.read(read_token, request.lease_token, f"{place}lease_token")
+    lease = violations.read(read_lease, request, f"{place}lease", default)
+    violations.check()
+    return task_id, token, lease
+
+
 def read_fail(request: FailRequest) -> FinishTask:
-    _check_answer(request, "")
-    backoff_s = None
+    violations = Violations()
+    token = _read_answer(violations, request, "")
+    backoff = None
     if request.HasField("backoff"):
-        backoff_s = read_span(request.backoff, "backoff", least=timedelta(0), most=_MAX_BACKOFF).total_seconds()
+        backoff = violations.read(read_span, request.backoff, "backoff", least=timedelta(0), most=_MAX_BACKOFF)
+    violations.check()
+    backoff_s = None if backoff is None else backoff.total_seconds()
     retryable = request.retryable if request.HasField("retryable") else True
     return FinishTask(
         DEFAULT_TENANT,
         request.task_id,
-        read_token(request.lease_token),
+        token,
         failure=TaskFailure(request.code, request.message, retryable, backoff_s),
         request_id=request_key(request.request_id),
         body_hash=body_hash(request),
@@ -117,13 +132,15 @@ def read_fail(request: FailRequest) -> FinishTask:
 def read_throw(request: ThrowRequest) -> FinishTask:
     """A business error takes an outcome, its code and message in the output beside the data; or `error`, as a failure
     that is never repeated."""
-    _check_answer(request, "")
-    data = _payload(request, "data", "", MAX_OUTPUT_BYTES) or {}
+    violations = Violations()
+    token = _read_answer(violations, request, "")
+    data = violations.read(_payload, request, "data", "", MAX_OUTPUT_BYTES) or {}
+    violations.check()
     outcome = request.outcome or "error"
     return FinishTask(
         DEFAULT_TENANT,
         request.task_id,
-        read_token(request.lease_token),
+        token,
         outcome,
         {"code": request.code, "message": request.message, **data},
         failure=TaskFailure(request.code, request.message, retryable=False) if outcome == "error" else None,
@@ -132,26 +149,23 @@ def read_throw(request: ThrowRequest) -> FinishTask:
     )
 
 
-def _check_answer(request: Any, place: str) -> None:
-    violations = Violations()
+def _read_answer(violations: Violations, request: Any, place: str) -> int:
+    """The lease token of an answer, whose other parts are looked at too."""
     violations.name(f"{place}task_id", request.task_id, required=True)
     if hasattr(request, "outcome"):
         violations.name(f"{place}outcome", request.outcome)
     if hasattr(request, "code"):
         violations.name(f"{place}code", request.code, required=True, most=_MAX_CODE_BYTES)
         violations.name(f"{place}message", request.message, most=_MAX_MESSAGE_BYTES)
-    violations.check()
+    violations.name(f"{place}request_id", request.request_id)
+    return violations.read(read_token, request.lease_token, f"{place}lease_token")
 
 
 def _payload(request: Any, name: str, place: str, most: int) -> dict[str, Any] | None:
     if not request.HasField(name):
         return None
     payload = getattr(request, name)
-    if payload.ByteSize() > most:
-        wanted = f"at most {most // 1024} KiB"
-        raise LimitExceeded(f"{place}{name} may have {wanted}", [(f"{place}{name}", wanted)], limit=name,
-                            maximum=str(most))  # fmt: skip
-    return read_struct(payload, f"{place}{name}")
+    return read_payload(f"{place}{name}", payload, most, name)
 
 
 def _write_human(human: HumanTask, decisions: tuple[str, ...], message: TaskMessage) -> None:

@@ -29,18 +29,17 @@ from statewright.v1 import (
 
 from service.engine.commands import DEFAULT_TENANT, FinishAnswer, FinishTask
 from service.rpc.errors import status_of
-from service.rpc.fields import Violations, check_batch, check_names, chosen, required_id
+from service.rpc.fields import Violations, all_chosen, check_batch, chosen, required_id
 from service.rpc.moment import read_span
-from service.rpc.pages import fill_page, make_token, page_size
-from service.rpc.pages import read_token as read_page_token
+from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.rooms import Rooms
 from service.rpc.task_message import (
     STATUS_WORDS,
     read_complete,
+    read_extend,
     read_fail,
     read_lease,
     read_throw,
-    read_token,
     write_task,
 )
 from service.storage.database import Transaction
@@ -60,13 +59,15 @@ class TaskRpcs:
         self._rooms = rooms
 
     async def poll(self, request: PollRequest) -> PollResponse:
-        check_queues("", request.queues, request.worker_id)
+        violations = Violations()
+        check_queues(violations, "", request.queues, request.worker_id)
         if not 0 <= request.max_tasks <= MAX_TASKS:
-            raise InvalidInput("max_tasks must be 1 to 500", [("max_tasks", "1 to 500, or nothing for 1")])
+            violations.add("max_tasks", f"1 to {MAX_TASKS}, or nothing for 1")
         wait = DEFAULT_WAIT
         if request.HasField("wait"):
-            wait = read_span(request.wait, "wait", least=timedelta(0), most=MAX_WAIT)
-        lease = read_lease(request, "lease", DEFAULT_LEASE)
+            wait = violations.read(read_span, request.wait, "wait", least=timedelta(0), most=MAX_WAIT)
+        lease = violations.read(read_lease, request, "lease", DEFAULT_LEASE)
+        violations.check()
         queues = list(request.queues)
         with self._rooms.waiting_for(queues):
             tasks = await self._queue.lease(
@@ -105,12 +106,7 @@ class TaskRpcs:
         return await self._finish(read_throw(request), ThrowResponse())
 
     async def extend(self, request: ExtendRequest) -> ExtendResponse:
-        extension = await self._queue.extend(
-            DEFAULT_TENANT,
-            required_id("task_id", request.task_id),
-            read_token(request.lease_token),
-            read_lease(request, "lease", DEFAULT_LEASE),
-        )
+        extension = await self._queue.extend(DEFAULT_TENANT, *read_extend(request, "", DEFAULT_LEASE))
         response = ExtendResponse(cancelled=extension.cancelled)
         write_task(extension.task, response.task, for_holder=not extension.cancelled)
         return response
@@ -127,14 +123,17 @@ class TaskRpcs:
 
     async def list(self, request: TaskServiceListRequest) -> TaskServiceListResponse:
         names = ("queue", "workflow", "enrollment_id", "contact_id", "type", "agent_id")
-        check_names({name: getattr(request, name) for name in names})
+        violations = Violations()
+        for name in names:
+            violations.name(name, getattr(request, name))
         if request.unassigned and request.agent_id:
-            raise InvalidInput("unassigned and agent_id exclude each other", [("unassigned", "leave one of them out")])
-        kind = chosen("kind", request.kind, _KINDS) if request.kind else None
-        size = page_size(request.page_size)
-        before = read_page_token(request, request.page_token, str)
+            violations.add("unassigned", "only without agent_id")
+        kind = violations.read(chosen, "kind", request.kind, _KINDS) if request.kind else None
+        statuses = violations.read(all_chosen, "status", request.status, STATUS_WORDS)
+        size, before = read_page(violations, request, str)
+        violations.check()
         wanted = TaskFilter(
-            statuses=tuple(chosen("status", status, STATUS_WORDS) for status in request.status),
+            statuses=statuses,
             human=None if kind is None else kind == "human",
             unassigned=request.unassigned,
             **{name: getattr(request, name) or None for name in names},
@@ -181,15 +180,13 @@ def write_stored(transaction: Transaction, task_id: str, message: Task) -> None:
     write_task(task, message, for_holder=False, human=human)
 
 
-def check_queues(place: str, queues: Any, worker_id: str) -> None:
-    """1 to MAX_QUEUES queues and a worker's name. Raises InvalidInput."""
-    violations = Violations()
+def check_queues(violations: Violations, place: str, queues: Any, worker_id: str) -> None:
+    """1 to MAX_QUEUES queues and a worker's name."""
     if not 1 <= len(queues) <= MAX_QUEUES:
         violations.add(f"{place}queues", f"1 to {MAX_QUEUES} queues")
     for index, queue in enumerate(queues):
         violations.name(f"{place}queues[{index}]", queue, required=True)
     violations.name(f"{place}worker_id", worker_id, required=True)
-    violations.check()
 
 
 def _completions(request: CompleteBatchRequest) -> list[FinishTask | WorkflowError]:

@@ -11,10 +11,10 @@ from statewright.v1 import ExtendRequest, StreamRequest, StreamResponse, StreamS
 
 from service.engine.commands import DEFAULT_TENANT, FinishAnswer
 from service.rpc.errors import status_of
-from service.rpc.fields import required_id
+from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
 from service.rpc.rooms import Rooms
-from service.rpc.task_message import read_complete, read_fail, read_lease, read_throw, read_token, write_task
+from service.rpc.task_message import read_complete, read_extend, read_fail, read_lease, read_throw, write_task
 from service.rpc.task_rpcs import check_queues
 from service.storage.tasks import get_task
 from service.tasks.leases import DEFAULT_LEASE
@@ -45,17 +45,21 @@ class _Session:
     """One worker's stream. Two tasks feed `_out`: one leases while there is credit, one answers the worker."""
 
     def __init__(self, rooms: Rooms, subscription: StreamSubscription) -> None:
-        check_queues("subscribe.", subscription.queues, subscription.worker_id)
+        violations = Violations()
+        check_queues(violations, "subscribe.", subscription.queues, subscription.worker_id)
+        lease = violations.read(read_lease, subscription, "subscribe.lease", DEFAULT_LEASE)
+        violations.read(_check_credit, "subscribe.credit", subscription.credit, 0)
+        violations.check()
         self._rooms = rooms
         self._engine = rooms.engine
         self._task_queue = rooms.task_queue
         self._queues = list(subscription.queues)
         self._worker_id = subscription.worker_id
-        self._lease = read_lease(subscription, "subscribe.lease", DEFAULT_LEASE)
+        self._lease = lease
         self._credit = 0
         self._granted = asyncio.Event()
         self._out: asyncio.Queue[StreamResponse] = asyncio.Queue(_UNSENT)
-        self._grant("subscribe.credit", subscription.credit, least=0)
+        self._grant(subscription.credit)
 
     async def run(self, requests: AsyncIterator[StreamRequest]) -> AsyncIterator[StreamResponse]:
         """Until the worker closes its side, the server drains, or something fails."""
@@ -105,7 +109,8 @@ class _Session:
         async for request in requests:
             kind = request.WhichOneof("message")
             if kind == "credit":
-                self._grant("credit.tasks", request.credit.tasks, least=1)
+                _check_credit("credit.tasks", request.credit.tasks, 1)
+                self._grant(request.credit.tasks)
             elif kind in _ANSWERS:
                 message = getattr(request, kind)
                 await self._out.put(StreamResponse(ack=await self._acknowledge(kind, message)))
@@ -114,9 +119,7 @@ class _Session:
                     "a later message is credit, complete, fail, throw or extend", [("message", "one of them")]
                 )
 
-    def _grant(self, place: str, tasks: int, *, least: int) -> None:
-        if not least <= tasks <= _MAX_CREDIT:
-            raise InvalidInput(f"{place} must be {least} to 1,000", [(place, f"{least} to 1,000")])
+    def _grant(self, tasks: int) -> None:
         self._credit = min(self._credit + tasks, _MAX_CREDIT)
         if self._credit:
             self._granted.set()
@@ -134,12 +137,7 @@ class _Session:
         return ack
 
     async def _extend(self, message: ExtendRequest, ack: TaskAck) -> None:
-        extension = await self._task_queue.extend(
-            DEFAULT_TENANT,
-            required_id("extend.task_id", message.task_id),
-            read_token(message.lease_token, "extend.lease_token"),
-            read_lease(message, "extend.lease", self._lease),
-        )
+        extension = await self._task_queue.extend(DEFAULT_TENANT, *read_extend(message, "extend.", self._lease))
         ack.cancelled = extension.cancelled
         ack.applied = not extension.cancelled
         if not extension.cancelled:
@@ -151,6 +149,11 @@ class _Session:
         if not answer.applied:
             task = await self._engine.read(lambda transaction: get_task(transaction, DEFAULT_TENANT, message.task_id))
             ack.cancelled = task.status == "cancelled"
+
+
+def _check_credit(place: str, tasks: int, least: int) -> None:
+    if not least <= tasks <= _MAX_CREDIT:
+        raise InvalidInput(f"{place} must be {least} to 1,000", [(place, f"{least} to 1,000")])
 
 
 _ANSWERS: Final[dict[str, Any]] = {

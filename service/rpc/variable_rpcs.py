@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
 from statewright.v1 import (
     Variable,
     VariableScope,
@@ -24,8 +23,8 @@ from statewright.v1 import (
 from service.engine.commands import DEFAULT_TENANT, ChangeConversation, ConversationAnswer
 from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
-from service.rpc.pages import fill_page, make_token, page_size, read_token
-from service.rpc.payload import read_struct, write_value
+from service.rpc.pages import fill_page, make_token, read_page
+from service.rpc.payload import read_value, write_value
 from service.rpc.repeats import body_hash, once, request_key
 from service.rpc.rooms import Rooms
 from service.storage.conversations import find_conversation
@@ -39,7 +38,7 @@ from service.storage.variables import (
     size_of_variables,
 )
 from statemachine.conversation import Conversation
-from statemachine.errors import LimitExceeded, NotFound
+from statemachine.errors import InvalidInput, LimitExceeded, NotFound
 from statemachine.limits import MAX_GLOBAL_BYTES, MAX_GLOBALS_BYTES, larger_than
 from statemachine.variable_path import CONVERSATION, BadVariable, scoped_path
 
@@ -54,7 +53,7 @@ class VariableRpcs:
         self._engine = rooms.engine
 
     async def get(self, request: VariableServiceGetRequest) -> VariableServiceGetResponse:
-        _check(request)
+        _check(request).check()
         response = VariableServiceGetResponse()
         if request.scope == _GLOBAL:
             stored = await self._engine.read(lambda transaction: _found(transaction, request.name))
@@ -76,9 +75,9 @@ class VariableRpcs:
         return response
 
     async def list(self, request: VariableServiceListRequest) -> VariableServiceListResponse:
-        _check(request)
-        size = page_size(request.page_size)
-        token = read_token(request, request.page_token, str)
+        violations = _check(request)
+        size, token = read_page(violations, request, str)
+        violations.check()
         after = token[0] if token else ""
         response = VariableServiceListResponse()
         if request.scope == _GLOBAL:
@@ -96,7 +95,7 @@ class VariableRpcs:
         return response
 
     async def delete(self, request: VariableServiceDeleteRequest) -> VariableServiceDeleteResponse:
-        _check(request)
+        _check(request).check()
         if request.scope == _GLOBAL:
             return await self._write(
                 "delete_variable", request, lambda transaction, _: _deleted(transaction, request.name),
@@ -127,7 +126,6 @@ class VariableRpcs:
         self, method: str, request: Message, work: Callable[[Transaction, datetime], M], kind: type[M]
     ) -> M:
         """Once for each request_id."""
-        request_key(request.request_id)  # type: ignore[attr-defined]
         clock = self._engine.clock
 
         def writing(transaction: Transaction) -> M:
@@ -140,8 +138,8 @@ class VariableRpcs:
 # --- reading requests ---
 
 
-def _check(request: Any) -> None:
-    """Scope, conversation and name, whichever of them the request has. Raises InvalidInput."""
+def _check(request: Any) -> Violations:
+    """What is wrong with scope, conversation, name and request_id, whichever of them the request has."""
     violations = Violations()
     if request.scope not in (_GLOBAL, _CONVERSATION):
         violations.add("scope", "GLOBAL or CONVERSATION")
@@ -151,7 +149,9 @@ def _check(request: Any) -> None:
         violations.add("conversation_id", "only with scope CONVERSATION")
     if "name" in request.DESCRIPTOR.fields_by_name:
         _check_name(violations, request.name, of_conversation=of_conversation)
-    violations.check()
+    if "request_id" in request.DESCRIPTOR.fields_by_name:
+        violations.name("request_id", request.request_id)
+    return violations
 
 
 def _check_name(violations: Violations, name: str, *, of_conversation: bool) -> None:
@@ -166,14 +166,17 @@ def _check_name(violations: Violations, name: str, *, of_conversation: bool) -> 
 
 
 def _value(request: VariableServiceSetRequest) -> Any:
-    _check(request)
+    violations = _check(request)
+    value = violations.read(_read_value, request)
+    violations.check()
+    return value
+
+
+def _read_value(request: VariableServiceSetRequest) -> Any:
     if not request.HasField("value") or request.value.WhichOneof("kind") is None:
-        violations = Violations()
-        violations.add("value", "required; null is a value")
-        violations.check()
-    holder = Struct()
-    holder.fields["value"].CopyFrom(request.value)
-    value = read_struct(holder, "")["value"]
+        wanted = "required; null is a value"
+        raise InvalidInput(f"value: {wanted}", [("value", wanted)])
+    value = read_value(request.value, "value")
     if larger_than(value, MAX_GLOBAL_BYTES):
         raise _too_large("value", "variable", MAX_GLOBAL_BYTES)
     return value

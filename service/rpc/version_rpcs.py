@@ -32,7 +32,7 @@ from service.engine.migrating import (
 )
 from service.engine.publishing import delete
 from service.engine.rounds import DEFAULT_RATE, MAX_RATE, Pace, Progress
-from service.rpc.fields import Violations, chosen, required_id
+from service.rpc.fields import Violations, check_names, chosen, required_id
 from service.rpc.repeats import once, request_key
 from service.rpc.rooms import Rooms
 from service.rpc.version_message import TIMERS, write_difference, write_group
@@ -69,7 +69,7 @@ class VersionRpcs:
         return response
 
     async def plan_migration(self, request: PlanMigrationRequest) -> PlanMigrationResponse:
-        route = await self._route(request)
+        route = await self._route(request, Violations())
         groups = await self._engine.read(
             lambda transaction: plan(transaction, DEFAULT_TENANT, route, failed=request.include_failed)
         )
@@ -87,8 +87,8 @@ class VersionRpcs:
         rate = request.rate if request.HasField("rate") else DEFAULT_RATE
         violations = Violations()
         violations.number("rate", rate, 1, MAX_RATE)
-        violations.check()
-        route = await self._route(request)
+        violations.name("request_id", request.request_id)
+        route = await self._route(request, violations)
         _require_known(route)
         if request.dry_run:
             yield await self._rehearse(request, route)
@@ -104,8 +104,8 @@ class VersionRpcs:
                 raise Unavailable(f"the server is draining; repeat with request_id {migration.id!r} elsewhere")
 
     async def delete(self, request: WorkflowServiceDeleteRequest) -> WorkflowServiceDeleteResponse:
-        key = required_id("key", request.key)
-        request_key(request.request_id)
+        check_names({"key": request.key, "request_id": request.request_id}, required=("key",))
+        key = request.key
         clock = self._engine.clock
         expected = request.expected_revision if request.HasField("expected_revision") else None
 
@@ -128,18 +128,21 @@ class VersionRpcs:
             await cancel_live(self._engine, stored)
         return response
 
-    async def _route(self, request: PlanMigrationRequest | ApplyMigrationRequest) -> Route:
-        """Both versions compiled. Raises NotFound, or InvalidInput for a mapping of steps that there are not."""
-        key = required_id("key", request.key)
-        timers = chosen("timers", request.timers, TIMERS)
-        wanted = request.to_version if request.HasField("to_version") else await self._active(key)
-        violations = Violations()
+    async def _route(self, request: PlanMigrationRequest | ApplyMigrationRequest, violations: Violations) -> Route:
+        """Both versions compiled, once nothing is wrong with any part of the request.
+
+        Raises NotFound, or InvalidInput for a mapping of steps that there are not.
+        """
+        key = violations.required_id("key", request.key)
+        timers = violations.read(chosen, "timers", request.timers, TIMERS)
         if request.from_version < 1:
             violations.add("from_version", "a published version, from 1")
-        elif request.from_version == wanted:
-            violations.add("to_version", f"another version than from_version ({wanted})")
         if len(request.mapping) > MAX_STEPS:
             violations.add("mapping", f"at most {MAX_STEPS} steps")
+        violations.check()
+        wanted = request.to_version if request.HasField("to_version") else await self._active(key)
+        if request.from_version == wanted:
+            violations.add("to_version", f"another version than from_version ({wanted})")
         violations.check()
         await self._engine.read(lambda transaction: find_workflow(transaction, DEFAULT_TENANT, key))
         source = await self._engine.version(DEFAULT_TENANT, key, request.from_version)

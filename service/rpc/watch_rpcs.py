@@ -20,7 +20,7 @@ from statewright.v1 import (
 
 from service.engine.commands import DEFAULT_TENANT
 from service.rpc.enrollment_message import status_after, write_row_error
-from service.rpc.fields import required_id
+from service.rpc.fields import Violations
 from service.rpc.moment import write_instant
 from service.rpc.pages import make_token, read_token
 from service.rpc.payload import write_any
@@ -42,7 +42,7 @@ from service.storage.history_queries import (
     watch_workflow,
 )
 from service.storage.workflow_queries import find_workflow
-from statemachine.errors import InvalidInput, Unavailable
+from statemachine.errors import Unavailable
 
 _FIELDS: Final = {"family": "enrollment_id"}
 _LOOK_EVERY_S: Final = 1.0
@@ -184,21 +184,23 @@ def _look_at_enrollment(transaction: Transaction, enrollment_id: str, after: int
 
 def _target(request: EnrollmentServiceWatchRequest) -> str:
     """What is watched: the field of the target, or `family` for an enrollment with its children."""
+    violations = Violations()
     target = request.WhichOneof("target")
     if target is None:
-        raise InvalidInput("a target is required", [("target", "enrollment_id, workflow or contact_id")])
-    required_id(target, getattr(request, target))
+        violations.add("target", "enrollment_id, workflow or contact_id")
+    else:
+        violations.required_id(target, getattr(request, target))
     if request.include_children and target != "enrollment_id":
         wanted = "only with enrollment_id; a contact's watch has the children of its runs anyway"
-        raise InvalidInput(f"include_children goes {wanted}", [("include_children", wanted)])
+        violations.add("include_children", wanted)
     if request.HasField("after_sequence"):
         if request.resume_token:
-            raise InvalidInput("after_sequence and resume_token exclude each other", [("resume_token", "leave it out")])
+            violations.add("resume_token", "only without after_sequence")
         if target == "workflow":
-            wanted = "a workflow's watch is resumed by resume_token"
-            raise InvalidInput(wanted, [("after_sequence", wanted)])
-        if not 0 <= request.after_sequence < 2**62:
-            raise InvalidInput("after_sequence must not be negative", [("after_sequence", "0 or more")])
+            violations.add("after_sequence", "a workflow's watch is resumed by resume_token")
+        elif not 0 <= request.after_sequence < 2**62:
+            violations.add("after_sequence", "0 or more")
+    violations.check()
     return "family" if request.include_children else str(target)
 
 

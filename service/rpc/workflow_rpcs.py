@@ -31,9 +31,9 @@ from statewright.v1 import (
 from service.engine.commands import DEFAULT_TENANT
 from service.engine.publishing import Publication, activate, prepare, resume
 from service.rpc.enrollment_message import pause_policies
-from service.rpc.fields import Violations, chosen, required_id
-from service.rpc.pages import fill_page, make_token, page_size, read_token
-from service.rpc.repeats import once, request_key
+from service.rpc.fields import Violations, all_chosen, chosen, required_id
+from service.rpc.pages import fill_page, make_token, read_page
+from service.rpc.repeats import once
 from service.rpc.rooms import Rooms
 from service.rpc.workflow_message import (
     FORMAT_WORDS,
@@ -49,7 +49,6 @@ from service.storage.workflow_queries import find_version, find_workflow, list_v
 from service.storage.workflows import StoredVersion, StoredWorkflow
 from statemachine.conversion import convert
 from statemachine.definition import Loaded, load_workflow
-from statemachine.errors import InvalidInput
 from statemachine.names import canonical_event
 
 R = TypeVar("R", bound=Message)
@@ -67,11 +66,11 @@ class WorkflowRpcs:
         self._engine = rooms.engine
 
     async def validate(self, request: ValidateRequest) -> ValidateResponse:
-        _check_source(request)
+        format_word = _check_source(request)
         loaded = await asyncio.to_thread(
             load_workflow,
             request.source,
-            format=chosen("format", request.format, FORMAT_WORDS) or None,
+            format=_format(format_word) or None,
             key=request.key or None,
             name=request.name or None,
             lenient=request.lenient,
@@ -82,11 +81,11 @@ class WorkflowRpcs:
         return response
 
     async def publish(self, request: PublishRequest) -> PublishResponse:
-        _check_source(request)
+        format_word = _check_source(request)
         publication = Publication(
             DEFAULT_TENANT,
             request.source,
-            chosen("format", request.format, FORMAT_WORDS) or None,
+            _format(format_word) or None,
             request.key or None,
             request.name or None,
             request.activate if request.HasField("activate") else True,
@@ -115,12 +114,11 @@ class WorkflowRpcs:
         return await self._engine.read(work)
 
     async def list(self, request: WorkflowServiceListRequest) -> WorkflowServiceListResponse:
-        required = Violations()
-        required.name("trigger_type", request.trigger_type)
-        required.check()
-        size = page_size(request.page_size)
-        after = read_token(request, request.page_token, str)
-        statuses = tuple(chosen("status", status, STATUS_WORDS) for status in request.status)
+        violations = Violations()
+        violations.name("trigger_type", request.trigger_type)
+        statuses = violations.read(all_chosen, "status", request.status, STATUS_WORDS)
+        size, after = read_page(violations, request, str)
+        violations.check()
 
         def work(transaction: Transaction) -> WorkflowServiceListResponse:
             rows = list_workflows(
@@ -145,9 +143,10 @@ class WorkflowRpcs:
         return await self._engine.read(work)
 
     async def list_versions(self, request: ListVersionsRequest) -> ListVersionsResponse:
-        key = required_id("key", request.key)
-        size = page_size(request.page_size)
-        before = read_token(request, request.page_token, int)
+        violations = Violations()
+        key = violations.required_id("key", request.key)
+        size, before = read_page(violations, request, int)
+        violations.check()
 
         def work(transaction: Transaction) -> ListVersionsResponse:
             workflow = find_workflow(transaction, DEFAULT_TENANT, key)
@@ -165,9 +164,10 @@ class WorkflowRpcs:
         return await self._engine.read(work)
 
     async def activate(self, request: ActivateRequest) -> ActivateResponse:
-        required_id("key", request.key)
+        violations = _about(request)
         if request.version < 1:
-            raise InvalidInput("version is required", [("version", "a published version, from 1")])
+            violations.add("version", "a published version, from 1")
+        violations.check()
 
         def work(transaction: Transaction) -> ActivateResponse:
             stored = activate(
@@ -178,8 +178,10 @@ class WorkflowRpcs:
         return await self._once("activate", request, ActivateResponse, work)
 
     async def pause(self, request: WorkflowServicePauseRequest) -> WorkflowServicePauseResponse:
-        key = required_id("key", request.key)
-        named = pause_policies(request)
+        violations = _about(request)
+        named = violations.read(pause_policies, request)
+        violations.check()
+        key = request.key
 
         def work(transaction: Transaction) -> WorkflowServicePauseResponse:
             stored = self._engine.pause_within(
@@ -190,10 +192,10 @@ class WorkflowRpcs:
         return await self._once("pause_workflow", request, WorkflowServicePauseResponse, work)
 
     async def resume(self, request: WorkflowServiceResumeRequest) -> WorkflowServiceResumeResponse:
-        key = required_id("key", request.key)
+        _about(request).check()
 
         def work(transaction: Transaction) -> WorkflowServiceResumeResponse:
-            stored = resume(transaction, self._engine.clock, DEFAULT_TENANT, key, _expected(request))
+            stored = resume(transaction, self._engine.clock, DEFAULT_TENANT, request.key, _expected(request))
             return _answer(transaction, stored, WorkflowServiceResumeResponse())
 
         response = await self._once("resume_workflow", request, WorkflowServiceResumeResponse, work)
@@ -201,9 +203,11 @@ class WorkflowRpcs:
         return response
 
     async def export(self, request: WorkflowServiceExportRequest) -> WorkflowServiceExportResponse:
-        key = required_id("key", request.key)
+        violations = Violations()
+        key = violations.required_id("key", request.key)
         wanted = request.version if request.HasField("version") else None
-        format_word = chosen("format", request.format, FORMAT_WORDS)
+        format_word = violations.read(chosen, "format", request.format, FORMAT_WORDS)
+        violations.check()
 
         def work(transaction: Transaction) -> WorkflowServiceExportResponse:
             _, version = find_version(transaction, DEFAULT_TENANT, key, wanted)
@@ -244,7 +248,6 @@ class WorkflowRpcs:
         return [one.key for one in directory.candidates(DEFAULT_TENANT, canonical_event(trigger_type).type)]
 
     async def _once(self, method: str, request: Any, kind: type[R], work: Callable[[Transaction], R]) -> R:
-        request_key(request.request_id)
         clock = self._engine.clock
         return await self._engine.write(
             lambda transaction: once(transaction, clock, method, request, lambda: work(transaction), kind)
@@ -264,13 +267,26 @@ def _expected(request: Any) -> int | None:
     return request.expected_revision if request.HasField("expected_revision") else None
 
 
-def _check_source(request: ValidateRequest | PublishRequest) -> None:
+def _about(request: Any) -> Violations:
+    """What is wrong with the parts that all changes of a workflow have."""
+    violations = Violations()
+    violations.required_id("key", request.key)
+    violations.name("request_id", request.request_id)
+    return violations
+
+
+def _check_source(request: ValidateRequest | PublishRequest) -> str:
+    """The word of its format."""
     violations = Violations()
     if not request.source:
         violations.add("source", "required")
     violations.name("key", request.key)
     violations.name("name", request.name)
+    if isinstance(request, PublishRequest):
+        violations.name("request_id", request.request_id)
+    format_word = violations.read(chosen, "format", request.format, FORMAT_WORDS)
     violations.check()
+    return format_word
 
 
 def _canonical(version: StoredVersion) -> dict[str, Any]:

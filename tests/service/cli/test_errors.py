@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import grpc
-from statewright.v1 import Problem, ProblemSeverity, ValidateResponse
+from statewright.v1 import ValidateResponse
 
+from service.rpc.workflow_message import write_problems
+from statemachine.definition import load_workflow
 from tests.service.cli.conftest import Run
 from tests.service.cli.fake_server import FakeServer, Refusal
 
@@ -79,27 +81,36 @@ def test_with_json_the_error_is_a_document(run: Run, server: FakeServer) -> None
     ]
 
 
-def test_a_refused_definition_is_shown_at_its_line_with_a_caret(run: Run, server: FakeServer, tmp_path: Path) -> None:
+def test_every_violation_has_its_own_line(run: Run, server: FakeServer) -> None:
+    server.answers["Enrollment.Get"] = Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "enrollment_id: required (and 1 more)",
+        "INVALID_ARGUMENT",
+        violations=(("enrollment_id", "INVALID_ARGUMENT", "required"), ("view", "INVALID_ARGUMENT", "one of FULL")),
+    )
+    lines = run("get", "x").stderr.splitlines()
+    assert lines == ["Error: enrollment_id: required (and 1 more)", "  enrollment_id: required", "  view: one of FULL"]
+
+
+def test_a_refused_publication_shows_every_problem_as_validate_does(
+    run: Run, server: FakeServer, tmp_path: Path
+) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text("name: Bad\nsteps:\n  - {id: a, typ: pass}\n")
+    file.write_text("key: bad\nsteps:\n  - {id: a, typ: pass}\n  - {id: b, type: weight}\n")
     server.answers["Workflow.Publish"] = Refusal(
-        grpc.StatusCode.INVALID_ARGUMENT, "the definition has 1 error", "INVALID_DEFINITION"
+        grpc.StatusCode.INVALID_ARGUMENT, "the definition has 3 errors: …", "INVALID_DEFINITION"
     )
-    problem = Problem(
-        code="unknown_key",
-        severity=ProblemSeverity.PROBLEM_SEVERITY_ERROR,
-        message="there is no key 'typ'",
-        path="steps[0].typ",
-        line=3,
-        column=13,
-    )
-    server.answers["Workflow.Validate"] = ValidateResponse(problems=[problem])
-    result = run("publish", str(file))
-    assert result.exit_code == 1
-    lines = result.stdout.splitlines()
-    assert lines[0] == f"{file}:3:13: error: there is no key 'typ' [unknown_key]"
-    assert lines[1].index("typ") == lines[2].index("^")
-    assert "the definition has 1 error" in result.stderr
+    server.answers["Workflow.Validate"] = ValidateResponse()
+    write_problems(load_workflow(file.read_bytes()).problems, server.answers["Workflow.Validate"].problems)
+    published, validated = run("publish", str(file)), run("validate", str(file))
+    assert (published.exit_code, validated.exit_code) == (1, 1)
+    assert f"{published.stdout}{file}: not valid: 3 errors\n" == validated.stdout
+    assert published.stderr.startswith(f"Error: {file}: not valid: 3 errors\n")
+    lines = published.stdout.splitlines()
+    assert lines[0] == f"{file}:3:5: error: the key 'type' is missing [missing_key]"
+    assert lines[1].index("{id: a") == lines[2].index("^")
+    told = json.loads(run("publish", str(file), "--json").stderr)["error"]["violations"]
+    assert told == json.loads(run("validate", str(file), "--json").stdout)["problems"]
 
 
 def test_a_file_that_no_server_would_take_is_refused_before_it_is_sent(
