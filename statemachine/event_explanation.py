@@ -25,6 +25,7 @@ from statemachine.places import CONFLICT, MAX_CONCURRENT, PER_MINUTE, closed
 from statemachine.roster import Roster
 from statemachine.run import Run
 from statemachine.scope import Scope
+from statemachine.sending.account import MessageAccount, message_accounts
 from statemachine.snapshot import Snapshot
 from statemachine.step import TOO_LATE
 from statemachine.verdict import NOT_MATCHED, Verdict
@@ -86,10 +87,12 @@ class TouchAccount:
 
 @dataclass(frozen=True, slots=True)
 class EventAccount:
-    """Entries in the order in which they would be decided, and the live enrollments that are concerned."""
+    """Entries in the order in which they would be decided, the live enrollments that are concerned, and the messages
+    that all of them would send at once."""
 
     entries: tuple[EntryAccount, ...]
     touched: tuple[TouchAccount, ...]
+    messages: tuple[MessageAccount, ...] = ()
 
 
 def explain_event(event: Event, roster: Roster, now: datetime) -> EventAccount:
@@ -98,7 +101,8 @@ def explain_event(event: Event, roster: Roster, now: datetime) -> EventAccount:
     witness = _Witness(replace(event, accepted_at=now), roster, now, lambda: f"new-{next(numbers)}")
     witness.receive()
     ordered = sorted(roster.candidates, key=lambda workflow: (-workflow.entry.priority, workflow.key))
-    return EventAccount(tuple(witness.entry_account(each) for each in ordered), tuple(witness.touched()))
+    entries = tuple(witness.entry_account(each) for each in ordered)
+    return EventAccount(entries, tuple(witness.touched()), tuple(witness.messages()))
 
 
 def explain_enrolment(
@@ -107,7 +111,7 @@ def explain_enrolment(
     """What `enter` would do now: one entry, without triggers, and the enrollments that it would end."""
     witness = _Witness(replace(event, accepted_at=now), roster, now, lambda: "new")
     witness.enrol(workflow, entry_key)
-    return EventAccount((witness.entry_account(workflow),), tuple(witness.touched()))
+    return EventAccount((witness.entry_account(workflow),), tuple(witness.touched()), tuple(witness.messages()))
 
 
 @dataclass
@@ -189,6 +193,13 @@ class _Witness(Intake):
         for name, notes in self._notes.items():
             if name in verdicts or notes.exits or notes.cases:
                 yield TouchAccount(notes.snapshot, verdicts.get(name), tuple(notes.exits), tuple(notes.cases))
+
+    def messages(self) -> Iterator[MessageAccount]:
+        """What would be sent, held or left out now."""
+        for decision in self.decisions:
+            name = decision.snapshot.id
+            workflow, _ = self.runs[name]
+            yield from message_accounts(workflow, decision, name if name in self._notes else "")
 
     def _of_entry(self, verdict: Verdict) -> bool:
         return self._entry_verdicts.get(verdict.workflow) is verdict

@@ -50,7 +50,7 @@ def explain(session: Session, enrollment_id: str | None, type_: str | None, work
     response = session.call(session.client.enrollments.Explain, request)
     if session.json:
         shape = plain(response)
-        entry = {name: shape[name] for name in ("entries", "effects", "looks", "dates")}
+        entry = {name: shape[name] for name in ("entries", "effects", "messages", "looks", "dates")}
         print_json(shape["run"] if enrollment_id else entry)
     elif enrollment_id:
         _show_run(response.run)
@@ -131,16 +131,19 @@ def _move_line(move: Any) -> str:
 
 def _show_event(response: Any) -> None:
     from service.cli.output import note
+    from service.cli.shapes import plain
 
     for entry in response.entries:
         _print(_entry_tree(entry))
     for effect in response.effects:
         _print(_effect_tree(effect))
+    for message in response.messages:
+        _print(_tree(_message_line(message), word=plain(message)["verdict"].upper()))
     for look in response.looks:
         _print(_tree(_look_line(look), word="BUFFERED"))
     for dated in response.dates:
         _print(_tree(_date_line(dated), word="COMING"))
-    if not any((response.entries, response.effects, response.looks, response.dates)):
+    if not any((response.entries, response.effects, response.messages, response.looks, response.dates)):
         note("no workflow listens for such an event")
 
 
@@ -164,6 +167,17 @@ def _entry_tree(entry: Any) -> Tree:
     if entry.step:
         tree.add(_text(f"would rest first in step {entry.step}"))
     return tree
+
+
+def _message_line(message: Any) -> str:
+    from service.cli.output import instant
+
+    line = f"{message.workflow}: the message of step {message.step}, by {message.channel}"
+    if message.enrollment_id:
+        line += f", of {message.enrollment_id}"
+    if message.HasField("until_time"):
+        line += f", until {instant(message.until_time)}"
+    return f"{line}: {message.reason}" if message.reason else line
 
 
 def _look_line(look: Any) -> str:

@@ -49,6 +49,7 @@ def read_roster(
 ) -> Roster:
     """What an event of this contact would find, one of this conversation perhaps; an unknown contact is a new one."""
     directory = catalog.refresh(transaction)
+    known = Versions(catalog, directory, transaction)
     house = Roster(
         None,
         candidates=candidates,
@@ -60,6 +61,8 @@ def read_roster(
         usages=_usages(transaction, tenant, candidates, now),
         shares=directory.shares_in(tenant),
         versions=lambda key, number: catalog.known(tenant, key, number or directory.active(tenant, key) or 0),
+        counted=directory.counted.get(tenant),
+        lines=ProviderLines().look(transaction, directory, known, tenant, candidates),
     )
     if contact_id is None:
         return house
@@ -71,12 +74,14 @@ def read_roster(
     for row in load_runs(transaction, [{"tenant_id": tenant, "contact_id": contact_id}], []):
         version = catalog.version(transaction, tenant, row.snapshot.workflow, row.snapshot.version)
         runs[row.snapshot.id] = (version, row.snapshot)
+    flows = (*candidates, *(workflow for workflow, _ in runs.values()))
     starts = [(workflow, now) for workflow in candidates]
     starts += [(workflow, snapshot.started_at or now) for workflow, snapshot in runs.values()]
     return replace(
         house,
         contact=stored.contact,
         runs=runs,
+        lines=ProviderLines().look(transaction, directory, known, tenant, flows),
         conversations=_conversations(transaction, tenant, conversation_id, runs.values()),
         past=_past(transaction, tenant, contact_id, candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
@@ -90,7 +95,7 @@ def read_surroundings(
     """What a decision about this run would read now."""
     directory = catalog.refresh(transaction)
     versions = Versions(catalog, directory, transaction)
-    lines = ProviderLines().look(transaction, directory, versions, tenant, workflow)
+    lines = ProviderLines().look(transaction, directory, versions, tenant, [workflow])
     if snapshot.contact_id is None:
         return directory.surroundings(tenant, workflow, now, None, (), lines=lines)
     stored = get_contact(transaction, tenant, snapshot.contact_id)

@@ -76,10 +76,15 @@ class ProviderLines:
         self._add(wanted, names, found)
 
     def look(
-        self, transaction: Transaction, directory: Directory, versions: Versions, tenant: str, workflow: Workflow
+        self,
+        transaction: Transaction,
+        directory: Directory,
+        versions: Versions,
+        tenant: str,
+        workflows: Iterable[Workflow],
     ) -> Lines:
-        """The same for one version, only to be looked at."""
-        wanted = wanted_lines(directory, versions, [(tenant, workflow)])
+        """The same for these versions, only to be looked at."""
+        wanted = wanted_lines(directory, versions, [(tenant, workflow) for workflow in workflows])
         self._add(wanted, wanted, read_lines(transaction, wanted))
         return self.of(tenant)
 

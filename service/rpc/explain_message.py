@@ -12,6 +12,8 @@ from statewright.v1 import (
     EntryExplanation,
     EventEffect,
     ExplainResponse,
+    MessageExplanation,
+    MessageVerdict,
     Move,
     MoveKind,
     OpenLook,
@@ -29,6 +31,7 @@ from statemachine.grace import Look
 from statemachine.limits import larger_than
 from statemachine.run_explanation import Move as RunMove
 from statemachine.run_explanation import RunAccount
+from statemachine.sending.account import MessageAccount
 from statemachine.values import text
 from statemachine.verdict import BLOCKED, ENROLLED, NOT_MATCHED
 from statemachine.workflow import Workflow
@@ -45,6 +48,9 @@ def write_event_account(account: EventAccount, response: ExplainResponse, *, wor
     for touched in account.touched:
         if workflow in ("", touched.snapshot.workflow):
             _write_effect(touched, response.effects.add())
+    for message in account.messages:
+        if workflow in ("", message.workflow):
+            _write_message(message, response.messages.add())
 
 
 def write_inactive(workflow: str, message: EntryExplanation) -> None:
@@ -154,6 +160,13 @@ def _write_effect(account: TouchAccount, message: EventEffect) -> None:
         write_verdict(account.verdict, message.verdict)
     _write_cases(account.exits, message.exits)
     _write_cases(account.cases, message.cases)
+
+
+def _write_message(account: MessageAccount, message: MessageExplanation) -> None:
+    message.workflow, message.enrollment_id, message.step = account.workflow, account.enrollment_id, account.step
+    message.channel, message.rule, message.reason = account.channel, account.rule, account.reason
+    message.verdict = MessageVerdict.Value(f"MESSAGE_VERDICT_{account.verdict.upper()}")  # type: ignore[assignment]
+    write_instant(account.until_at, message.until_time)
 
 
 def _write_cases(cases: Iterable[CaseAccount], target: Any) -> None:

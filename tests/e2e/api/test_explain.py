@@ -16,9 +16,11 @@ from statewright.v1 import (
     EntryQuestion,
     ExplainRequest,
     ExplainResponse,
+    MessageVerdict,
     MoveKind,
     PublishRequest,
     RunExplanation,
+    TriggerRequest,
     VerdictKind,
 )
 
@@ -182,6 +184,47 @@ async def test_an_event_that_enrols_nobody_shows_the_exits_and_waits_it_touches(
     assert (answered.enrollment_id, answered.step) == (name, "reply")
     assert [(case.name, case.applies) for case in answered.cases] == [("answered", True)]
     assert (left.verdict.kind, left.exits[0].name) == (VerdictKind.VERDICT_KIND_EXITED, "unsubscribed")
+
+
+NEWS = """
+key: news
+trigger: {type: news}
+sending: {rates: [{count: 1, per: 1h, channel: sms}]}
+steps:
+  - {id: hear, type: wait, config: {on: [{event: more}], timeout: 5d}}
+  - {id: text, type: send_sms, config: {to: "+491", body: Hi}}
+"""
+HELLO = """
+key: hello
+triggers: [{type: news}, {type: more}]
+steps: [{id: mail, type: send_email, config: {to: a@example.com, subject: Hi, body: Hi}}]
+"""
+
+
+async def test_messages_that_would_be_sent_are_told_with_the_rate_that_holds_them(client: AsyncClient) -> None:
+    for source in (NEWS, HELLO):
+        await client.workflows.Publish(PublishRequest(source=source), timeout=10)
+    for contact in ("ann", "bob"):
+        await client.enrollments.Trigger(TriggerRequest(event=event("news", contact)), timeout=10)
+    (free,) = [one for one in (await effect_of(client, "more")).messages if one.channel == "sms"]
+    assert (free.verdict, free.step, free.rule) == (MessageVerdict.MESSAGE_VERDICT_SENT, "text", "")
+    await client.enrollments.Trigger(TriggerRequest(event=event("more", "ann")), timeout=10)
+    told = await effect_of(client, "more", "bob")
+    assert [(one.workflow, one.channel, one.rule, one.enrollment_id != "") for one in told.messages] == [
+        ("news", "sms", "provider_rate", True),
+    ]
+    (held,) = told.messages
+    assert (held.verdict, held.reason) == (
+        MessageVerdict.MESSAGE_VERDICT_HELD,
+        "the provider takes 1 sms message within 1h",
+    )
+    assert held.until_time.seconds > 0
+    (fresh,) = (await effect_of(client, "more", "zoe")).messages
+    assert (fresh.workflow, fresh.enrollment_id, fresh.verdict) == (
+        "hello",
+        "",
+        MessageVerdict.MESSAGE_VERDICT_SENT,
+    )
 
 
 async def test_effects_can_be_asked_for_one_workflow_only(client: AsyncClient) -> None:

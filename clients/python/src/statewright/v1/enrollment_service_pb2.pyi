@@ -18,6 +18,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class MessageVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MESSAGE_VERDICT_UNSPECIFIED: _ClassVar[MessageVerdict]
+    MESSAGE_VERDICT_SENT: _ClassVar[MessageVerdict]
+    MESSAGE_VERDICT_HELD: _ClassVar[MessageVerdict]
+    MESSAGE_VERDICT_SKIPPED: _ClassVar[MessageVerdict]
+
 class MoveKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MOVE_KIND_UNSPECIFIED: _ClassVar[MoveKind]
@@ -28,6 +35,10 @@ class MoveKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MOVE_KIND_TRANSITION: _ClassVar[MoveKind]
     MOVE_KIND_OPERATION: _ClassVar[MoveKind]
     MOVE_KIND_CHANGE: _ClassVar[MoveKind]
+MESSAGE_VERDICT_UNSPECIFIED: MessageVerdict
+MESSAGE_VERDICT_SENT: MessageVerdict
+MESSAGE_VERDICT_HELD: MessageVerdict
+MESSAGE_VERDICT_SKIPPED: MessageVerdict
 MOVE_KIND_UNSPECIFIED: MoveKind
 MOVE_KIND_EVENT: MoveKind
 MOVE_KIND_EXIT: MoveKind
@@ -550,18 +561,40 @@ class EntryQuestion(_message.Message):
     def __init__(self, workflow: _Optional[str] = ..., contact_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("entries", "run", "effects", "looks", "dates")
+    __slots__ = ("entries", "run", "effects", "looks", "dates", "messages")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     EFFECTS_FIELD_NUMBER: _ClassVar[int]
     LOOKS_FIELD_NUMBER: _ClassVar[int]
     DATES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[EntryExplanation]
     run: RunExplanation
     effects: _containers.RepeatedCompositeFieldContainer[EventEffect]
     looks: _containers.RepeatedCompositeFieldContainer[OpenLook]
     dates: _containers.RepeatedCompositeFieldContainer[ComingDate]
-    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ..., looks: _Optional[_Iterable[_Union[OpenLook, _Mapping]]] = ..., dates: _Optional[_Iterable[_Union[ComingDate, _Mapping]]] = ...) -> None: ...
+    messages: _containers.RepeatedCompositeFieldContainer[MessageExplanation]
+    def __init__(self, entries: _Optional[_Iterable[_Union[EntryExplanation, _Mapping]]] = ..., run: _Optional[_Union[RunExplanation, _Mapping]] = ..., effects: _Optional[_Iterable[_Union[EventEffect, _Mapping]]] = ..., looks: _Optional[_Iterable[_Union[OpenLook, _Mapping]]] = ..., dates: _Optional[_Iterable[_Union[ComingDate, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[MessageExplanation, _Mapping]]] = ...) -> None: ...
+
+class MessageExplanation(_message.Message):
+    __slots__ = ("workflow", "enrollment_id", "step", "channel", "verdict", "rule", "reason", "until_time")
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    workflow: str
+    enrollment_id: str
+    step: str
+    channel: str
+    verdict: MessageVerdict
+    rule: str
+    reason: str
+    until_time: _timestamp_pb2.Timestamp
+    def __init__(self, workflow: _Optional[str] = ..., enrollment_id: _Optional[str] = ..., step: _Optional[str] = ..., channel: _Optional[str] = ..., verdict: _Optional[_Union[MessageVerdict, str]] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ComingDate(_message.Message):
     __slots__ = ("workflow", "trigger", "date", "due_time", "held", "skip_time")
