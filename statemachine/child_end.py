@@ -17,7 +17,8 @@ from statemachine.offspring import dismiss, rest_for
 from statemachine.run import Run
 from statemachine.seeing import MAX_CONSUMED
 from statemachine.snapshot import Status
-from statemachine.step import Await, End, FamilyStep, Outcome
+from statemachine.step import FamilyStep
+from statemachine.step_result import Await, End, Outcome
 from statemachine.way_out import complete_step
 from statemachine.workflow import OUT, Step
 

@@ -11,7 +11,8 @@ from statemachine.expression import Expression, ExpressionError, compile_express
 from statemachine.operand import FieldNames
 from statemachine.path import format_path
 from statemachine.problem import Path, Problems, Within
-from statemachine.template import TemplateError, Value, compile_value
+from statemachine.template import Value, compile_value
+from statemachine.template_error import TemplateError
 
 
 class Read(NamedTuple):

@@ -31,7 +31,7 @@ from statemachine.operand import (
 from statemachine.path import Path
 from statemachine.pattern import PatternError, compile_pattern
 from statemachine.problem import Within
-from statemachine.template import TemplateError
+from statemachine.template_error import TemplateError
 from statemachine.time_condition import TIME_KEYS, parse_time_condition
 from statemachine.values import OPERATORS, Operator, find_operator, number, suggest_operator
 

@@ -18,9 +18,8 @@ from statemachine.operand import Operand
 from statemachine.path import MISSING, Path, format_path
 from statemachine.pattern import PatternError
 from statemachine.problem import Within
-from statemachine.reads import reads_of
+from statemachine.reads import Reads, reads_of
 from statemachine.scope import Names, Scope
-from statemachine.step import Reads
 from statemachine.values import Operator
 
 

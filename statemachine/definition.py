@@ -29,14 +29,13 @@ from statemachine.opening import beginning, opening_steps
 from statemachine.outline import Outline, outline_of
 from statemachine.part import read_part
 from statemachine.problem import Place, Problem, Problems, in_order
-from statemachine.reads import reads_of
+from statemachine.reads import Reads, reads_of
 from statemachine.retry_reading import read_retry
 from statemachine.scalars import is_name, kind_of
 from statemachine.sending.reading import read_sending
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.spelling import respell_all
-from statemachine.step import Reads
 from statemachine.steps.loop import item_names
 from statemachine.steps.sub_workflow import SubWorkflow, inner_workflows
 from statemachine.template import Value

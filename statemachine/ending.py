@@ -11,7 +11,7 @@ from statemachine.ordering import revoke
 from statemachine.run import Run
 from statemachine.sending.gate import leave_line
 from statemachine.snapshot import Status
-from statemachine.step import End
+from statemachine.step_result import End
 from statemachine.way_out import fire, leave
 from statemachine.workflow import OUT, Step
 

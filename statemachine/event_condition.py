@@ -14,10 +14,10 @@ from statemachine.event import Event
 from statemachine.names import EventName
 from statemachine.operand import resolved
 from statemachine.path import Path
-from statemachine.reads import reads_of
+from statemachine.reads import Reads, reads_of
 from statemachine.scope import Scope
-from statemachine.step import Reads
-from statemachine.template import TemplateError, Value, compile_value
+from statemachine.template import Value, compile_value
+from statemachine.template_error import TemplateError
 from statemachine.values import OPERATORS, Operator, as_instant, equal
 
 KEPT_EVENTS: Final = timedelta(days=400)

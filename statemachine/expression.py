@@ -24,9 +24,8 @@ from statemachine.cel_complaint import in_words
 from statemachine.cel_text import MAX_SLOTS, CelText, ExpressionError, Kind, rewrite, slot_names
 from statemachine.meter import spend
 from statemachine.path import Path, format_path
-from statemachine.reads import reads_of
+from statemachine.reads import Reads, reads_of
 from statemachine.scope import MISSING, Names, Scope
-from statemachine.step import Reads
 from statemachine.text_functions import MAX_ITERATED_TEXT, MAX_TEXT, TextFunctions
 
 __all__ = ["Expression", "ExpressionError", "compile_expression"]

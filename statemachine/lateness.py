@@ -13,7 +13,8 @@ from statemachine.cause import OperatorCause
 from statemachine.gathering import QUIET
 from statemachine.listening import SILENT, WAIT
 from statemachine.run import Run
-from statemachine.step import End, Outcome, WaitingStep
+from statemachine.step import WaitingStep
+from statemachine.step_result import End, Outcome
 
 _TIMERS: Final = (WAIT, QUIET)
 

@@ -24,7 +24,8 @@ from statemachine.gathering import (
     taking,
 )
 from statemachine.run import Run
-from statemachine.step import EventCase, Outcome, Rest, WaitingStep
+from statemachine.step import EventCase, WaitingStep
+from statemachine.step_result import Outcome, Rest
 from statemachine.workflow import Step
 
 WAIT: Final = "wait"

@@ -41,7 +41,8 @@ from statemachine.listening import WAIT
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import PureStep, Rest, WaitingStep
+from statemachine.step import PureStep, WaitingStep
+from statemachine.step_result import Rest
 from statemachine.steps.loop import body_kind
 from statemachine.steps.parts import resolve
 from statemachine.way_out import end_timers

@@ -14,7 +14,7 @@ from statemachine.frame import Guard
 from statemachine.kin import MAX_WORKFLOWS_DEEP, Origin
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot, Status
-from statemachine.step import Await, Child
+from statemachine.step_result import Await, Child
 from statemachine.workflow import Step
 
 NOT_NEEDED: Final = "not_needed"

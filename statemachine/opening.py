@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Final
 
 from statemachine.names import canonical_event
 from statemachine.problem import Path, Problems
-from statemachine.step import END, Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import END, Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.workflow import Step
 
 TRIGGER: Final = "trigger"

@@ -39,7 +39,7 @@ from statemachine.listening import end_of_burst, take_event
 from statemachine.run import Run
 from statemachine.snapshot import Status
 from statemachine.standstill import CONTINUE
-from statemachine.step import End, Outcome
+from statemachine.step_result import End, Outcome
 from statemachine.steps.message import MessageStep
 from statemachine.task_result import on_task
 from statemachine.watching import MAX_ROUNDS, look_again

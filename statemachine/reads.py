@@ -1,15 +1,46 @@
-"""What names read: from the paths in templates, conditions and expressions to what has to be loaded for them."""
+"""What may be read: from the paths in templates, conditions and expressions to what has to be loaded for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from datetime import timedelta
 
 from statemachine.path import Path
+from statemachine.record import record
 from statemachine.scope import ROOTS, contact_fields
-from statemachine.step import Reads
 
 _VARIABLES = frozenset({"variables", "workflow", "vars"})
+
+
+@record
+class Reads:
+    """What a step may read, known when it is compiled, so that a batch can load it before deciding.
+
+    `contact`: field names, or {"*"} for the whole contact (tags, lists and score are named `tags`, `lists`, `score`).
+    `events`: canonical event type -> look-back; None means since the run began.
+    `conversation`: whether it reads or changes the run's conversation. `globals`: the global variables that it names
+    or, by bare names, may mean; {"*"} among them for all. `sets`: those that it may set.
+    """
+
+    contact: frozenset[str] = frozenset()
+    events: Mapping[str, timedelta | None] = field(default_factory=dict)
+    conversation: bool = False
+    globals: frozenset[str] = frozenset()
+    sets: frozenset[str] = frozenset()
+
+    def __or__(self, other: Reads) -> Reads:
+        events = dict(self.events)
+        for name, span in other.events.items():
+            known = events.get(name)
+            events[name] = max(known, span) if known is not None and span is not None else (known or span)
+        return Reads(
+            self.contact | other.contact,
+            events,
+            self.conversation or other.conversation,
+            self.globals | other.globals,
+            self.sets | other.sets,
+        )
 
 
 def reads_of(paths: Iterable[Path], events: Mapping[str, timedelta | None] | None = None) -> Reads:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
@@ -18,9 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.event import Event
-from statemachine.frame import Leaving
+from statemachine.reads import Reads
 from statemachine.record import record
 from statemachine.shares import Shares
+from statemachine.step_result import End, Outcome, Result
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition
@@ -49,74 +49,6 @@ END: Final = "end"
 
 
 @record
-class Outcome:
-    """The step is done: take the transition of this name. `output` is kept as `steps.<id>.output` unless None.
-
-    `metadata` is what history says of it besides. `way` is the transition when it has another name than the outcome.
-    """
-
-    name: str
-    output: Any = None
-    metadata: Mapping[str, Any] | None = None
-    way: str = ""
-
-
-@record
-class Rest:
-    """Stay in this step until `deadline` (outcome `timer_outcome`), or until an event of a case since `anchor_at`.
-
-    `silent_at` is since when the silence counts that the step waits for.
-    """
-
-    deadline: datetime | None = None
-    anchor_at: datetime | None = None
-    silent_at: datetime | None = None
-
-
-@record
-class End:
-    """The run ends here: status `completed` or `exited` with a reason."""
-
-    status: str
-    reason: str | None = None
-
-
-@record
-class Child:
-    """A child to start. It runs the body into which `outcome` leads, or else a whole `workflow` with `input`.
-
-    `version` None means the active one. `frame` is the child's round of a loop.
-    """
-
-    name: str
-    outcome: str = ""
-    frame: AnyFrame | None = None
-    workflow: str = ""
-    version: int | None = None
-    input: Mapping[str, Any] = field(default_factory=dict)
-    awaited: bool = True
-
-
-@record
-class Await:
-    """Start these children, and stay in this step until they have ended. `brood` is what there is of the others."""
-
-    children: tuple[Child, ...]
-    brood: Brood
-
-
-@record
-class Launch:
-    """Start these children, for which nobody waits, and take the transition of this name."""
-
-    children: tuple[Child, ...]
-    outcome: Outcome
-
-
-Result = Outcome | Rest | End | Leaving | Await | Launch
-
-
-@record
 class EventCase:
     """One way out of a wait: an event of canonical type `event` for which `when` holds leads to `outcome`."""
 
@@ -131,36 +63,6 @@ class Burst:
 
     gap: timedelta
     max_hold: timedelta | None = None
-
-
-@record
-class Reads:
-    """What a step may read, known when it is compiled, so that a batch can load it before deciding.
-
-    `contact`: field names, or {"*"} for the whole contact (tags, lists and score are named `tags`, `lists`, `score`).
-    `events`: canonical event type -> look-back; None means since the run began.
-    `conversation`: whether it reads or changes the run's conversation. `globals`: the global variables that it names
-    or, by bare names, may mean; {"*"} among them for all. `sets`: those that it may set.
-    """
-
-    contact: frozenset[str] = frozenset()
-    events: Mapping[str, timedelta | None] = field(default_factory=dict)
-    conversation: bool = False
-    globals: frozenset[str] = frozenset()
-    sets: frozenset[str] = frozenset()
-
-    def __or__(self, other: Reads) -> Reads:
-        events = dict(self.events)
-        for name, span in other.events.items():
-            known = events.get(name)
-            events[name] = max(known, span) if known is not None and span is not None else (known or span)
-        return Reads(
-            self.contact | other.contact,
-            events,
-            self.conversation or other.conversation,
-            self.globals | other.globals,
-            self.sets | other.sets,
-        )
 
 
 class Context(Protocol):

@@ -14,7 +14,8 @@ from statemachine.errors import StepFailed
 from statemachine.operand import resolved
 from statemachine.path import Path
 from statemachine.scope import Scope
-from statemachine.template import TemplateError, Value, compile_value
+from statemachine.template import Value, compile_value
+from statemachine.template_error import TemplateError
 
 Limit = time | datetime
 TIME_KEYS: Final = ("after", "before", "between", "days", "timezone")

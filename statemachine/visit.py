@@ -15,7 +15,8 @@ from statemachine.ordering import order_task
 from statemachine.run import Run
 from statemachine.sending.message import send
 from statemachine.snapshot import Status
-from statemachine.step import Await, EffectStep, End, Launch, Outcome, PureStep, Rest
+from statemachine.step import EffectStep, PureStep
+from statemachine.step_result import Await, End, Launch, Outcome, Rest
 from statemachine.steps.message import MessageStep
 from statemachine.way_out import complete_step, doubts, fire, go
 from statemachine.workflow import OUT, Step

@@ -16,7 +16,8 @@ from statemachine.errors import StepFailed
 from statemachine.listening import SILENT, WAIT
 from statemachine.run import Run
 from statemachine.snapshot import Snapshot
-from statemachine.step import End, Outcome, WaitingStep
+from statemachine.step import WaitingStep
+from statemachine.step_result import End, Outcome
 from statemachine.workflow import Workflow
 
 MAX_ROUNDS: Final = 10

@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from statemachine.step import CONTACT_CHANGED, END, EventCase, Reads, StepType, WaitingStep
+from statemachine.reads import Reads
+from statemachine.step import CONTACT_CHANGED, END, EventCase, StepType, WaitingStep
 
 if TYPE_CHECKING:
     from statemachine.condition import Condition

@@ -8,8 +8,8 @@ from service.storage.contacts import ContactKey
 from service.storage.database import Transaction
 from service.storage.events import look_back
 from statemachine.event import Event
+from statemachine.reads import Reads
 from statemachine.snapshot import Snapshot, Status
-from statemachine.step import Reads
 from statemachine.workflow import Workflow
 
 

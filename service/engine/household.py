@@ -15,9 +15,9 @@ from statemachine.decision import ChildOrder, Decision
 from statemachine.errors import NotFound
 from statemachine.family import follow, tell
 from statemachine.kin import MAX_WORKFLOWS_DEEP
+from statemachine.reads import Reads
 from statemachine.record import record
 from statemachine.snapshot import Snapshot
-from statemachine.step import Reads
 from statemachine.workflow import Workflow
 
 

@@ -13,7 +13,8 @@ from pydantic import ConfigDict
 
 from statemachine.keys import AnyCondition, about
 from statemachine.path import Path
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.steps.parts import Parts
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from statemachine.contact import Contact, reserved_field, standard_field
 from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, OneOrMore, Shape, about
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.steps.parts import Parts, resolve, texts_of
 from statemachine.values import number, text
 

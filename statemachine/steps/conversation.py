@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from statemachine.keys import Template, about
 from statemachine.patch import close_conversation
-from statemachine.step import Build, Context, Outcome, Result, StepConfig
+from statemachine.step import Build, Context, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.steps.message import AnswerStep
 from statemachine.steps.parts import later
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from statemachine.keys import REQUIRED, Template, about
-from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import End, Outcome, Result
 from statemachine.steps.parts import Parts, resolve
 from statemachine.values import text
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Literal
 from statemachine.errors import ErrorPassedOn
 from statemachine.frame import Guard, Thrown
 from statemachine.keys import Shape, about
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 
 DONE: Final = "done"
 STEPS: Final = "steps"

@@ -18,7 +18,8 @@ from statemachine.keys import AnyCondition, Shape, about
 from statemachine.kin import Brood
 from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than, size_up_to
 from statemachine.scalars import Variable, kind_of
-from statemachine.step import Await, Build, Child, Context, FamilyStep, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, FamilyStep, PureStep, StepConfig
+from statemachine.step_result import Await, Child, Outcome, Result
 from statemachine.steps.parallel import first_failure, left_by
 from statemachine.steps.parts import Parts, resolve
 

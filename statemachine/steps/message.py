@@ -15,7 +15,8 @@ from statemachine.contact import Contact
 from statemachine.decision import TaskOrder
 from statemachine.errors import StepFailed
 from statemachine.keys import REQUIRED, OneOrMore, Template, about
-from statemachine.step import REPLY, Build, Context, EffectStep, Reads, StepConfig
+from statemachine.reads import Reads
+from statemachine.step import REPLY, Build, Context, EffectStep, StepConfig
 from statemachine.steps.parts import Parts, later, refuse_later, resolve, texts_of
 from statemachine.values import text
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from statemachine.errors import StepFailed
 from statemachine.keys import Shape, about
 from statemachine.kin import Brood
-from statemachine.step import Await, Build, Child, Context, FamilyStep, Outcome, Result, StepConfig
+from statemachine.step import Build, Context, FamilyStep, StepConfig
+from statemachine.step_result import Await, Child, Outcome, Result
 
 DONE: Final = "done"
 BRANCHES: Final = "branches"

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from statemachine.path import Path
-from statemachine.reads import reads_of
+from statemachine.reads import Reads, reads_of
 from statemachine.scope import contact_fields
-from statemachine.step import Reads
 from statemachine.values import text
 
 if TYPE_CHECKING:

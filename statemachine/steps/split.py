@@ -22,7 +22,8 @@ from statemachine.errors import InvalidInput
 from statemachine.keys import REQUIRED, Weight, about
 from statemachine.path import Path
 from statemachine.shares import Shares, basis_points, label_at
-from statemachine.step import Build, Context, End, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import End, Outcome, Result
 
 HOLDOUT: Final = "holdout"
 

@@ -13,7 +13,8 @@ from statemachine.kin import Brood
 from statemachine.limits import MAX_EVENT_BYTES, larger_than
 from statemachine.path import MISSING, Path, parse_path, walk
 from statemachine.scalars import Name
-from statemachine.step import Await, Build, Child, Context, FamilyStep, Launch, Outcome, Result, StepConfig
+from statemachine.step import Build, Context, FamilyStep, StepConfig
+from statemachine.step_result import Await, Child, Launch, Outcome, Result
 from statemachine.steps.parallel import first_failure
 from statemachine.steps.parts import Parts, resolve
 

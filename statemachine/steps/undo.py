@@ -6,7 +6,8 @@ from typing import Final
 
 from statemachine.errors import ErrorPassedOn
 from statemachine.frame import Undoing
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.workflow import undo_body
 
 DONE: Final = "done"

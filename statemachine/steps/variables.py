@@ -9,7 +9,8 @@ from statemachine.errors import StepFailed
 from statemachine.expression import Expression, ExpressionError
 from statemachine.keys import about
 from statemachine.path import Path
-from statemachine.step import Build, Context, Outcome, PureStep, Result, StepConfig
+from statemachine.step import Build, Context, PureStep, StepConfig
+from statemachine.step_result import Outcome, Result
 from statemachine.steps.parts import Parts, later, plain, refuse_later, resolve
 from statemachine.variable_path import CONVERSATION, GLOBAL, WORKFLOW, BadVariable, scoped_path
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from statemachine.keys import AnyCondition, EventType, Late, Moment, Offset, Shape, Span, Template, about
 from statemachine.late_reading import late_limit
+from statemachine.reads import Reads
 from statemachine.scalars import Duration
 from statemachine.scope import contact_fields
 from statemachine.step import (
@@ -22,13 +23,10 @@ from statemachine.step import (
     Burst,
     Context,
     EventCase,
-    Outcome,
-    Reads,
-    Rest,
-    Result,
     StepConfig,
     WaitingStep,
 )
+from statemachine.step_result import Outcome, Rest, Result
 from statemachine.steps.event_entries import DONE, broken_by, event_cases
 from statemachine.steps.parts import Parts, refuse_later
 from statemachine.steps.timers import least_rest, reckoning

@@ -18,11 +18,13 @@ from statemachine.definition import load_workflow
 from statemachine.errors import StepFailed
 from statemachine.event import Event
 from statemachine.expression import ExpressionError, compile_expression
+from statemachine.liquid_text import MAX_RENDERED_LENGTH
 from statemachine.problem import MAX_PROBLEMS
 from statemachine.schema import definition_schema
 from statemachine.scope import Scope
 from statemachine.source_writer import write_source
-from statemachine.template import MAX_RENDERED_LENGTH, TemplateError, compile_value
+from statemachine.template import compile_value
+from statemachine.template_error import TemplateError
 from tests.fuzz.mutation import corpus, nearly_right, texts_of
 from tests.fuzz.words import WORDS
 

@@ -11,7 +11,8 @@ import pytest
 from statemachine.contact import Contact
 from statemachine.errors import StepFailed
 from statemachine.scope import Scope
-from statemachine.template import TemplateError, compile_value
+from statemachine.template import compile_value
+from statemachine.template_error import TemplateError
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 

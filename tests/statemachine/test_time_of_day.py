@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statemachine.calendar import ALL_DAYS, next_local, zone_names
-from statemachine.step import Rest, Result
+from statemachine.step_result import Rest, Result
 from tests.statemachine.steps.fakes import Stay, build, run
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -20,9 +20,11 @@ from statemachine.frame import AnyFrame, Undo
 from statemachine.problem_codes import CODES
 from statemachine.scope import Scope
 from statemachine.shares import Shares
-from statemachine.step import EffectStep, PureStep, Result, StepType
+from statemachine.step import EffectStep, PureStep, StepType
+from statemachine.step_result import Result
 from statemachine.steps import STEP_TYPES
-from statemachine.template import TemplateError, Value, compile_value
+from statemachine.template import Value, compile_value
+from statemachine.template_error import TemplateError
 from statemachine.variable_path import with_path
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from statemachine.contact import Contact
-from statemachine.step import Outcome
+from statemachine.step_result import Outcome
 from tests.statemachine.steps.fakes import Stay, build, problems, run
 
 VIP = Stay(Contact("c1", {"source": "ad"}, {"plan": "gold", "age": 41}, tags=("vip",), score=60))

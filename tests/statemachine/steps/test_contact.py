@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from statemachine.contact import Contact
-from statemachine.step import Outcome
+from statemachine.step_result import Outcome
 from tests.statemachine.steps.fakes import Stay, build, failure, problems, run
 
 MISSING = object()

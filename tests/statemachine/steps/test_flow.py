@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from statemachine.step import EffectStep, End, Outcome, PureStep
+from statemachine.step import EffectStep, PureStep
+from statemachine.step_result import End, Outcome
 from statemachine.steps import NOT_YET, STEP_TYPES, not_yet
 from tests.statemachine.steps.fakes import Stay, build, run
 

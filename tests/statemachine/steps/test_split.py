@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statemachine.contact import Contact
-from statemachine.step import End, Outcome
+from statemachine.step_result import End, Outcome
 from statemachine.steps.split import sticky_point
 from tests.statemachine.steps.fakes import Stay, build, problems, run, warnings
 

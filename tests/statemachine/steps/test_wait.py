@@ -9,7 +9,8 @@ import pytest
 
 from statemachine.contact import Contact
 from statemachine.event import Event
-from statemachine.step import EventCase, Outcome, Rest, WaitingStep
+from statemachine.step import EventCase, WaitingStep
+from statemachine.step_result import Outcome, Rest
 from tests.statemachine.steps.fakes import NOW, Stay, build, failure, problems, run, warnings
 
 HOUR = timedelta(hours=1)
