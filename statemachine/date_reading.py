@@ -20,6 +20,13 @@ _CUSTOM: Final = ("custom_fields.", "metadata.")
 _DAY: Final = timedelta(days=1)
 
 
+def says_date(config: Mapping[str, Any]) -> bool:
+    """Whether a config is one of a trigger by date, without a mistake."""
+    problems = Problems()
+    DateReader(problems).rule(config, ())
+    return not problems.failed
+
+
 class DateReader:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems

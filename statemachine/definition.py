@@ -76,17 +76,19 @@ def load_workflow(
     name: str | None = None,
     lenient: bool = False,
     version: int = 0,
+    stored: bool = False,
 ) -> Loaded:
     """Read, check and compile a definition.
 
     `format` is found out when None; `key` and `name` win over the document's; with `lenient`, a target that names no
-    step is a warning and completes the run. Never raises for bad input.
+    step is a warning and completes the run. `stored` is for a text that was published, perhaps long ago: words that
+    have got a meaning since then keep the one they had. Never raises for bad input.
     """
     source = read_source(text, format)
     if source.data is None and source.problems:
         return Loaded(None, source.problems, source.format)
     problems = Problems(source.positions)
-    loader = _Loader(problems, lenient=lenient)
+    loader = _Loader(problems, lenient=lenient, stored=stored)
     first = source.problems
     try:
         with metered():
@@ -131,9 +133,10 @@ class _Parts:
 class _Loader:
     """Loads one document. `canvas` is what was drawn, None for a list of steps."""
 
-    def __init__(self, problems: Problems, *, lenient: bool) -> None:
+    def __init__(self, problems: Problems, *, lenient: bool, stored: bool) -> None:
         self._problems = problems
         self._lenient = lenient
+        self._stored = stored
         self._compiler = Compiler(problems)
         self.tests: tuple[Case, ...] = ()
         self.places: dict[str, tuple[str, Place | None]] = {}
@@ -198,7 +201,7 @@ class _Loader:
     def _workflow(
         self, document: DocumentPart, made: Assembly, data: Mapping[str, Any], key: str, name: str
     ) -> Workflow | None:
-        entrance = Entrance(self._compiler, self._problems)
+        entrance = Entrance(self._compiler, self._problems, stored=self._stored)
         terms = entrance.terms(document)
         self._opened = opening_steps(entrance.openings, made.known, self._problems, lenient=self._lenient)
         made.places.update((opening.id, opening.path) for opening in entrance.openings if opening.id in self._opened)

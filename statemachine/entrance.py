@@ -8,7 +8,7 @@ from typing import Any
 
 from statemachine.compiler import Compiler
 from statemachine.condition import Condition
-from statemachine.date_reading import DateReader
+from statemachine.date_reading import DateReader, says_date
 from statemachine.dates import DATE
 from statemachine.document import ConflictPart, DocumentPart, EntryPart, ExitPart, LimitsPart, PausePart, TriggerPart
 from statemachine.names import EventName, event_group
@@ -36,12 +36,14 @@ class Terms:
 class Entrance:
     """Reads these parts of one document, and keeps their canonical spelling.
 
-    `openings` say where the runs of each trigger begin; `written` are the triggers as the document has them.
+    `openings` say where the runs of each trigger begin; `written` are the triggers as the document has them. In a
+    document that was `stored`, `date` is a word of its author's own where the config says of no date.
     """
 
-    def __init__(self, compiler: Compiler, problems: Problems) -> None:
+    def __init__(self, compiler: Compiler, problems: Problems, *, stored: bool = False) -> None:
         self._compiler = compiler
         self._problems = problems
+        self._stored = stored
         self._dates = DateReader(problems)
         self.canonical: dict[str, Any] = {}
         self.placed_triggers: list[tuple[Path, Trigger]] = []
@@ -157,7 +159,7 @@ class Entrance:
                 if config.get(name, value) != value:
                     message = f"{part.type!r} already means {name} {value!r}"
                     self._problems.add("conflicting_keys", (*path, "config", name), message)
-            if event.type == DATE:
+            if event.type == DATE and not (self._stored and not says_date(config)):
                 rule = self._dates.rule(config, (*path, "config"))
                 yield Trigger(trigger_id, DATE, {"trigger": trigger_id}, conditions, key, part.enabled, rule)
                 continue

@@ -16,7 +16,7 @@ from service.storage.contact_dates import due_contacts, put_off_dates
 from service.storage.contacts import ContactKey
 from service.storage.database import Transaction
 from service.storage.date_seeds import Seed, begin_seed, contacts_after, move_seed, running, seeds
-from statemachine.dates import DATE
+from statemachine.dates import DATE, rules_of
 from statemachine.errors import Saturated, Unavailable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Appointments:
         unseen: list[Seed] = []
         unplanned: list[Seed] = []
         for (tenant, kind), workflows in self._engine.catalog.directory.by_trigger.items():
-            for workflow in workflows if kind == DATE else ():
+            for workflow in filter(rules_of, workflows) if kind == DATE else ():
                 seed = known.get((tenant, workflow.key))
                 if seed is None or seed.version != workflow.version:
                     unseen.append(Seed(tenant, workflow.key, workflow.version, now))

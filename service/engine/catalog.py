@@ -25,7 +25,7 @@ from service.storage.workflows import (
 from statemachine.cause import Surroundings, left_for_globals, named_globals
 from statemachine.contact import Contact
 from statemachine.conversation import Conversation
-from statemachine.dates import DATE, wait_for_resume
+from statemachine.dates import DATE, rules_of, wait_for_resume
 from statemachine.definition import Loaded, load_workflow
 from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
@@ -217,7 +217,7 @@ class Catalog:
             counted=counted,
             shares=_in_force(shares_in_force(transaction)),
             rates=rates,
-            dated=any(kind == DATE for _, kind in by_trigger),
+            dated=any(kind == DATE and any(map(rules_of, found)) for (_, kind), found in by_trigger.items()),
         )
 
 
@@ -236,6 +236,7 @@ def load_stored(stored: StoredVersion) -> Loaded:
         name=stored.name,
         lenient=stored.lenient,
         version=stored.version,
+        stored=True,
     )
     if loaded.workflow is None:
         raise DefinitionError(loaded.problems)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import Message
 from statewright.v1 import RunTestsRequest, RunTestsResponse, SimulateRequest, SimulateResponse
 
+from service.engine.catalog import load_stored
 from service.engine.commands import DEFAULT_TENANT
 from service.rpc.fields import Violations
 from service.rpc.rooms import Rooms
@@ -161,14 +162,7 @@ def _loaded(request: RunTestsRequest, stored: Any) -> Loaded:
     if stored is None:
         loaded = load_workflow(request.source, lenient=request.lenient, version=1)
     else:
-        loaded = load_workflow(
-            stored.source,
-            format=stored.format,
-            key=stored.workflow,
-            name=stored.name,
-            lenient=stored.lenient,
-            version=stored.version,
-        )
+        loaded = load_stored(stored)
     if loaded.workflow is None:
         raise DefinitionError(loaded.problems)
     return loaded

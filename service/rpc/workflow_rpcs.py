@@ -28,6 +28,7 @@ from statewright.v1 import (
     WorkflowServiceResumeResponse,
 )
 
+from service.engine.catalog import load_stored
 from service.engine.commands import DEFAULT_TENANT
 from service.engine.publishing import Publication, activate, prepare, resume
 from service.rpc.enrollment_message import pause_policies
@@ -290,18 +291,12 @@ def _check_source(request: ValidateRequest | PublishRequest) -> str:
 
 
 def _canonical(version: StoredVersion) -> dict[str, Any]:
-    return _loaded(version).canonical
-
-
-def _loaded(version: StoredVersion) -> Loaded:
-    return load_workflow(
-        version.source, format=_format(version.format), key=version.workflow, name=version.name, lenient=version.lenient
-    )
+    return load_stored(version).canonical
 
 
 def _written(version: StoredVersion, word: str) -> str:
     """As published in its own format; otherwise converted, with the key and name that were given beside it."""
-    return version.source if word == version.format else convert(_loaded(version), _format(word))
+    return version.source if word == version.format else convert(load_stored(version), _format(word))
 
 
 def _format(word: str) -> Any:

@@ -106,6 +106,25 @@ def test_what_is_wrong_with_such_a_trigger_is_said_where_it_is(config: str, expe
     assert [(one.code, one.path) for one in load_workflow(source).problems] == expected
 
 
+@pytest.mark.parametrize(
+    ("config", "of_dates"),
+    [
+        ("", False),
+        ("config: {kind: visit}", False),
+        ("config: {field: due, kind: visit}", False),
+        ("config: {field: due}", True),
+    ],
+)
+def test_in_a_stored_text_date_is_a_word_of_ones_own_where_the_config_is_none_of_dates(
+    config: str, of_dates: bool
+) -> None:
+    workflow = load_workflow(
+        f"key: w\ntrigger: {{type: date, {config}}}\nsteps: [{{id: a, type: pass}}]", stored=True
+    ).workflow
+    assert workflow is not None
+    assert ("trigger_1" in rules_of(workflow), [one.type for one in workflow.triggers]) == (of_dates, ["date"])
+
+
 GREETING = {"type": "date", "config": {"field": "due", "late": {"skip_if_older_than": "2d"}}}
 
 

@@ -14,14 +14,15 @@ from service.engine.batch import Batch
 from service.engine.commands import ChangeContact
 from service.engine.engine import Engine
 from service.storage.contact_dates import coming_dates
+from service.storage.database import Transaction
 from statemachine import dates
 from statemachine.contact import Contact
 from statemachine.dates import DateRule
-from statemachine.errors import Unavailable
+from statemachine.errors import DefinitionError, Unavailable
 from statemachine.snapshot import Status
 from statemachine.workflow import Workflow
 from tests.chaos.faulty import FaultyDatabase
-from tests.service.engine.house import START, House
+from tests.service.engine.house import START, House, event
 
 RENEWAL = """
 key: renewal
@@ -370,3 +371,29 @@ async def _survived(house: House, fuse: int, *, committed: bool) -> bool:
     await house.fire(60)
     assert sorted(run.contact_id or "" for run in house.runs(key)) == [f"a{fuse}", f"b{fuse}"]
     return database.dead
+
+
+OWN_WORD = """
+key: calendar
+trigger: {type: dote, config: {kind: visit}}
+steps: [{id: hold, type: wait, config: {for: 1h}}]
+"""
+
+
+async def test_a_version_stored_when_date_was_a_word_of_ones_own_still_runs_by_its_events(house: House) -> None:
+    await house.publish(OWN_WORD)
+    await house.engine.write(_as_stored_before)
+    later = await house.replica("later")
+    for kind in ("visit", "call"):
+        await house.ask(event("date", id=kind, data={"kind": kind}), of=later)
+    await later.fire_due()
+    assert ([run.trigger["data"] for run in house.runs()], house.count("date_seeds")) == ([{"kind": "visit"}], 0)
+    with pytest.raises(DefinitionError):
+        await house.publish(OWN_WORD.replace("dote", "date"), of=later)
+
+
+def _as_stored_before(transaction: Transaction) -> None:
+    for column in ("source", "listens"):
+        cast = "::json" if transaction.kind == "postgresql" and column == "listens" else ""
+        text = f"replace(cast({column} as text), 'dote', 'date'){cast}"
+        transaction.write(f"update workflow_versions set {column} = {text}")
