@@ -105,7 +105,8 @@ def _begins(workflow: Workflow, marks: Highlight) -> Iterator[tuple[str, str, bo
     """(step, types of events, whether the run did) for each step where a run may begin."""
     found: dict[str, list[str]] = {} if workflow.triggers else {workflow.first: []}
     for trigger in workflow.triggers:
-        found.setdefault(workflow.beginning(trigger.id), []).append(trigger.type)
+        label = trigger.type if trigger.date is None else f"{trigger.type}: {trigger.date.field}"
+        found.setdefault(workflow.beginning(trigger.id), []).append(label)
     for step_id, types in found.items():
         begun = bool(marks.path) and (len(found) == 1 or marks.path[0] == step_id)
         yield step_id, ", ".join(dict.fromkeys(types)), begun

@@ -66,6 +66,7 @@ class Outage(click.ParamType):  # type: ignore[type-arg]
 @click.argument("target", metavar="FILE|KEY")
 @click.option("--event", "events", type=Happening(), multiple=True, metavar="TYPE[@AFTER][:{DATA}]",
               help="What happens, such as order_placed@2d. Default: the contact is enrolled.")  # fmt: skip
+@click.option("--dates", is_flag=True, help="Nobody is enrolled by hand: the dates of the contact are waited for.")
 @click.option("--outage", "outages", type=Outage(), multiple=True, metavar="SPAN[@AFTER]",
               help="No server is there for so long, such as 2d@1h: what falls due comes at the end.")  # fmt: skip
 @assignments("--contact-field", "The contact's fields; it exists beforehand then.")
@@ -151,7 +152,9 @@ def _request(session: Session, target: str, **given: Any) -> SimulateRequest:
             request.with_keys.append(other)
     _add_subject(request, given["contact"], given["contact_field"])
     add_events(request, given["events"])
-    if not request.events:
+    if given["dates"] and request.events:
+        raise click.UsageError("--dates is for when nothing happens but dates; it has no meaning beside --event")
+    if not request.events and not given["dates"]:
         request.events.add(operation=ScriptedOperation.SCRIPTED_OPERATION_ENROLL)
     for lasts, after in given["outages"]:
         outage = request.events.add()

@@ -11,6 +11,8 @@ from statemachine.contact import Contact
 from statemachine.dates import Arrival, Slot, date_event, planned, rules_of
 from statemachine.definition import load_workflow
 from statemachine.intake import receive
+from statemachine.mermaid import draw_mermaid
+from statemachine.picture import picture_of
 from statemachine.roster import Roster
 from tests.statemachine.checked_world import Simulation, compiled
 
@@ -104,6 +106,11 @@ def test_a_trigger_that_is_disabled_makes_no_appointments() -> None:
 def test_what_is_wrong_with_such_a_trigger_is_said_where_it_is(config: str, expected: list[tuple[str, str]]) -> None:
     source = f"key: w\ntrigger: {{type: date, {config}}}\nsteps: [{{id: a, type: pass}}]"
     assert [(one.code, one.path) for one in load_workflow(source).problems] == expected
+
+
+def test_a_picture_names_the_field() -> None:
+    trigger = {"type": "date", "config": {"field": "contact.due", "offset": "-3d"}}
+    assert '-->|"date: due"|' in draw_mermaid(picture_of(compiled(STEP, triggers=[trigger])))
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,15 @@ def test_during_an_outage_nothing_happens_and_it_is_shown(run_alone: Run, file: 
     assert run_alone("simulate", file, "--outage", "soon").exit_code == 2
 
 
+def test_dates_of_the_contact_are_waited_for_where_nothing_else_happens(run_alone: Run, tmp_path: Path) -> None:
+    file = tmp_path / "renewal.yaml"
+    file.write_text("key: renewal\ntrigger: {type: date, config: {field: due}}\nsteps: [{id: p, type: pass}]")
+    result = run_alone("simulate", str(file), "--dates", "--contact-field", "due=2026-03-31")
+    assert result.stdout.count("renewal: ENROLLED") == 1
+    assert "2026-03-31 00:00:00" in result.stdout
+    assert run_alone("simulate", str(file), "--dates", "--event", "go").exit_code == 2
+
+
 def test_another_file_hears_what_the_first_raises(run_alone: Run, file: str, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("key: other\ntriggers: [{type: tag_added}]\nsteps: [{id: a, type: pass}]")
