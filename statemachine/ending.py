@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
+from statemachine.failure import TRANSIENT
 from statemachine.frame import Guard, Leaving, Thrown
 from statemachine.machine import COMPLETE, EXIT, leave_transition
 from statemachine.offspring import dismiss
@@ -72,16 +73,19 @@ def finish(run: Run, status: Status, **metadata: str) -> None:
     if run.undos:
         run.forget_undos(failed=status is Status.FAILED)
     failure = run.last_error if status is Status.FAILED else None
+    told: dict[str, Any] = metadata
     if run.exit_reason:
-        metadata = {"reason": run.exit_reason, **metadata}
+        told = {"reason": run.exit_reason, **told}
     if run.goal:
-        metadata = {**metadata, "goal": run.goal}
+        told = {**told, "goal": run.goal}
+    if failure and failure.transient:
+        told = {**told, **TRANSIENT}
     run.note(
         status.value,
         level="error" if failure else "info",
         error_code=failure.code if failure else None,
         error=failure.message if failure else None,
-        metadata=metadata,
+        metadata=told,
     )
 
 

@@ -29,6 +29,7 @@ from statemachine.sending.account import MessageAccount, message_accounts
 from statemachine.snapshot import Snapshot
 from statemachine.step import TOO_LATE
 from statemachine.verdict import NOT_MATCHED, Verdict
+from statemachine.wording import instant, shown, span
 from statemachine.workflow import ExitRule, Trigger, Workflow
 
 
@@ -263,7 +264,7 @@ def exit_trace(rule: ExitRule, run: Run) -> Trace | None:
 def _trigger_checks(trigger: Trigger, event: Event, scope: Scope) -> Iterator[Trace]:
     for name, wanted in trigger.config.items():
         yield Trace(
-            f"{name} equals {wanted!r}",
+            f"{name} equals {shown(wanted)}",
             config_matches(name, wanted, event.data),
             config_value(name, event.data),
             subject=f"event.data.{name}",
@@ -313,8 +314,8 @@ def _cooldown_detail(entry: Entry) -> str:
         return ""
     since = "start" if rules.reentry == "always" else "end"
     if entry.open_at is None:
-        return f"{rules.cooldown} after the last {since}; there was none"
-    return f"{rules.cooldown} after the last {since}, that is until {entry.open_at.isoformat(timespec='seconds')}"
+        return f"{span(rules.cooldown)} after the last {since}; there was none"
+    return f"{span(rules.cooldown)} after the last {since}, that is until {instant(entry.open_at)}"
 
 
 def _max_concurrent_detail(entry: Entry) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statemachine.ending import finish
-from statemachine.failure import LastError
+from statemachine.failure import TRANSIENT, LastError
 from statemachine.frame import Guard, Thrown
 from statemachine.machine import ERROR, FAIL, HANDLE_FAILURE
 from statemachine.offspring import dismiss
@@ -36,6 +36,7 @@ def step_failed(run: Run, step: Step, code: str, message: str, *, transient: boo
         level="error",
         error_code=code,
         error=message,
+        metadata=TRANSIENT if transient else {},
     )
     _throw(run, step, Thrown(error))
 
@@ -51,7 +52,7 @@ def pass_on(run: Run, step: Step, thrown: Thrown) -> None:
         level="error",
         error_code=thrown.error.code,
         error=thrown.error.message,
-        metadata={"of": thrown.error.step},
+        metadata={"of": thrown.error.step, **(TRANSIENT if thrown.error.transient else {})},
     )
     _throw(run, step, thrown)
 

@@ -10,6 +10,8 @@ from statemachine.record import record
 
 ERROR_PARTS: Final = ("step", "code", "message", "transient", "attempt", "at")
 """What can be read of an error."""
+TRANSIENT: Final[Mapping[str, bool]] = {"transient": True}
+"""What the history of a failure says when another attempt might have done better."""
 
 
 @record

@@ -16,6 +16,7 @@ from statemachine.event import Event, event_to_data
 from statemachine.roster import Roster
 from statemachine.scope import Scope
 from statemachine.values import text
+from statemachine.wording import shown
 from statemachine.workflow import Trigger, Workflow
 
 _OF_TAGS: Final = frozenset({"tag_added", "tag_removed"})
@@ -47,7 +48,16 @@ def _why(trace: Trace) -> str:
     failing = next((child for child in trace.children if not child.result), None)
     if failing is not None and trace.text == ALL_OF:
         return _why(failing)
-    return f"{trace.text}: {trace.error}" if trace.error else trace.text
+    if trace.error:
+        return f"{trace.text}: {trace.error}"
+    return f"{trace.text} does not hold{_found(trace)}"
+
+
+def _found(trace: Trace) -> str:
+    """What a comparison found, where that is short."""
+    if not trace.subject or isinstance(trace.actual, Mapping | list | tuple):
+        return ""
+    return ": it is missing" if trace.actual is None else f": it is {shown(trace.actual)}"
 
 
 def entry_scope(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from statemachine.active_time import EXECUTION
@@ -31,6 +31,7 @@ from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
 from statemachine.steps.approval import TIMEOUT, Approval
 from statemachine.steps.message import MessageStep
+from statemachine.wording import instant
 from statemachine.workflow import ON_FAILURE, Step, Workflow
 
 _MOST_NAMES: Final = 10
@@ -100,7 +101,7 @@ def explain_run(
     reason = _reason(snapshot, waiting_for, held=surroundings.held)
     reason += _EVENTS_MEANWHILE.get(_event_policy(snapshot, surroundings), "")
     if quarantined_at is not None and snapshot.live:
-        since = _instant(quarantined_at)
+        since = instant(quarantined_at)
         reason += f" Its timer failed too often and is given up since {since}: advance or cancel it."
     return RunAccount(
         reason,
@@ -192,7 +193,7 @@ def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, q
 def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
     """What a wait waits for, in words."""
     events = dict.fromkeys(case.event for case in step.cases)
-    told = {name: _instant(at) for name, at in snapshot.deadlines.items()}
+    told = {name: instant(at) for name, at in snapshot.deadlines.items()}
     if snapshot.gathered:
         count, until = len(snapshot.gathered["events"]), min(told[name] for name in BURST_TIMERS if name in told)
         yield f"the end of a burst of {' or '.join(events)} ({count} so far), {until} if none follows"
@@ -208,11 +209,6 @@ def _wait_parts(step: Step, snapshot: Snapshot) -> Iterator[str]:
         latest = "at the latest " if events or QUIET in told or asked is not None or snapshot.task is not None else ""
         moves = isinstance(step.runner, WaitingStep) and step.runner.recomputes()
         yield f"{latest}{told[WAIT]}{f', which moves when {_changes_of(step)}' if moves else ''}"
-
-
-def _instant(at: datetime) -> str:
-    """A time in a sentence."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _changes_of(step: Step) -> str:
@@ -245,7 +241,7 @@ def _task_wait(snapshot: Snapshot, queue: str | None) -> str:
     assert snapshot.task is not None
     where = f" on queue {queue!r}" if queue else ""
     if snapshot.task.retry_at is not None:
-        at = _instant(snapshot.task.retry_at)
+        at = instant(snapshot.task.retry_at)
         return f"attempt {snapshot.task.attempt} of its task{where}, due {at}"
     return f"the result of its task{where} (attempt {snapshot.task.attempt})"
 

@@ -211,7 +211,7 @@ def events(
     """List what happened to a contact, the latest first."""
     from statewright.v1 import CountEventsRequest, ListEventsRequest
 
-    from service.cli.output import instant
+    from service.cli.output import instant, written
     from service.cli.paging import answer_page
     from service.cli.shapes import plain, struct_data
 
@@ -237,7 +237,7 @@ def events(
             it.event.type,
             it.event.source,
             it.event.id,
-            ", ".join(f"{key}={value}" for key, value in struct_data(it.event.data).items()),
+            ", ".join(f"{key}={written(value)}" for key, value in struct_data(it.event.data).items()),
             it.blocked_rule,
         ),
         empty="no such events",

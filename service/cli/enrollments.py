@@ -130,10 +130,10 @@ def workflow_now(enrollment: Any) -> datetime:
 
 
 def error_text(error: Any) -> str:
-    """A StepError in a line: `timeout: no answer in 30 s (send_sms)`."""
+    """A StepError in a line: `timeout: no answer in 30 s (step send_sms)`."""
     if not error.code:
         return ""
-    return f"{error.code}: {error.message}" + (f" ({error.step})" if error.step else "")
+    return f"{error.code}: {error.message}" + (f" (step {error.step})" if error.step else "")
 
 
 @click.command("list", cls=Verb)
@@ -237,7 +237,7 @@ def show_history(entries: list[Any]) -> None:
     from service.cli.output import instant, lasted, print_table
 
     print_table(
-        ("#", "time", "kind", "step", "type", "outcome", "attempt", "took", "error"),
+        ("#", "time", "kind", "step", "type", "outcome", "attempt", "took", "detail"),
         [
             (
                 it.sequence,
@@ -248,9 +248,18 @@ def show_history(entries: list[Any]) -> None:
                 it.outcome,
                 it.attempt or "",
                 lasted(it.duration),
-                error_text(it.error),
+                _detail(it),
             )
             for it in entries
         ],
         empty="no such entries",
     )
+
+
+def _detail(entry: Any) -> str:
+    """Why, until when, by which event: what a line says besides. Its step stands in a column of its own."""
+    from service.cli.shapes import struct_data
+    from service.cli.told import told
+
+    error = f"{entry.error.code}: {entry.error.message}" if entry.error.code else ""
+    return "; ".join(filter(None, (error, told(entry.kind, struct_data(entry.metadata)))))

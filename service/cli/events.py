@@ -40,7 +40,8 @@ def trigger(session: Session, not_matched: bool, **given: Any) -> None:
         print_json(plain(response))
         return
     note(f"event {response.event_id} {'was accepted before; then' if response.duplicate else 'accepted'}")
-    _show_verdicts(response.verdicts, empty="no workflow listens for it (--not-matched shows those that nearly do)")
+    nearly = "" if not_matched else " (--not-matched shows those whose conditions were false)"
+    _show_verdicts(response.verdicts, empty=f"no workflow took it{nearly}")
 
 
 def event_of(

@@ -57,7 +57,7 @@ def experiment(
         empty="no variants",
     )
     if shape["shares_p_value"] is not None:
-        note(f"numbers beside shares: p = {shape['shares_p_value']:.3g}")
+        note(f"do the numbers fit the shares? p = {shape['shares_p_value']:.3g}")
     for warning in shape["warnings"]:
         note(f"! {warning}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +15,8 @@ from service.cli.simulation import Happening, add_events, note_end, rounded, sho
 
 if TYPE_CHECKING:
     from statewright.v1 import ForecastResponse
+
+_ENDINGS: Final[Mapping[str, str]] = {"failed": "it would fail", "exited": "it would leave"}
 
 
 @click.command(cls=Verb)
@@ -50,7 +53,7 @@ def forecast(session: Session, enrollment_id: str, **given: Any) -> None:
 def _show(response: ForecastResponse) -> None:
     from service.cli.output import note
     from service.cli.shapes import plain
-    from statemachine.testing.difference import span
+    from statemachine.wording import span
 
     start = response.start_time.ToDatetime(tzinfo=UTC)
     runs = {moment.enrollment_id for moment in response.timeline if moment.enrollment_id}
@@ -64,7 +67,8 @@ def _show(response: ForecastResponse) -> None:
         failed = f"{error['code']}: {error['message']}" if error and shape["status"] == "failed" else ""
         why = f" ({shape['exit_reason'] or failed})" if shape["exit_reason"] or failed else ""
         after = span(rounded(response.end_time.ToDatetime(tzinfo=UTC) - start))
-        note(f"then: it would be {shape['status']}{why}, {after} from now")
+        ending = _ENDINGS.get(shape["status"], f"it would be {shape['status']}")
+        note(f"then: {ending}{why}, {after} from now")
     note(f"path from here: {' → '.join(enrollment.path) or 'no step'}")
     note_end(response.end)
     note(f"assumed: {'; '.join(response.assumptions)}")

@@ -113,6 +113,11 @@ def cell(value: Any) -> Text:
     return Text(text, style=_STYLES.get(text.lower(), ""))
 
 
+def written(value: Any) -> str:
+    """Text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def note(text: str) -> None:
     """A line for people."""
     console().print(text, markup=False)

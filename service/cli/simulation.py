@@ -267,7 +267,7 @@ def _show_enrollment(enrollment: Any) -> None:
 def _lines(moment: SimulatedMoment, start: datetime) -> Iterator[tuple[str, str, str, str, str]]:
     from statewright.v1 import SimulatedMomentKind
 
-    from statemachine.testing.difference import span
+    from statemachine.wording import span
 
     at = moment.time.ToDatetime(tzinfo=UTC)
     kind = SimulatedMomentKind.Name(moment.kind).removeprefix("SIMULATED_MOMENT_KIND_")

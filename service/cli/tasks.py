@@ -84,7 +84,7 @@ def _row(it: Any) -> tuple[Any, ...]:
         it.queue,
         it.type,
         word(TaskStatus.DESCRIPTOR, it.status),
-        f"{it.attempt}/{it.max_attempts}",
+        "" if it.HasField("human") else f"{it.attempt}/{it.max_attempts}",
         it.workflow,
         it.step,
         it.contact_id,

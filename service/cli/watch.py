@@ -152,19 +152,10 @@ def line_of(event: Any, *, with_time: bool = True) -> Text:
 
 def _more(event: Any) -> str:
     from service.cli.enrollments import error_text
+    from service.cli.shapes import plain, struct_data
+    from service.cli.told import told
 
     outcome = f"→ {event.outcome}" if event.outcome else ""
     attempt = f"attempt {event.attempt}" if event.attempt > 1 else ""
-    return "  ".join(filter(None, (outcome, _which(event), attempt, error_text(event.error))))
-
-
-def _which(event: Any) -> str:
-    """Of all that its line of history says besides: which child, event, rule or queue it is about."""
-    from service.cli.shapes import struct_data
-
-    more = struct_data(event.metadata)
-    if "child" in more:
-        of = f" of {more['step']}" if "step" in more else f": {more['status']}" if "status" in more else ""
-        return f"child {more['child']}{of}"
-    named = [f"{name} {more[name]}" for name in ("event", "rule", "queue", "agent", "group") if more.get(name)]
-    return ", ".join(named)
+    more = told(plain(event)["kind"], struct_data(event.metadata))
+    return "  ".join(filter(None, (outcome, more, attempt, error_text(event.error))))

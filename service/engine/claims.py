@@ -15,6 +15,7 @@ from service.storage.database import Transaction
 from service.storage.human_tasks import HumanTask, find_human_task
 from statemachine.errors import NotFound, PreconditionFailed, TaskDecided, TaskHeld
 from statemachine.people import Strategy, Wanted
+from statemachine.wording import instant
 
 
 def claim(transaction: Transaction, now: datetime, tenant: str, task_id: str, agent_id: str) -> HumanTask:
@@ -101,7 +102,7 @@ def require_open(task: HumanTask) -> None:
         return
     if task.decision is None:
         raise PreconditionFailed(
-            f"task {task.task_id!r} is over since {task.closed_at.isoformat()}: its enrollment has left the step",
+            f"task {task.task_id!r} is over since {instant(task.closed_at)}: its enrollment has left the step",
             task_id=task.task_id,
         )
     by = task.decided_by or ""

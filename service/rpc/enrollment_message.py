@@ -186,6 +186,8 @@ def write_row_error(row: HistoryRow, message: StepError) -> None:
         message.step = row.step or ""
         message.code = code
         message.message = row.entry.get("error") or ""
+        message.attempt = row.entry.get("attempt", 0)
+        message.transient = row.kind == "retrying" or "transient" in (row.entry.get("metadata") or ())
         write_instant(row.at, message.time)
 
 

@@ -171,8 +171,13 @@ def rule_and_reason(kind: str, rule: str) -> tuple[str, str]:
     if kind == NOT_MATCHED:
         return "conditions", rule
     if kind == "EXITED":
-        return f"exit:{rule}", _REASONS.get(rule, f"the run left: {rule}")
+        return f"exit:{rule}", _REASONS.get(rule) or _left(rule)
     return rule, _REASONS.get(rule, rule.replace("_", " "))
+
+
+def _left(reason: str) -> str:
+    goal = reason.removeprefix("goal:")
+    return f"the run left: {reason}" if goal == reason else f"the run left: its goal {goal!r} is reached"
 
 
 _TIME: Final = "occurred_time"

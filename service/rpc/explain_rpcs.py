@@ -29,6 +29,7 @@ from statemachine.event_explanation import explain_enrolment, explain_event
 from statemachine.places import CONFLICT
 from statemachine.run_explanation import explain_run
 from statemachine.snapshot import Status
+from statemachine.wording import instant
 from statemachine.workflow import Workflow
 
 
@@ -157,7 +158,7 @@ def _holder(human: HumanTask | None) -> str:
     if human is None:
         return ""
     if human.agent_id is not None and human.assigned_at is not None:
-        return f"agent {human.agent_id!r}, who has it since {human.assigned_at.isoformat(timespec='seconds')}"
+        return f"agent {human.agent_id!r}, who has had it since {instant(human.assigned_at)}"
     wanted = human.wanted
     meant = f"group {wanted.group!r}" if wanted.group else "whoever claims it"
     meant = f"agent {wanted.agent!r}" if wanted.agent else meant

@@ -77,10 +77,8 @@ _KINDS: Final = {
 }
 """History kind → what a watcher is told; a skipped step and what is only for the record are not told."""
 _ENTERING: Final = frozenset({"step_started", "waiting", "step_completed", "step_failed"})
-_SAYING_MORE: Final = frozenset(
-    {"started", "waiting", "child_ended", "queued", "dropped", "debounced", "reminded", "escalated", "held"}
-)
-"""The kinds whose metadata a watcher needs; what conditions read, and the like, is left to the history."""
+_PASSED: Final = "step_completed"
+"""What conditions read, and the like, is left to the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +232,7 @@ def _event(kind: Any, watched: WatchRow, target: str, token: str) -> WatchEvent:
         event.sequence = position_number(watched.position)
     if kind != _STEP_STARTED:
         event.outcome = row.entry.get("outcome") or ""
-        if row.kind in _SAYING_MORE and row.entry.get("metadata"):
+        if row.kind != _PASSED and row.entry.get("metadata"):
             write_any(row.entry["metadata"], event.metadata)
         write_row_error(row, event.error)
     return event

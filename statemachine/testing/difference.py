@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from statemachine.problem import Place
 from statemachine.scalars import kind_of
+from statemachine.wording import span
 
 NOTHING: Final = "—"
 _WIDEST: Final = 300
@@ -48,17 +49,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def span(length: timedelta) -> str:
-    """A span as a test would write it: `3d 2h`, `90s` is `1m 30s`."""
-    rest = length // timedelta(milliseconds=1)
-    parts = []
-    for name, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{name}")
-    return " ".join(parts) or "0s"
 
 
 def simple(name: str, expected: Any, actual: Any) -> str:

@@ -94,6 +94,9 @@ async def test_an_error_is_caught_and_a_run_that_fails_in_catch_goes_on_there_tw
         found = await get(client, run)
         assert (found.status, found.step) == (EnrollmentStatus.ENROLLMENT_STATUS_FAILED, "tell")
         assert (found.last_error.code, found.last_error.transient, found.last_error.attempt) == ("mute", True, 1)
+        told = (await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run), timeout=10)).entries
+        lines = [(it.step, it.error.transient, it.error.attempt) for it in told if it.error.code == "mute"]
+        assert lines[-3:] == [("tell", True, 1), ("book", True, 0), ("", True, 0)]
         await retry(client, run, why="by hand")
     await complete(client, await poll(client))
     task = await poll(client)

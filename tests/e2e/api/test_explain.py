@@ -247,7 +247,8 @@ async def test_an_entry_sees_what_workflows_before_it_do_even_when_only_one_is_a
     await publish(client)
     await publish(client, first)
     told = await entry(client, "zoe", "pro", workflow="welcome")
-    assert (told.verdict, told.reason) == (VerdictKind.VERDICT_KIND_NOT_MATCHED, 'contact.plan equals "pro"')
+    assert told.verdict == VerdictKind.VERDICT_KIND_NOT_MATCHED
+    assert told.reason == 'contact.plan equals "pro" does not hold: it is "free"'
 
 
 async def test_a_workflow_without_an_active_version_is_said_to_have_none(client: AsyncClient) -> None:

@@ -70,7 +70,7 @@ def test_the_script_of_a_test_is_shown(run_alone: Run, file: str) -> None:
 
 def test_a_contact_that_does_not_get_in_is_told_why(run_alone: Run, file: str) -> None:
     result = run_alone("simulate", file, "--event", "go")
-    assert 'lead: NOT_MATCHED (contact.source equals "ad")' in result.stdout
+    assert 'lead: NOT_MATCHED (contact.source equals "ad" does not hold: it is missing)' in result.stdout
     assert "nobody was enrolled" in result.stdout
 
 
