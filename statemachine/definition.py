@@ -33,6 +33,7 @@ from statemachine.reads import Reads, reads_of
 from statemachine.retry_reading import read_retry
 from statemachine.scalars import is_name, kind_of
 from statemachine.sending.reading import read_sending
+from statemachine.sending.stop_words import read_stop_words
 from statemachine.simulation.reading import Subject
 from statemachine.source import Format, read_source
 from statemachine.spelling import respell_all
@@ -208,6 +209,7 @@ class _Loader:
         first, entries = beginning(entrance.openings, made.first)
         parts = _Parts(terms, {**self._opened, **made.steps}, first, entries, self._variables(document.variables))
         check_display(document.canvas, self._problems)
+        stop_words = read_stop_words(document.stop_words, ("stop_words",), self._problems)
         self.canonical.update(entrance.canonical, **canonical_lists(made.entries, made.canonical))
         self._check_recursion(made, key)
         self._check(document, made, parts, entrance)
@@ -215,7 +217,7 @@ class _Loader:
             return None
         self.outline = outline_of(data, entrance.written, made.entries, self.canvas, document.canvas)
         own_reads = reads_of(read.path for read in self._compiler.reads)
-        return _compiled(document, parts, key, name, made.on_failure, own_reads)
+        return replace(_compiled(document, parts, key, name, made.on_failure, own_reads), stop_words=stop_words)
 
     def _check_recursion(self, made: Assembly, key: str) -> None:
         for step in made.steps.values():
@@ -298,6 +300,7 @@ def _plain(document: DocumentPart) -> dict[str, Any]:
         "timezone": document.timezone,
         "retry": respell_all(document.retry, (), Problems()),
         "sending": respell_all(document.sending, (), Problems()),
+        "stop_words": respell_all(document.stop_words, (), Problems()),
     }
     plain = {key: value for key, value in given.items() if value is not None}
     if not document.is_active:

@@ -233,6 +233,9 @@ class DocumentPart(Part):
     sending: Annotated[Any, Shape("sending")] = about(
         "When, and how often, messages go out.", {"quiet_hours": {"from": "21:00", "to": "08:00"}}
     )
+    stop_words: Annotated[Any, Shape("stop_words")] = about(
+        "By which channels a contact ends messages with a word such as STOP, and starts them again.", "sms"
+    )
     on_missing: Literal["keep", "empty", "fail"] = about(
         "What a template does where a path leads nowhere: leave it as written, show nothing, or fail the step.",
         "empty",

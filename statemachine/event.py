@@ -36,6 +36,11 @@ class Event:
         """What tells it from all others of its tenant."""
         return f"{self.source}/{self.id}"
 
+    @property
+    def content(self) -> Any:
+        """What a message says; "" when it says nothing."""
+        return next((self.data[name] for name in ("content", "message", "body") if self.data.get(name)), "")
+
 
 def event_to_data(event: Event) -> dict[str, Any]:
     """What history keeps of an event: enough to decide again, nothing that is empty."""

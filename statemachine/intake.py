@@ -18,6 +18,7 @@ from statemachine.grace import Look
 from statemachine.patch import apply_patch, hear, raised_of_new, remember_reply
 from statemachine.roster import Reception, Roster
 from statemachine.sending.consent import UNSUBSCRIBED, unsubscribe
+from statemachine.sending.stop_words import obey
 from statemachine.snapshot import Snapshot, Status
 from statemachine.standstill import CONTINUE
 from statemachine.step import CONTACT_CHANGED
@@ -74,7 +75,9 @@ class Intake(Entering):
         if self.event.type == UNSUBSCRIBED:
             self.contact, raised = unsubscribe(self.contact, self.event)
             self.raised.extend(raised)
-
+        if self.roster.stop_words:
+            self.contact, raised = obey(self.contact, self.event, self.roster.stop_words)
+            self.raised.extend(raised)
         if self.event.conversation_id:
             self._hear(self.event.conversation_id)
 

@@ -84,8 +84,7 @@ def remember_reply(contact: Contact, event: Event) -> Contact:
     channel = str(event.data.get("channel") or "").lower()
     if event.type != "message_received" or not channel:
         return contact
-    content = next((event.data[name] for name in ("content", "message", "body") if event.data.get(name)), "")
-    contact = contact.with_field(f"last_{channel}_reply", content)
+    contact = contact.with_field(f"last_{channel}_reply", event.content)
     at = event.occurred_at or event.accepted_at
     return contact.with_field(f"last_{channel}_reply_at", at.isoformat()) if at else contact
 

@@ -17,6 +17,7 @@ from statemachine.grace import Look
 from statemachine.places import Usages
 from statemachine.record import record
 from statemachine.sending.rate import NO_LINES, Lines
+from statemachine.sending.stop_words import NO_STOP_WORDS, Words
 from statemachine.shares import InForce
 from statemachine.snapshot import Snapshot
 from statemachine.standstill import Standstill
@@ -40,7 +41,7 @@ class Roster:
     workflow's version by its number, or the active one. `counted` is how far back the caps of the tenant look.
     `shares` are those that were set of splits, `kept` the variants that the contact was given before, by workflow,
     where shares were set. `raised` counts the events that steps raised of the contact within a minute up to this one,
-    if it is one. `lines` are those before the providers.
+    if it is one. `lines` are those before the providers, `stop_words` what stops and starts messages, by channel.
     """
 
     contact: Contact | None
@@ -64,6 +65,7 @@ class Roster:
     lookers: Mapping[str, Workflow] = field(default_factory=dict)
     raised: int = 0
     lines: Lines = field(default_factory=lambda: NO_LINES)
+    stop_words: Mapping[str, Words] = field(default_factory=lambda: NO_STOP_WORDS)
 
 
 @record

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from statemachine.machine import WorkflowMachine
     from statemachine.problem import Problem
     from statemachine.sending.rules import Sending
+    from statemachine.sending.stop_words import StopWords
     from statemachine.template import Value
 
 
@@ -229,6 +230,7 @@ class Workflow:
     has failed, "" for none. `item_names` leads a loop to what its author calls the item of a round. `counts` is how far
     back the caps of its messages look, None without any. `rated` leads the channels of which it says a rate to how many
     messages the largest one counts. `inner` are the workflows that it runs, by key and version (0: the active one).
+    `stop_words` are those it listens for, in whatever workflow the contact is.
     """
 
     key: str
@@ -257,6 +259,7 @@ class Workflow:
     on_failure: str = ""
     counts: timedelta | None = None
     rated: Mapping[str, int] = field(default_factory=dict)
+    stop_words: StopWords | None = None
     warnings: tuple[Problem, ...] = ()
     _waiting_for: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _awaited: dict[str | None, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)

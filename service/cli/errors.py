@@ -125,7 +125,9 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
 
 
 def _own_violations(error: InvalidInput) -> list[dict[str, Any]]:
-    """Those that this program found, in the shape of a server's."""
+    """Those that this program found, in the shape of a server's; none of those that its message lists already."""
+    if "\n" in error.message or len(error.violations) == 1:
+        return []
     return [
         {"path": path, "code": error.reason.lower(), "description": wanted, "line": None, "column": None}
         for path, wanted in error.violations

@@ -31,6 +31,7 @@ from statemachine.errors import DefinitionError, NotFound
 from statemachine.event import Event
 from statemachine.names import CONTACT_CHANGES
 from statemachine.sending.rate import NO_LINES, Lines
+from statemachine.sending.stop_words import NO_STOP_WORDS, StopWords, Words, together
 from statemachine.shares import NO_SPLITS, InForce, SetShares, splits_of
 from statemachine.standstill import NO_STANDSTILL, Standstill
 from statemachine.step import CONTACT_CHANGED
@@ -50,7 +51,8 @@ class Directory:
     tenant's; `globals` leads tenant and name to the value of a global variable; `pending` says whether any run waits to
     begin, `looking` whether any event is to be looked at again; `counted` leads tenants to how far back the caps of
     their active versions look; `rates` leads tenants to the channels of which these say a provider's rate, and how many
-    messages the largest one counts; `shares` are those that were set of splits, by tenant."""
+    messages the largest one counts; `shares` are those that were set of splits, by tenant; `stop_words` leads tenants
+    and channels to what contacts end and start messages with."""
 
     stamp: tuple[Any, ...] = ()
     workflows: Mapping[tuple[str, str], StoredWorkflow] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Directory:
     looking: bool = False
     rates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     dated: bool = False
+    stop_words: Mapping[str, Mapping[str, Words]] = field(default_factory=dict)
 
     def candidates(self, tenant: str, event_type: str) -> tuple[Workflow, ...]:
         return self.by_trigger.get((tenant, event_type), ())
@@ -81,6 +84,9 @@ class Directory:
         if workflow not in self.paused_in(tenant):
             return False
         return wait_for_resume(self.standstills_in(tenant).get(workflow, NO_STANDSTILL))
+
+    def stop_words_in(self, tenant: str) -> Mapping[str, Words]:
+        return self.stop_words.get(tenant, NO_STOP_WORDS)
 
     def shares_in(self, tenant: str) -> InForce:
         return self.shares.get(tenant, _NO_SHARES)
@@ -193,6 +199,7 @@ class Catalog:
         watching: list[tuple[str, str]] = []
         counted: dict[str, timedelta] = {}
         rates: dict[str, dict[str, int]] = {}
+        stopping: dict[str, list[StopWords]] = {}
         for row in workflows.values():
             if row.active_version is not None:
                 workflow = self.version(transaction, row.tenant, row.key, row.active_version)
@@ -201,6 +208,8 @@ class Catalog:
                 for channel, count in workflow.rated.items():
                     known = rates.setdefault(row.tenant, {})
                     known[channel] = max(count, known.get(channel, 0))
+                if workflow.stop_words is not None:
+                    stopping.setdefault(row.tenant, []).append(workflow.stop_words)
                 if workflow.watches_contact:
                     watching.append((row.tenant, CONTACT_CHANGED))
                 for kind in dict.fromkeys(trigger.type for trigger in workflow.triggers):
@@ -218,6 +227,7 @@ class Catalog:
             shares=_in_force(shares_in_force(transaction)),
             rates=rates,
             dated=any(kind == DATE and any(map(rules_of, found)) for (_, kind), found in by_trigger.items()),
+            stop_words={tenant: together(rules) for tenant, rules in stopping.items()},
         )
 
 

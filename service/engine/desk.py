@@ -98,6 +98,7 @@ class Desk:
             self.looks,
             self.lookers,
             lines=lines,
+            stop_words=directory.stop_words_in(tenant),
         )
 
     def see(self, workflow: Workflow, snapshot: Snapshot) -> None:

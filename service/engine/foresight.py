@@ -60,6 +60,7 @@ def read_roster(
         globals=directory.globals_of(tenant),
         usages=_usages(transaction, tenant, candidates, now),
         shares=directory.shares_in(tenant),
+        stop_words=directory.stop_words_in(tenant),
         versions=lambda key, number: catalog.known(tenant, key, number or directory.active(tenant, key) or 0),
         counted=directory.counted.get(tenant),
         lines=ProviderLines().look(transaction, directory, known, tenant, candidates),

@@ -26,6 +26,7 @@ from statemachine.schema.spelling import Schema, given
 from statemachine.schema.steps import step_schemas
 from statemachine.schema.tests import test_schemas
 from statemachine.sending.reading import CapPart, QuietHoursPart, RatePart, SendingPart
+from statemachine.sending.stop_words import StopWordsPart
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PARTS: Final[Mapping[str, type[Part]]] = {
@@ -41,6 +42,7 @@ _PARTS: Final[Mapping[str, type[Part]]] = {
     "quiet_hours": QuietHoursPart,
     "cap": CapPart,
     "rate": RatePart,
+    "own_stop_words": StopWordsPart,
 }
 
 
@@ -56,6 +58,8 @@ def definition_schema() -> Schema:
         "exits": one_or_list(ref("exit_rule")),
         "caps": one_or_list(ref("cap")),
         "rates": one_or_list(ref("rate")),
+        "channels": one_or_list(ref("channel"), minItems=1),
+        "stop_words": {"anyOf": [ref("channels"), ref("own_stop_words"), {"type": "null"}]},
         "steps": {"type": "array", "items": ref("step"), "minItems": 1, "maxItems": MAX_STEPS},
     }
     defs = {**SHAPES, **inner, **parts, **lists, **condition_schemas(), **step_schemas(), **test_schemas()}

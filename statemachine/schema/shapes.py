@@ -110,6 +110,7 @@ SHAPES: Final[Schema] = {
         "description": "A span such as 1d, or a part of the contact's calendar.",
         "anyOf": [ref("duration"), words(("day", "week", "month"), "Write day, week or month, or a span like 1d.")],
     },
+    "channel": _text(r"^\s*[A-Za-z][A-Za-z0-9_]{0,49}\s*$", "Write a channel such as sms, of a-z, 0-9 and _."),
     "clock": _text(r"^\s*(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*$|^\s*24:00\s*$", "Write a time of day like 09:00."),
     "duration": {
         "description": "A span of time: 90 (seconds), 90s, 1d 12h, 2 days, PT36H. At most five years.",
@@ -286,6 +287,7 @@ SHAPES: Final[Schema] = {
     "variable": _text(f"^(?:{VARIABLE_PATTERN})$", "Use letters, digits and _."),
     "weekdays": one_or_list(_DAY, minItems=1),
     "weight": {"type": "number", "exclusiveMinimum": 0},
+    "words": or_null(one_or_list({"type": "string", "minLength": 1, "maxLength": 50}, maxItems=50)),
     "zone": {"type": "string", "minLength": 1, "examples": ["Europe/Berlin", "UTC"]},
 }
 """Shape → schema. Those that the parser leaves open (a template may be any value) say nothing but what they are for."""

@@ -197,7 +197,7 @@ def _cap(raw: Any, path: Path, problems: Problems) -> Cap | None:
     part = read_part(CapPart, raw, path, problems)
     if part is None:
         return None
-    channel = None if part.channel is None else _channel(part.channel, (*path, "channel"), problems)
+    channel = None if part.channel is None else read_channel(part.channel, (*path, "channel"), problems)
     return None if channel == "" else _counted(part, channel, path, problems)
 
 
@@ -211,7 +211,7 @@ def _rate(raw: Any, path: Path, problems: Problems) -> Rate | None:
         problems.add("bad_duration", (*path, "per"), message)
         return None
     part = read_part(RatePart, raw, path, problems)
-    channel = "" if part is None else _channel(part.channel, (*path, "channel"), problems)
+    channel = "" if part is None else read_channel(part.channel, (*path, "channel"), problems)
     if part is None or not channel:
         return None
     if not rate.MIN_SPAN <= part.per <= rate.MAX_SPAN:
@@ -230,7 +230,7 @@ def _many(count: int, channel: str | None) -> str:
     return f"{count} {by}{'s' if count > 1 else ''}"
 
 
-def _channel(name: str, place: Path, problems: Problems) -> str:
+def read_channel(name: str, place: Path, problems: Problems) -> str:
     """The channel as it is written everywhere, or ""."""
     channel = name.lower()
     if not is_channel(channel):

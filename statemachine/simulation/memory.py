@@ -16,6 +16,7 @@ from statemachine.event import Event, with_taken
 from statemachine.grace import Look
 from statemachine.limits import size_up_to
 from statemachine.sending.rate import Line, Lines
+from statemachine.sending.stop_words import together
 from statemachine.shares import InForce
 from statemachine.simulation.diary import Diary
 from statemachine.simulation.kept import OpenWork, Record
@@ -70,6 +71,7 @@ class Memory:
         self.counted: timedelta | None = max(
             (flow.counts for flow in self.workflows.values() if flow.counts), default=None
         )
+        self.stop_words = together(flow.stop_words for flow in self.workflows.values() if flow.stop_words)
         self.inner: Mapping[tuple[str, int], Workflow] = {}
         self.given_up: set[str] = set()
         self.lines: Lines = _empty_lines(self.workflows.values())

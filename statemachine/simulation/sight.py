@@ -73,6 +73,7 @@ class Sight(Memory):
             kept=self._kept(contact_id),
             looks=looks,
             lookers=lookers,
+            stop_words=self.stop_words,
         )
 
     def _raised(self, event: Event) -> int:

@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.json_format import MessageToDict
 from statewright.client import AsyncClient
 from statewright.v1 import (
+    ConsentStatus,
+    ContactServiceGetRequest,
+    EnrollmentStatus,
     ExplainRequest,
     ForecastRequest,
     GetHistoryRequest,
+    ListEventsRequest,
     TriggerRequest,
 )
 
@@ -85,3 +89,20 @@ async def test_a_message_over_a_cap_or_over_what_a_provider_takes_says_so_everyw
         foreseen = await client.enrollments.Forecast(ForecastRequest(enrollment_id=run_id), timeout=10)
         assert foreseen.stays[-1].leave_time.ToDatetime(UTC) == due
         assert any("provider's rate" in one for one in foreseen.assumptions) is (rule == "provider_rate")
+
+
+async def test_a_contact_who_answers_stop_is_told_nothing_more_by_that_channel(client: AsyncClient) -> None:
+    await publish(client, "key: rules\nstop_words: sms\nsteps: [{id: none, type: pass}]")
+    await publish(client, LIMITED.format(key="plain", rules="{}"))
+    stop = event("sms_received", content="Stop!")
+    await client.enrollments.Trigger(TriggerRequest(event=stop), timeout=10)
+    contact = (await client.contacts.Get(ContactServiceGetRequest(contact_id="ann"), timeout=10)).contact
+    assert [(one.channel, one.status) for one in contact.consents] == [("sms", ConsentStatus.CONSENT_STATUS_DENIED)]
+    told = await client.contacts.ListEvents(
+        ListEventsRequest(contact_id="ann", types=["contact_unsubscribed"]), timeout=10
+    )
+    assert [dict(one.event.data) for one in told.events] == [{"channel": "sms", "word": "stop"}]
+    run = await get(client, await trigger(client, "plain", "ann"))
+    assert run.status == EnrollmentStatus.ENROLLMENT_STATUS_COMPLETED
+    history = await client.enrollments.GetHistory(GetHistoryRequest(enrollment_id=run.id, step="text"), timeout=10)
+    assert MessageToDict(history.entries[-1].metadata)["rule"] == "consent"
