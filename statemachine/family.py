@@ -14,11 +14,14 @@ from typing import Final, Protocol
 
 from statemachine.cause import Cause, ChildCause, ParentCause, UndoCause
 from statemachine.decision import ChildOrder, Decision
+from statemachine.kin import size_known
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
 MAX_TRANSITIONS_AT_ONCE: Final = 1_000
 """What a family does at once; the children that it starts beyond begin in the next batch."""
+MAX_BYTES_AT_ONCE: Final = 32 * 1024 * 1024
+"""About how many bytes the children may begin with that a family starts at once; it is bound like transitions."""
 
 
 class Household(Protocol):
@@ -72,7 +75,15 @@ def _errands(decision: Decision) -> list[_Errand]:
 
 
 def _moves(before: Snapshot | None, decision: Decision) -> int:
-    return max(1, decision.snapshot.transitions - (before.transitions if before else 0))
+    """How much a decision did, in transitions; children that begin with much count for as many as they are large."""
+    moves = max(1, decision.snapshot.transitions - (before.transitions if before else 0))
+    return moves + begun_with(decision) * MAX_TRANSITIONS_AT_ONCE // MAX_BYTES_AT_ONCE
+
+
+def begun_with(decision: Decision) -> int:
+    """About how many bytes the children begin with that a decision starts: all of them with the same."""
+    children = decision.children
+    return len(children) * size_known(children[0].snapshot, MAX_BYTES_AT_ONCE) if children else 0
 
 
 def _run(

@@ -10,13 +10,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
+from statemachine.limits import size_up_to
 from statemachine.record import record
 
 MAX_WORKFLOWS_DEEP: Final = 8
 """How deep workflows may stand in each other; the outermost counts."""
+
+
+class Knowing(Protocol):
+    """A run, or what its steps read of it."""
+
+    @property
+    def trigger(self) -> Mapping[str, Any]: ...
+    @property
+    def variables(self) -> Mapping[str, Any]: ...
+    @property
+    def outputs(self) -> Mapping[str, Any]: ...
+
+
+def size_known(run: Knowing, budget: int) -> int:
+    """About how many bytes a run knows, which is what a child begins with; each part is counted up to `budget`."""
+    return sum(size_up_to(part, budget) for part in (run.trigger, run.variables, run.outputs))
 
 
 @record

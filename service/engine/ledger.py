@@ -42,12 +42,12 @@ from statemachine.contact import Contact
 from statemachine.conversation import Conversation
 from statemachine.decision import Decision, EmittedEvent
 from statemachine.event import Event
+from statemachine.family import MAX_BYTES_AT_ONCE, begun_with
 from statemachine.grace import Look
-from statemachine.limits import size_up_to
 from statemachine.snapshot import Snapshot, Status
 from statemachine.workflow import Workflow
 
-MAX_BURDEN: Final = 32 * 1024 * 1024
+MAX_BURDEN: Final = MAX_BYTES_AT_ONCE
 """With more of it a batch takes no further command, nor timer: they are left for the next one."""
 SOURCE: Final = "statewright"
 """The source of events that steps and contact writes raise."""
@@ -122,7 +122,7 @@ class Ledger:
         if decision.globals:
             self._set_globals(tenant, decision.globals)
         if decision.children:
-            self.burden += len(decision.children) * _size_of(decision.children[0].snapshot)
+            self.burden += begun_with(decision)
         if decision.continues:
             self.continues.append((tenant, snapshot.id, snapshot.continues))
         if not snapshot.live and snapshot.contact_id is not None:
@@ -319,7 +319,3 @@ class Ledger:
     def _note_due(self, due_at: datetime | None) -> None:
         if due_at is not None and (self.earliest_due is None or due_at < self.earliest_due):
             self.earliest_due = due_at
-
-
-def _size_of(child: Snapshot) -> int:
-    return sum(size_up_to(part, MAX_BURDEN) for part in (child.trigger, child.variables, child.outputs))

@@ -15,8 +15,8 @@ from pydantic import Field
 from statemachine.errors import StepFailed
 from statemachine.frame import Frame
 from statemachine.keys import AnyCondition, Shape, about
-from statemachine.kin import Brood
-from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than, size_up_to
+from statemachine.kin import Brood, size_known
+from statemachine.limits import MAX_HISTORY, MAX_VARIABLES_BYTES, larger_than
 from statemachine.scalars import Variable, kind_of
 from statemachine.step import Build, Context, FamilyStep, PureStep, StepConfig
 from statemachine.step_result import Await, Child, Outcome, Result
@@ -157,7 +157,7 @@ class Loop(FamilyStep):
         return Await((), brood) if brood.open else self._gathered(brood)
 
     def _begin_rounds(self, brood: Brood, context: Context) -> Await:
-        most = min(self._at_once, max(1, MAX_ROUNDS_BYTES // _known_bytes(context)))
+        most = min(self._at_once, max(1, MAX_ROUNDS_BYTES // size_known(context.scope, MAX_ROUNDS_BYTES)))
         count = max(0, min(most - len(brood.open), brood.rounds - brood.begun))
         numbers = range(brood.begun, brood.begun + count)
         children = tuple(self._round(number, place, brood, context) for place, number in enumerate(numbers))
@@ -207,12 +207,6 @@ class Loop(FamilyStep):
 
     def _too_many(self, why: str) -> StepFailed:
         return StepFailed("max_iterations", f"the loop may make {self._most} rounds (`max_iterations`), and {why}")
-
-
-def _known_bytes(context: Context) -> int:
-    """About how much a round begins with: everything that the run knows."""
-    scope = context.scope
-    return sum(size_up_to(part, MAX_ROUNDS_BYTES) for part in (scope.trigger, scope.variables, scope.outputs))
 
 
 def body_kind(step: Step) -> str:

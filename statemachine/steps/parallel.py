@@ -8,7 +8,7 @@ from pydantic import Field
 
 from statemachine.errors import StepFailed
 from statemachine.keys import Shape, about
-from statemachine.kin import Brood
+from statemachine.kin import Brood, size_known
 from statemachine.step import Build, Context, FamilyStep, StepConfig
 from statemachine.step_result import Await, Child, Outcome, Result
 
@@ -17,6 +17,8 @@ BRANCHES: Final = "branches"
 RESERVED: Final = frozenset({DONE, "error", "end"})
 """What no branch may be called: an outcome, or a target."""
 MAX_BRANCHES: Final = 100
+MAX_BRANCHES_BYTES: Final = 64 * 1024 * 1024
+"""What all branches together may begin with: each with all that the run knows."""
 
 Policy = Literal["fail", "continue"]
 JoinKind = Annotated[Literal["all", "any"] | Annotated[int, Field(ge=1, le=MAX_BRANCHES)], Shape("join")]
@@ -85,6 +87,11 @@ class Parallel(FamilyStep):
         return frozenset(self._names)
 
     def run(self, context: Context) -> Result:
+        each = size_known(context.scope, MAX_BRANCHES_BYTES)
+        if each * len(self._names) > MAX_BRANCHES_BYTES:
+            limit, knows = f"{MAX_BRANCHES_BYTES // 2**20} MiB", f"{each // 2**10} KiB"
+            message = f"{len(self._names)} branches, each with all that the run knows ({knows}), are over {limit}"
+            raise StepFailed("branches_too_large", message)
         return Await(tuple(Child(name, outcome=name) for name in self._names), Brood())
 
     def gather(self, context: Context, brood: Brood) -> Result:

@@ -170,6 +170,27 @@ class TestBranches:
         simulation = started(parallel(branches={"a": [many], "b": [more], "c": [tag("z")]}), tag("after"))
         assert (root(simulation).status, child(simulation, "c").continues) == (Status.COMPLETED, 1)
 
+    @pytest.mark.parametrize(("kib", "continues"), [(1, 0), (4, 1)])
+    def test_a_family_that_begins_with_much_at_once_goes_on_in_the_next_batch(
+        self, monkeypatch: pytest.MonkeyPatch, kib: int, continues: int
+    ) -> None:
+        monkeypatch.setattr("statemachine.family.MAX_BYTES_AT_ONCE", 32 * 1024)
+        inner = parallel("inner", branches={f"b{n}": [work(f"w{n}")] for n in range(10)})
+        data = {"blob": "x" * kib * 1024}
+        simulation = started(parallel(branches={"a": [inner], "b": [work("one")]}), data=data)
+        assert child(simulation, "b").continues == continues
+        assert len(simulation.records) == 13
+
+    @pytest.mark.parametrize(("kib", "status", "code"), [(10, "waiting", None), (700, "failed", "branches_too_large")])
+    def test_branches_that_begin_with_too_much_in_all_fail_the_step(
+        self, kib: int, status: str, code: str | None
+    ) -> None:
+        hundred = {f"b{n}": [work(f"w{n}")] for n in range(100)}
+        simulation = started(parallel(branches=hundred), data={"blob": "x" * kib * 1024})
+        last = root(simulation).last_error
+        assert (root(simulation).status, last and last.code) == (status, code)
+        assert last is None or last.message.endswith("are over 64 MiB")
+
 
 class TestJoin:
     @pytest.mark.parametrize(
