@@ -1,4 +1,5 @@
-"""What a server does for itself once a minute: it audits liveness, finishes deletions and forgets what has passed."""
+"""What a server does for itself once a minute: it audits liveness, finishes deletions, forgets what has
+passed and tallies what happened."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from service.storage.audit import Liveness, audit_liveness
 from service.storage.database import Transaction
 from service.storage.orphans import BELONGINGS, FIRST, Belongings, Name, delete_orphans, find_orphans
 from service.storage.retention import EVENT_KEYS, PAGE, REQUESTS, START, KeyTable, Place, delete_keys, old_keys
+from service.tallying import Tallying
 
 REQUEST_WINDOW: Final = timedelta(hours=24)
 NOTIFICATION_WINDOW: Final = timedelta(days=90)
@@ -30,6 +32,7 @@ class Housekeeping:
         self._windows = {EVENT_KEYS: dedup_window, REQUESTS: REQUEST_WINDOW}
         self._places: dict[KeyTable, Place] = {}
         self._looked_at: dict[Belongings, Name] = {}
+        self._tallying = Tallying(engine)
 
     async def round(self) -> None:
         """One round; long tables are walked over many rounds. Raises Unavailable."""
@@ -43,6 +46,7 @@ class Housekeeping:
         await self.forget_notifications()
         for kind in BELONGINGS:
             await self.forget_orphans(kind)
+        await self._tallying.round()
 
     async def audit(self) -> Liveness:
         """The liveness audit (promise P5), on the database's clock."""

@@ -22,7 +22,7 @@ from service.rpc.moment import read_instant, write_instant
 from service.rpc.pages import fill_page, make_token, read_page
 from service.rpc.rooms import Rooms
 from service.storage.database import Transaction
-from service.storage.funnel_queries import Cohort, RunCounts, StepCounts, count_runs, count_steps
+from service.storage.funnel_queries import Cohort, RunCounts, StepCounts, count_runs, count_steps, survey
 from service.storage.stats_queries import Totals, total_up
 from service.storage.workflow_queries import find_version, find_workflow, list_workflows
 from statemachine.workflow import Workflow
@@ -47,8 +47,9 @@ class InsightRpcs:
             _, stored = find_version(transaction, DEFAULT_TENANT, key, version)
             workflow = self._engine.catalog.version(transaction, DEFAULT_TENANT, key, stored.version)
             response = FunnelResponse(version=stored.version)
-            _write_steps(workflow, count_steps(transaction, cohort), response)
-            _write_runs(count_runs(transaction, cohort), response)
+            sources = survey(transaction, cohort)
+            _write_steps(workflow, count_steps(transaction, cohort, sources), response)
+            _write_runs(count_runs(transaction, cohort, sources), response)
             write_instant(self._engine.clock.read(transaction).workflow, response.count_time)
             return response
 

@@ -25,6 +25,8 @@ _FROM: Final = (
 _GOAL: Final = "(e.state ->> 'goal')"
 _MOST_REASONS: Final = 100
 """Operators give reasons in their own words, so there may be any number of them."""
+_RARE: Final = (("failed",), ("paused",))
+"""Statuses with an index of their own, which is to be taken, and not that of workflows with all their runs."""
 _PATH_KINDS: Final = f"h.kind in {PATH_KINDS} and h.step is not null"
 
 
@@ -118,14 +120,27 @@ def list_enrollments(
     paths: bool,
 ) -> list[EnrollmentRecord]:
     """A page by id, which is by start; `after` is the last id of the page before."""
+    sql, parameters = page_query(wanted, after=after, newest_first=newest_first, limit=limit)
+    return _records(transaction, wanted.tenant, transaction.rows(sql, **parameters), paths=paths)
+
+
+def page_query(
+    wanted: EnrollmentFilter, *, after: str | None, newest_first: bool, limit: int
+) -> tuple[str, dict[str, Any]]:
+    """The query of a page and its parameters.
+
+    The few of a contact or a parent are sorted: an `id` that is not the column alone keeps planners from walking along
+    all enrollments in order until they have met enough of them.
+    """
     conditions, parameters = conditions_of(wanted)
+    parameters["limit"] = limit
+    name = "(e.id || '')" if wanted.contact_id or wanted.parent_id else "e.id"
     if after is not None:
-        conditions.append("e.id < :after" if newest_first else "e.id > :after")
+        conditions.append(f"{name} {'<' if newest_first else '>'} :after")
         parameters["after"] = after
     order = "desc" if newest_first else "asc"
-    sql = f"select {_COLUMNS} from {_FROM} where {' and '.join(conditions)} order by e.id {order} limit :limit"
-    rows = transaction.rows(sql, limit=limit, **parameters)
-    return _records(transaction, wanted.tenant, rows, paths=paths)
+    sql = f"select {_COLUMNS} from {_FROM} where {' and '.join(conditions)} order by {name} {order} limit :limit"
+    return sql, parameters
 
 
 def count_enrollments(transaction: Transaction, wanted: EnrollmentFilter) -> Counts:
@@ -233,14 +248,14 @@ def conditions_of(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
     for name in ("workflow", "version", "contact_id", "step", "parent_id", "exit_reason"):
         value = getattr(wanted, name)
         if value not in ("", None):
-            conditions.append(f"e.{name} = :{name}")
+            column = "(e.workflow || '')" if name == "workflow" and wanted.statuses in _RARE else f"e.{name}"
+            conditions.append(f"{column} = :{name}")
             parameters[name] = value
     if wanted.goal:
         conditions.append(f"{_GOAL} = :goal")
         parameters["goal"] = wanted.goal
     if wanted.statuses:
-        conditions.append("e.status in (select status_word from {rows:statuses; status_word text})")
-        parameters["statuses"] = [{"status_word": status} for status in wanted.statuses]
+        conditions.append(_one_of(wanted.statuses))
     for name, at, sign in (
         ("started_from", wanted.started_from, ">="),
         ("started_before", wanted.started_before, "<"),
@@ -249,3 +264,9 @@ def conditions_of(wanted: EnrollmentFilter) -> tuple[list[str], dict[str, Any]]:
             conditions.append(f"e.started_at {sign} :{name}")
             parameters[name] = instant_text(at)
     return conditions, parameters
+
+
+def _one_of(statuses: Sequence[str]) -> str:
+    """Written out, for the indexes of what failed and of what is paused say so too."""
+    words = [f"'{Status(status).value}'" for status in statuses]
+    return f"e.status = {words[0]}" if len(words) == 1 else f"e.status in ({', '.join(words)})"

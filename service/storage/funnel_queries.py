@@ -11,17 +11,32 @@ is in exactly one state, and the sums of a funnel hold by themselves:
 | waiting | is not over |
 
 A migrated run takes the visit it rests in along: it counts where it is now. What is not in history is not counted.
+
+What was tallied (`tallies.py`) is added up; only the rest is counted from history. Periods that begin or end within a
+day have that day counted from history too.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from service.storage.database import Transaction
 from service.storage.dialect import instant_text
+from service.storage.stays import STAYS, STAYS_BY_VERSION
+from service.storage.tallies import (
+    ALL_VERSIONS,
+    RUN_COUNTS,
+    STEP_COUNTS,
+    RunTally,
+    Sums,
+    find_mark,
+    is_exact,
+    tally_from,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,117 +84,178 @@ class RunCounts:
     unrecorded: int
 
 
-_SETTLED: Final = "h.kind in ('step_completed', 'step_failed')"
-_RESTED: Final = "h.kind in ('step_started', 'waiting')"
-_MOVED: Final = "h.kind = 'migrated' and h.step is not null"
-_ENDED: Final = "h.kind in ('completed', 'exited', 'cancelled', 'failed')"
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a cohort is counted: `tallied` says in SQL which days of the tallies (alias `t`) count, None that none do.
 
-_MOVES: Final = """
-moves as (
-    select h.enrollment_id, h.sequence, cast(h.entry -> 'metadata' ->> 'from_version' as integer) as from_version,
-        cast(h.entry -> 'metadata' ->> 'to_version' as integer) as to_version,
-        lag(h.sequence) over (partition by h.enrollment_id order by h.sequence) as before,
-        lead(h.sequence) over (partition by h.enrollment_id order by h.sequence) as later
-    from history as h join enrollments as e on e.tenant_id = h.tenant_id and e.id = h.enrollment_id
-    where h.tenant_id = :tenant and e.workflow = :workflow and h.kind = 'migrated'
-),
-spans as (
-    select enrollment_id, from_version as version, coalesce(before, -1) as begins, sequence as ends from moves
-    union all
-    select enrollment_id, to_version, sequence, 2147483647 from moves where later is null
-),"""
-"""Between which lines of history (the first included, the last not) a migrated run was on which version."""
+    `outdated` is what these count of enrollments that have changed since. `raw` are conditions on `enrollments as e` of
+    those that are counted from history; no two let the same one through.
+    """
 
-_VISITS: Final = f"""
-visits as (
-    select h.enrollment_id, h.visit, max(r.goal) as goal, max(r.version) as version,
-        max(case when {_SETTLED} then h.sequence end) as settled,
-        max(case when {_SETTLED} then h.step end) as settled_step,
-        max(case when h.kind = 'step_failed' then 1 else 0 end) as has_failed,
-        max(case when {_RESTED} or {_MOVED} then h.sequence end) as rested,
-        max(case when {_RESTED} then h.step end) as rested_step,
-        max(case when {_MOVED} then h.sequence end) as moved,
-        max(case when {_ENDED} then h.kind end) as ending,
-        max(case when h.kind = 'exited' and h.position > 0 then h.sequence end) as exited_at
-    from runs as r join history as h on h.tenant_id = :tenant and h.enrollment_id = r.id
-    where {_SETTLED} or {_RESTED} or {_MOVED} or {_ENDED}
-    group by h.enrollment_id, h.visit
-)"""
-"""An exit step is the one whose completion and the run's exit are neighbours, of one cause."""
-
-_PLACES: Final = """
-places as (
-    select v.enrollment_id, v.goal, v.version, coalesce(v.settled, v.rested) as decided,
-        coalesce(v.settled_step, m.step, v.rested_step) as step,
-        case when v.settled is null then coalesce(v.ending, 'waiting') when v.has_failed = 1 then 'failed'
-            when v.exited_at = v.settled + 1 then 'exited' else 'passed' end as state
-    from visits as v left join history as m on m.tenant_id = :tenant and m.enrollment_id = v.enrollment_id
-        and m.sequence = v.moved and v.settled is null
-    where v.settled is not null or v.rested is not null
-)"""
-
-_COUNTED: Final = """
-select p.step, count(*), sum(case when p.state = 'waiting' then 1 else 0 end),
-    sum(case when p.state in ('passed', 'completed') then 1 else 0 end),
-    sum(case when p.state in ('exited', 'cancelled') then 1 else 0 end),
-    sum(case when p.state = 'failed' then 1 else 0 end), sum(case when p.state = 'cancelled' then 1 else 0 end),
-    count(distinct p.enrollment_id), count(distinct case when p.goal is not null then p.enrollment_id end)
-from places as p"""
+    raw: tuple[str, ...]
+    parameters: dict[str, Any]
+    tallied: str | None = None
+    outdated: Sums = field(default_factory=Sums)
 
 
-def count_steps(transaction: Transaction, cohort: Cohort) -> list[StepCounts]:
+_OF_WORKFLOW: Final = "e.tenant_id = :tenant and e.workflow = :workflow"
+
+
+def survey(transaction: Transaction, cohort: Cohort) -> Sources:
+    """Where to count it."""
+    parameters: dict[str, Any] = {"tenant": cohort.tenant, "workflow": cohort.workflow}
+    period = _started(cohort.started_from, cohort.started_before, parameters)
+    untallied = Sources((_OF_WORKFLOW + period,), parameters)
+    mark = find_mark(transaction, cohort.tenant, cohort.workflow)
+    first, last = _whole_days(cohort)
+    if not mark.up_to or (first and last and first >= last):
+        return untallied
+    if not is_exact(transaction, cohort.tenant, cohort.workflow, mark):
+        return untallied
+    inside = _started(first, last, parameters, "day_")
+    changed = _changed(transaction, inside, parameters)
+    raw = [f"{_OF_WORKFLOW} and e.id > :up_to{period}"]
+    if changed:
+        raw.append(f"{_OF_WORKFLOW} and e.id in (select changed_id from {{rows:changed; changed_id text}})")
+        parameters["changed"] = [{"changed_id": one.enrollment_id} for one in changed]
+    if (first, last) != (cohort.started_from, cohort.started_before):
+        raw.append(f"{_OF_WORKFLOW} and e.id <= :up_to{period} and not ({inside.removeprefix(' and ')})")
+    days = "".join(
+        f" and t.day {sign} '{day:%Y-%m-%d}'" for day, sign in ((first, ">="), (last, "<")) if day is not None
+    )
+    parameters["up_to"] = mark.up_to
+    outdated = Sums()
+    for one in changed:
+        outdated.add(one, -1)
+    return Sources(tuple(raw), parameters, f"t.tenant_id = :tenant and t.workflow = :workflow{days}", outdated)
+
+
+def count_steps(transaction: Transaction, cohort: Cohort, sources: Sources | None = None) -> list[StepCounts]:
     """Every step that was ever visited, in no order."""
-    runs, parameters = _runs(cohort)
-    if cohort.version is None:
-        sql = f"with runs as ({runs}), {_VISITS}, {_PLACES} {_COUNTED} group by p.step"
-    else:
-        on_it = "(e.version = :version or e.id in (select enrollment_id from moves))"
-        sql = (
-            f"with {_MOVES} runs as ({runs} and {on_it}), {_VISITS}, {_PLACES} {_COUNTED} "
-            "left join spans as s on s.enrollment_id = p.enrollment_id and s.begins <= p.decided "
-            "and p.decided < s.ends "
-            "where coalesce(s.version, p.version) = :version group by p.step"
-        )
-        parameters["version"] = cohort.version
-    return [StepCounts(row[0], *map(int, row[1:])) for row in transaction.rows(sql, **parameters)]
+    found = sources or survey(transaction, cohort)
+    total: dict[str, list[int]] = defaultdict(lambda: [0] * len(STEP_COUNTS))
+    for row in (*_raw_steps(transaction, cohort, found), *_tallied_steps(transaction, cohort, found)):
+        _add(total[row[0]], row[1:])
+    for (version, _, step), counts in found.outdated.steps.items():
+        if version == (cohort.version or ALL_VERSIONS):
+            _add(total[step], counts)
+    return [StepCounts(step, *counts) for step, counts in total.items() if counts[0]]
 
 
-def count_runs(transaction: Transaction, cohort: Cohort) -> RunCounts:
+def count_runs(transaction: Transaction, cohort: Cohort, sources: Sources | None = None) -> RunCounts:
     """The enrollments themselves; with a version those that are on it, or ended on it."""
-    runs, parameters = _runs(cohort)
-    if cohort.version is not None:
-        runs += " and e.version = :version"
-        parameters["version"] = cohort.version
-    rows = transaction.rows(
-        f"with runs as ({runs}) select r.status, count(*), sum(case when r.parent_id is null then 0 else 1 end), "
-        "sum(case when r.goal is null then 0 else 1 end), sum(case when exists (select 1 from history as h where "
-        "h.tenant_id = :tenant and h.enrollment_id = r.id and h.sequence = 0) then 0 else 1 end) "
-        "from runs as r group by r.status",
+    found = sources or survey(transaction, cohort)
+    total: dict[str, list[int]] = defaultdict(lambda: [0] * len(RUN_COUNTS))
+    for row in (*_raw_runs(transaction, cohort, found), *_tallied_runs(transaction, cohort, found)):
+        _add(total[row[0]], row[1:])
+    for (version, _, status), counts in found.outdated.runs.items():
+        if cohort.version in (None, version):
+            _add(total[status], counts)
+    children, converted, unrecorded = (sum(counts[column] for counts in total.values()) for column in (1, 2, 3))
+    by_status = {status: counts[0] for status, counts in total.items() if counts[0]}
+    return RunCounts(by_status, children, converted, unrecorded)
+
+
+def _raw_steps(transaction: Transaction, cohort: Cohort, sources: Sources) -> Sequence[Sequence[Any]]:
+    if cohort.version is None:
+        counted, of_version, parameters = STAYS, "", sources.parameters
+    else:
+        counted, of_version = STAYS_BY_VERSION, " where s.version = :version"
+        parameters = {**sources.parameters, "version": cohort.version}
+    sums = ", ".join(f"sum(s.{name})" for name in STEP_COUNTS[:6])
+    return transaction.rows(
+        f"with runs as ({_runs(sources, _ONCE_ON if of_version else '')}), {counted} "
+        f"select s.step, {sums}, count(*), count(r.goal) from stays as s join runs as r on r.id = s.enrollment_id"
+        f"{of_version} group by s.step",
         **parameters,
     )
-    return RunCounts(
-        {row[0]: int(row[1]) for row in rows},
-        children=_total(rows, 2),
-        converted=_total(rows, 3),
-        unrecorded=_total(rows, 4),
+
+
+_ONCE_ON: Final = (
+    " and (e.version = :version or exists (select 1 from history as g where g.tenant_id = e.tenant_id "
+    "and g.enrollment_id = e.id and g.kind = 'migrated'))"
+)
+
+
+def _raw_runs(transaction: Transaction, cohort: Cohort, sources: Sources) -> Sequence[Sequence[Any]]:
+    on_it, parameters = "", sources.parameters
+    if cohort.version is not None:
+        on_it, parameters = " and e.version = :version", {**parameters, "version": cohort.version}
+    return transaction.rows(
+        f"with runs as ({_runs(sources, on_it)}) select r.status, count(*), count(r.parent_id), count(r.goal), "
+        "sum(case when exists (select 1 from history as h where h.tenant_id = :tenant and h.enrollment_id = r.id "
+        "and h.sequence = 0) then 0 else 1 end) from runs as r group by r.status",
+        **parameters,
     )
 
 
-def _runs(cohort: Cohort) -> tuple[str, dict[str, Any]]:
-    sql = (
+def _tallied_steps(transaction: Transaction, cohort: Cohort, sources: Sources) -> Sequence[Sequence[Any]]:
+    if sources.tallied is None:
+        return ()
+    sums = ", ".join(f"sum(t.{name})" for name in STEP_COUNTS)
+    whole = f"{sources.tallied} and t.version = :version"
+    return transaction.rows(
+        f"select t.step, {sums} from step_tallies as t where {whole} group by t.step",
+        **{**sources.parameters, "version": cohort.version or ALL_VERSIONS},
+    )
+
+
+def _tallied_runs(transaction: Transaction, cohort: Cohort, sources: Sources) -> Sequence[Sequence[Any]]:
+    if sources.tallied is None:
+        return ()
+    sums = ", ".join(f"sum(t.{name})" for name in RUN_COUNTS)
+    on_it, parameters = "", sources.parameters
+    if cohort.version is not None:
+        on_it, parameters = " and t.version = :version", {**parameters, "version": cohort.version}
+    return transaction.rows(
+        f"select t.status, {sums} from run_tallies as t where {sources.tallied}{on_it} group by t.status", **parameters
+    )
+
+
+def _changed(transaction: Transaction, inside: str, parameters: dict[str, Any]) -> list[RunTally]:
+    """The tallies of those that have changed since, and started on one of these days."""
+    rows = transaction.rows(
+        "select o.enrollment_id, o.revision, o.counted from open_tallies as o join enrollments as e "
+        "on e.tenant_id = o.tenant_id and e.id = o.enrollment_id where o.tenant_id = :tenant "
+        f"and o.workflow = :workflow and e.revision <> o.revision{inside}",
+        **parameters,
+    )
+    return [tally_from(*row) for row in rows]
+
+
+def _runs(sources: Sources, condition: str) -> str:
+    """The enrollments that are counted from history."""
+    return " union all ".join(
         "select e.id, e.version, e.status, e.parent_id, e.state ->> 'goal' as goal from enrollments as e "
-        "where e.tenant_id = :tenant and e.workflow = :workflow"
+        f"where {one}{condition}"
+        for one in sources.raw
     )
-    parameters: dict[str, Any] = {"tenant": cohort.tenant, "workflow": cohort.workflow}
-    for name, at, sign in (
-        ("started_from", cohort.started_from, ">="),
-        ("started_before", cohort.started_before, "<"),
-    ):
+
+
+def _whole_days(cohort: Cohort) -> tuple[datetime | None, datetime | None]:
+    """The days that are in the period from beginning to end: [first, last), in UTC."""
+    first, last = cohort.started_from, cohort.started_before
+    if first is not None:
+        floor = _midnight(first)
+        first = floor if floor == first else floor + timedelta(days=1)
+    return first, _midnight(last) if last is not None else None
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime.combine(at.astimezone(UTC).date(), time(), UTC)
+
+
+def _started(
+    since: datetime | None, before: datetime | None, parameters: dict[str, Any], prefix: str = "started_"
+) -> str:
+    sql = ""
+    for name, at, sign in (("from", since, ">="), ("before", before, "<")):
         if at is not None:
-            sql += f" and e.started_at {sign} :{name}"
-            parameters[name] = instant_text(at)
-    return sql, parameters
+            sql += f" and e.started_at {sign} :{prefix}{name}"
+            parameters[f"{prefix}{name}"] = instant_text(at)
+    return sql
 
 
-def _total(rows: Sequence[Sequence[Any]], column: int) -> int:
-    return sum(int(row[column]) for row in rows)
+def _add(total: list[int], counts: Sequence[Any]) -> None:
+    for index, count in enumerate(counts):
+        total[index] += int(count or 0)

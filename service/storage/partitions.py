@@ -51,8 +51,11 @@ def _floor(instant: datetime, span: timedelta) -> datetime:
 
 
 def _bound(table: str, instant: datetime) -> str:
-    """Events are ranged by instant; history by the smallest UUIDv7 of that instant."""
-    if table == "events":
-        return instant.isoformat()
+    """Events are ranged by instant; history by the first id of that instant."""
+    return instant.isoformat() if table == "events" else first_id_at(instant)
+
+
+def first_id_at(instant: datetime) -> str:
+    """The smallest UUIDv7 of an instant."""
     milliseconds = f"{int(instant.timestamp() * 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}-7000-8000-000000000000"

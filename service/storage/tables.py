@@ -49,6 +49,10 @@ def _json(name: str, *, nullable: bool = True) -> Column[object]:
     return Column(name, _Json, nullable=nullable)
 
 
+def _counts(*names: str) -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False) for name in names]
+
+
 def _where(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
@@ -173,6 +177,8 @@ enrollments: Final = Table(
     Index("ix_enrollments_entry", "tenant_id", "contact_id", "workflow", "entry_key"),
     Index("ix_enrollments_children", "tenant_id", "parent_id", **_where("parent_id is not null")),
     Index("ix_enrollments_workflow", "tenant_id", "workflow", "id"),
+    Index("ix_enrollments_failed", "tenant_id", "id", **_where("status = 'failed'")),
+    Index("ix_enrollments_paused", "tenant_id", "id", **_where("status = 'paused'")),
     postgresql_with={"fillfactor": 80},
 )
 
@@ -395,6 +401,48 @@ split_weights: Final = Table(
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
     _json("shares", nullable=False),
     _instant("set_at", nullable=False),
+)
+
+tally_marks: Final = Table(
+    "tally_marks",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    _key("up_to"),
+    Column("runs", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+step_tallies: Final = Table(
+    "step_tallies",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _key("day", primary=True),
+    _key("step", primary=True),
+    *_counts("entered", "waiting", "passed", "exited", "failed", "cancelled", "enrollments", "converted"),
+)
+
+run_tallies: Final = Table(
+    "run_tallies",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _key("day", primary=True),
+    _key("status", primary=True),
+    *_counts("runs", "children", "converted", "unrecorded"),
+)
+
+open_tallies: Final = Table(
+    "open_tallies",
+    metadata,
+    _key("tenant_id", primary=True),
+    _key("workflow", primary=True),
+    _key("enrollment_id", primary=True),
+    Column("revision", BigInteger, nullable=False),
+    _json("counted", nullable=False),
 )
 
 clock: Final = Table(

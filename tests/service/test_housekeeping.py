@@ -31,6 +31,8 @@ class Clock:
 class Rooms:
     """The engine as far as housekeeping uses it, with a clock that stands still."""
 
+    pending = 0
+
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = Clock()
@@ -38,6 +40,9 @@ class Rooms:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         with self.database.reading() as transaction:
             return work(transaction)
+
+    async def analyse(self, work: Callable[[Transaction], T]) -> T:
+        return await self.read(work)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         return self.database.run(work)

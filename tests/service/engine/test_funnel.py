@@ -15,6 +15,7 @@ from service.engine.commands import Command, EnrollContact, FinishTask, Operate
 from service.engine.engine import Engine
 from service.storage.database import Transaction
 from service.storage.funnel_queries import Cohort, RunCounts, StepCounts, count_runs, count_steps
+from service.tallying import Tallying
 from statemachine.cause import TaskFailure
 from statemachine.definition import load_workflow
 from statemachine.errors import WorkflowError
@@ -67,6 +68,8 @@ class Load:
                 results = await engine.ask_all([command for command in part if command is not None])
                 assert not [one for one in results if isinstance(one, Exception) and not isinstance(one, WorkflowError)]
             await engines[0].fire_due()
+            if self.random.random() < 0.4:
+                await Tallying(self.random.choice(engines)).tally("~")
             await engines[1].analyse(lambda transaction: _look(transaction, keys))
 
     async def _command(self, key: str, act: tuple[str, tuple[Any, ...], dict[str, Any]]) -> Command | None:

@@ -6,6 +6,7 @@ import pytest
 
 from service.storage import enrollments, events
 from service.storage.database import Database
+from service.storage.enrollment_queries import EnrollmentFilter, page_query
 
 LOOKUPS = {
     "runs of a contact": (enrollments.BY_CONTACT, "contacts"),
@@ -25,3 +26,36 @@ def test_every_row_is_looked_up_by_its_contact_though_the_table_is_empty(store: 
     assert "Seq Scan" not in plan
     assert all("contact_id" in line for line in plan.splitlines() if "Index Cond" in line), plan
     assert "Join Filter" not in plan, plan
+
+
+PAGES = {
+    "ix_enrollments_workflow": EnrollmentFilter("t", "w1"),
+    "ix_enrollments_entry": EnrollmentFilter("t", contact_id="c1"),
+    "ix_enrollments_children": EnrollmentFilter("t", parent_id="p"),
+    "ix_enrollments_failed": EnrollmentFilter("t", "w1", statuses=("failed",)),
+    "ix_enrollments_paused": EnrollmentFilter("t", statuses=("paused",)),
+    "pk_enrollments": EnrollmentFilter("t"),
+}
+FILL = """
+insert into enrollments (tenant_id, id, workflow, version, contact_id, entry_key, status, revision, trigger, state,
+    started_at, transition_at)
+with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 4000)
+select 't', 'e' || (100000 + n), 'w' || (n - n / 4 * 4), 1, 'c' || n, '',
+    case n - n / 100 * 100 when 0 then 'failed' when 1 then 'paused' else 'completed' end, 1, '{}', '{}',
+    '2026-03-02T09:00:00+00:00', '2026-03-02T09:00:00+00:00' from numbers"""
+
+
+def test_a_page_of_enrollments_is_found_by_the_index_of_its_filter(store: Database) -> None:
+    store.run(lambda transaction: transaction.write(FILL))
+    with store.plain_connection() as connection:
+        connection.exec_driver_sql("analyze")
+        connection.commit()
+    explain = "explain query plan" if store.kind == "sqlite" else "explain"
+    for index, wanted in PAGES.items():
+        sql, parameters = page_query(wanted, after="e101000", newest_first=False, limit=50)
+        with store.reading() as transaction:
+            plan = "\n".join(str(row[-1]) for row in transaction.rows(f"{explain} {sql}", **parameters))
+        name = index.replace("pk_enrollments", "sqlite_autoindex_enrollments_1") if store.kind == "sqlite" else index
+        assert name in plan, plan
+        assert "Seq Scan on enrollments" not in plan
+        assert "Sort" not in plan or index in ("ix_enrollments_entry", "ix_enrollments_children"), plan
