@@ -14,12 +14,13 @@ RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --python "$(command -v p
 
 FROM python:3.13-slim
 COPY --from=build /opt/statewright /opt/statewright
-RUN useradd --system --uid 10001 --home-dir /data --create-home statewright
+RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin statewright \
+    && install --directory --owner statewright --group statewright --mode 700 /data
 USER statewright
 WORKDIR /data
 VOLUME /data
 ENV PATH=/opt/statewright/bin:$PATH PYTHONUNBUFFERED=1 STATEWRIGHT_ADDRESS=127.0.0.1:50051
 EXPOSE 50051
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["statewright", "doctor", "--health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["statewright", "doctor", "--health"]
 ENTRYPOINT ["statewright"]
 CMD ["serve", "--listen", "0.0.0.0:50051", "--insecure-listen"]
