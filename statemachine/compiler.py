@@ -113,7 +113,10 @@ def _texts(path: Path, raw: Any) -> Iterator[tuple[Path, str]]:
 
 
 class StepBuild:
-    """`step.Build` for one step: paths relative to its config become paths of the document."""
+    """`step.Build` for one step: paths relative to its config become paths of the document.
+
+    `partly`: keys of the config that are wrong have been told and taken out, so nothing is said to be missing.
+    """
 
     def __init__(self, step_id: str, path: Path, branches: Sequence[str], problems: Problems) -> None:
         self.step_id = step_id
@@ -121,6 +124,7 @@ class StepBuild:
         self._branches = tuple(branches)
         self._problems = problems
         self.compiler = Compiler(problems)
+        self.partly = False
 
     def value(self, path: Path, raw: Any) -> Value:
         return self.compiler.value((*self._path, *path), raw)
@@ -132,6 +136,8 @@ class StepBuild:
         return self.compiler.expression((*self._path, *path), text)
 
     def problem(self, code: str, path: Path, message: str, *, suggestion: str = "") -> None:
+        if self.partly and code == "missing_key":
+            return
         self._problems.add(code, (*self._path, *path), message, suggestion)
 
     def branches(self) -> tuple[str, ...]:

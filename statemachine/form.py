@@ -88,13 +88,14 @@ def _field(name: str, raw: Any, path: Path, decisions: Sequence[str], build: Bui
     if name in RESERVED:
         build.problem("reserved_id", path, f"every decision has `{name}` of its own; call the field something else")
         return None
+    place = path if isinstance(raw, str) else (*path, "type")
     if isinstance(raw, str):
         raw = {"type": raw}
     if not isinstance(raw, Mapping):
         build.problem("bad_value", path, "a field is a type, or `{type, required?, choices?, label?, min?, max?}`")
         return None
     spec = _spelled(raw, path, build)
-    kind = _type(spec, path, build)
+    kind = _type(spec, path, place, build)
     return Field(
         name,
         kind,
@@ -121,13 +122,13 @@ def _spelled(raw: Mapping[Any, Any], path: Path, build: Build) -> dict[str, Any]
     return found
 
 
-def _type(spec: Mapping[str, Any], path: Path, build: Build) -> str:
+def _type(spec: Mapping[str, Any], path: Path, place: Path, build: Build) -> str:
     word = spec.get("type", "text")
     kind = TYPES.get(word) if isinstance(word, str) else None
     if kind is None:
         options = ", ".join(dict.fromkeys(TYPES.values()))
         near = did_you_mean(str(word), TYPES)
-        build.problem("bad_value", (*path, "type"), f"a field is one of {options}, not {word!r}", suggestion=near)
+        build.problem("bad_value", place, f"a field is one of {options}, not {word!r}", suggestion=near)
         return "text"
     if word == "choice" and not spec.get("choices"):
         build.problem("missing_key", path, "a choice needs `choices`")

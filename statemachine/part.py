@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from statemachine.problem import CODES, Path, Problems
 from statemachine.scalars import kind_of
 from statemachine.spelling import respell
+from statemachine.wording import shown
 
 
 class Part(BaseModel):
@@ -43,14 +44,14 @@ def read_part(model: type[PartType], raw: Any, path: Path, problems: Problems) -
 
 def report_invalid(error: ValidationError, model: type[BaseModel], raw: Any, path: Path, problems: Problems) -> None:
     """Turn pydantic's errors about `raw` into problems."""
-    found: dict[Path, ErrorDetails] = {}
+    found: dict[Path, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        found.setdefault(_real_path(detail, raw), detail)
+        found.setdefault(_real_path(detail, raw), []).append(detail)
     # a union reports every member that did not fit: the deepest complaint is about the member that was meant
     around = {loc[:length] for loc in found for length in range(len(loc))}
-    for loc, detail in found.items():
+    for loc, details in found.items():
         if loc not in around:
-            _report_detail(loc, detail, model, path, problems)
+            _report_details(loc, details, model, path, problems)
 
 
 def _real_path(detail: ErrorDetails, raw: Any) -> Path:
@@ -69,7 +70,11 @@ def _real_path(detail: ErrorDetails, raw: Any) -> Path:
     return tuple(real)
 
 
-def _report_detail(loc: Path, detail: ErrorDetails, model: type[BaseModel], path: Path, problems: Problems) -> None:
+def _report_details(
+    loc: Path, details: Sequence[ErrorDetails], model: type[BaseModel], path: Path, problems: Problems
+) -> None:
+    """What is wrong at one place; more than one detail are the members of a union, none of which fitted."""
+    detail = details[0]
     kind, place = detail["type"], (*path, *loc)
     key = str(problems.source_path(place)[-1]) if place else ""
     if kind == "missing":
@@ -82,8 +87,37 @@ def _report_detail(loc: Path, detail: ErrorDetails, model: type[BaseModel], path
         context = detail.get("ctx", {})
         problems.add(kind, place, detail["msg"], str(context.get("hint", "")))
     else:
-        message = detail["msg"].removeprefix("Value error, ")
-        problems.add("bad_value", place, message[:1].lower() + message[1:], _literal_hint(detail, problems))
+        problems.add("bad_value", place, _wanted(key, details), _literal_hint(detail, problems))
+
+
+def _wanted(key: str, details: Sequence[ErrorDetails]) -> str:
+    """What the value of a key (or of an entry of a list) has to be, of all that would do."""
+    wanted = [_WANTED.get(detail["type"], "").format(**detail.get("ctx", {})) for detail in details]
+    if not all(wanted):
+        message = details[0]["msg"].removeprefix("Value error, ")
+        return message[:1].lower() + message[1:]
+    value = details[0]["input"]
+    written = shown(value) if isinstance(value, str | int | float) else kind_of(value)
+    subject = "it" if key.isdecimal() else f"`{key}`"
+    return f"{subject} has to be {' or '.join(dict.fromkeys(wanted))}, not {written}"
+
+
+_WHOLE: Final = "a whole number"
+_WANTED: Final[Mapping[str, str]] = {
+    "literal_error": "{expected}",
+    "bool_type": "true or false",
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": "a number",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "greater_than": "above {gt:,}",
+    "greater_than_equal": "at least {ge:,}",
+    "less_than": "below {lt:,}",
+    "less_than_equal": "at most {le:,}",
+}
+"""What pydantic wanted, by the type of its complaint."""
 
 
 def _literal_hint(detail: ErrorDetails, problems: Problems) -> str:

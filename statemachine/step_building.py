@@ -174,8 +174,22 @@ class StepBuilder:
             model = step_type.Config.model_validate(config)
         except ValidationError as error:
             report_invalid(error, step_type.Config, config, path, self._problems)
+            self._read_on(step_type, config, error, build)
             return None
         return step_type(model, build)
+
+    def _read_on(
+        self, step_type: type[StepType], config: Mapping[str, Any], error: ValidationError, build: StepBuild
+    ) -> None:
+        """Look at the keys of a config that are well formed beside those that are not, for what else is wrong."""
+        wrong = {detail["loc"][0] for detail in error.errors(include_url=False) if detail["loc"]}
+        build.partly = True
+        try:
+            step_type(
+                step_type.Config.model_validate({key: it for key, it in config.items() if key not in wrong}), build
+            )
+        except ValidationError:
+            return
 
     def _check_since(self, entry: Entry, part: StepPart) -> None:
         """`since` of a wait may name a step."""

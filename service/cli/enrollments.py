@@ -14,6 +14,8 @@ from service.cli.session import Session, Verb, pass_session
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STATUSES: Final = ("pending", "running", "waiting", "paused", "completed", "failed", "exited", "cancelled")
+_ACTIVE: Final = ("pending", "running", "waiting")
+_ANY_STATUS: Final = "Any of these; active means pending, running or waiting."
 
 
 def filters(function: F) -> F:
@@ -25,7 +27,7 @@ def filters(function: F) -> F:
         click.option("--before", type=Instant(), help="Started before: a time, or an age such as 2h."),
         click.option("--since", type=Instant(), help="Started since: a time, or an age such as 2h."),
         click.option("--step", default="", help="Resting in this step."),
-        click.option("--status", type=click.Choice(_STATUSES), multiple=True, help="Any of these."),
+        click.option("--status", type=click.Choice((*_STATUSES, "active")), multiple=True, help=_ANY_STATUS),
         click.option("--contact", default="", metavar="ID"),
         click.option("--version", type=click.IntRange(min=1), help="Needs --workflow."),
         click.option("--workflow", default="", metavar="KEY"),
@@ -50,11 +52,12 @@ def filtered(
 
     from service.cli.shapes import number_of
 
+    words = dict.fromkeys(word for each in status for word in (_ACTIVE if each == "active" else (each,)))
     return {
         "workflow": workflow,
         "version": version,
         "contact_id": contact,
-        "status": [number_of(EnrollmentStatus.DESCRIPTOR, each) for each in status],
+        "status": [number_of(EnrollmentStatus.DESCRIPTOR, each) for each in words],
         "step": step,
         "start_time_from": timestamp(since),
         "start_time_before": timestamp(before),

@@ -132,6 +132,13 @@ def test_list_answers_enrollments_and_a_token(run: Run, server: FakeServer) -> N
     assert list(server.asked[-1].status) == [WAITING, EnrollmentStatus.ENROLLMENT_STATUS_FAILED]
 
 
+def test_active_means_pending_running_and_waiting(run: Run, server: FakeServer) -> None:
+    server.answers["Enrollment.List"] = EnrollmentServiceListResponse()
+    assert run("list", "--status", "active", "--status", "waiting", "--status", "failed").exit_code == 0
+    words = [EnrollmentStatus.Name(each).rpartition("_")[2] for each in server.asked[-1].status]
+    assert words == ["PENDING", "RUNNING", "WAITING", "FAILED"]
+
+
 def test_list_all_follows_the_pages(run: Run, server: FakeServer) -> None:
     server.answers["Enrollment.List"] = lambda request: EnrollmentServiceListResponse(
         enrollments=[_enrollment()], next_page_token="" if request.page_token else "more"
