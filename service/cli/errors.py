@@ -88,7 +88,7 @@ class Complaint(click.ClickException):
     def as_text(self) -> str:
         lines = [f"Error: {self.message}"]
         told = [_violation_line(violation) for violation in self.violations]
-        lines += [f"  {line}" for line in told if line != self.message]
+        lines += [f"  {line}" for line in told if line != self.message and "\n" not in self.message]
         if self.next_step:
             lines.append(f"  Next: {self.next_step}")
         return "\n".join(lines)
@@ -125,9 +125,7 @@ def complaint_of(error: Exception, session: Session) -> Complaint | None:
 
 
 def _own_violations(error: InvalidInput) -> list[dict[str, Any]]:
-    """Those that this program found, in the shape of a server's; none of those that its message lists already."""
-    if "\n" in error.message or len(error.violations) == 1:
-        return []
+    """Those that this program found, in the shape of a server's."""
     return [
         {"path": path, "code": error.reason.lower(), "description": wanted, "line": None, "column": None}
         for path, wanted in error.violations

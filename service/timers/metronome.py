@@ -4,8 +4,10 @@ Each loop is one interval job. After a beat, and whenever the engine commits a t
 is pulled forward with `modify(next_run_time=…)`; a wake that comes during a beat is kept and the beat repeats. The job
 itself never ends: a `date` job that schedules its successor is gone when one run fails.
 
-APScheduler reckons in wall time, so a clock that is set back would silence it for as long. A watchdog on the event
-loop's monotonic clock pulls forward every loop that has missed beats.
+APScheduler reckons in wall time: a clock that is set back would silence it for as long, one that is set forward lets
+it go through every beat between. So before it looks at its jobs they are moved along with the clock, by as much as that
+has come away from the monotonic one. A watchdog on the event loop pulls forward every loop that has missed beats all
+the same.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from statemachine.errors import Unavailable
 
 _SHORTEST_S: Final = 0.01
 _WATCH_EVERY_S: Final = 2.0
+_SLEWED_S: Final = 0.1
+"""A clock that is corrected this gently is followed; beyond it was set."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,11 +109,36 @@ class Beater:
                 self.wake(seconds)
 
 
+class SteadyScheduler(AsyncIOScheduler):  # type: ignore[misc]  # the library has no types
+    """Calls `before` each time before it looks at its jobs."""
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        super().__init__(timezone=UTC)
+        self._before = before
+
+    def wakeup(self) -> None:
+        self._before()
+        super().wakeup()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Metronome:
     """All loops of this replica. `start` and `stop` on the event loop; `wake` there too."""
 
-    def __init__(self, loops: Sequence[Loop], *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+    def __init__(
+        self,
+        loops: Sequence[Loop],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._scheduler = SteadyScheduler(self.keep_step)
+        self._monotonic = monotonic
+        self._wall = wall
+        self._lead_s = self._lead()
         self._beaters = {loop.name: Beater(loop, self._puller(loop.name), monotonic) for loop in loops}
         self._jobs: dict[str, Job] = {}
         self._watch: asyncio.TimerHandle | None = None
@@ -117,7 +146,7 @@ class Metronome:
     def start(self) -> None:
         """Every loop beats at once, then in its time."""
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
-        now = datetime.now(UTC)
+        now = self._wall()
         for name, beater in self._beaters.items():
             self._jobs[name] = self._scheduler.add_job(
                 beater.run,
@@ -161,6 +190,17 @@ class Metronome:
                 _log.warning("the %s loop has not run for %.1f s; it is started", beater.loop.name, beater.age_s)
                 beater.wake(0)
 
+    def keep_step(self) -> None:
+        """Move every next beat along with a wall clock that was set."""
+        lead_s = self._lead()
+        moved_s = lead_s - self._lead_s
+        if abs(moved_s) < _SLEWED_S:
+            return
+        self._lead_s = lead_s
+        _log.warning("the clock was set %s by %.1f s", "forward" if moved_s > 0 else "back", abs(moved_s))
+        for job in self._jobs.values():
+            job.modify(next_run_time=job.next_run_time + timedelta(seconds=moved_s))
+
     def next_beat_at(self, name: str) -> datetime | None:
         """When the loop's job runs next; None before the start."""
         job = self._jobs.get(name)
@@ -168,12 +208,17 @@ class Metronome:
 
     def _puller(self, name: str) -> Callable[[float], None]:
         def pull(in_s: float) -> None:
+            self.keep_step()
             job = self._jobs.get(name)
-            at = datetime.now(UTC) + timedelta(seconds=in_s)
+            at = self._wall() + timedelta(seconds=in_s)
             if job is not None and at < job.next_run_time:
                 job.modify(next_run_time=at)
 
         return pull
+
+    def _lead(self) -> float:
+        """By how many seconds the wall clock is ahead of the monotonic one."""
+        return self._wall().timestamp() - self._monotonic()
 
     def _beating(self) -> list[str]:
         return [name for name, beater in self._beaters.items() if beater.beating]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import cast
 
 import pytest
@@ -248,6 +248,54 @@ async def test_a_loop_that_missed_its_beats_is_started_again() -> None:
     assert before is not None
     assert after is not None
     assert after < before
+    await metronome.stop()
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=3650)])
+async def test_loops_beat_on_in_step_when_the_clock_is_set(jump: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: asyncio.Queue[None] = asyncio.Queue()
+    moved = timedelta()
+
+    class Clock(datetime):
+        """The wall clock of the scheduler."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + moved
+
+    async def beat() -> None:
+        beats.put_nowait(None)
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    started_at = datetime.now(UTC)
+    metronome = Metronome([Loop("timers", 0.02, beat)], monotonic=lambda: 0.0, wall=lambda: started_at + moved)
+    metronome.start()
+    async with asyncio.timeout(20):
+        await beats.get()
+        moved = jump
+        await beats.get()
+        await beats.get()
+    await metronome.stop()
+
+
+async def test_a_clock_that_is_set_moves_every_next_beat_by_as_much_and_one_that_is_corrected_none() -> None:
+    wall = [datetime.now(UTC)]
+    beaten = asyncio.Event()
+
+    async def beat() -> None:
+        beaten.set()
+
+    metronome = Metronome([Loop("timers", 1.0, beat)], monotonic=lambda: 0.0, wall=lambda: wall[0])
+    metronome.start()
+    await beaten.wait()
+    before = metronome.next_beat_at("timers")
+    assert before is not None
+    wall[0] += timedelta(seconds=0.05)
+    metronome.keep_step()
+    assert metronome.next_beat_at("timers") == before
+    wall[0] += timedelta(hours=1)
+    metronome.wake("timers", 0.5)
+    assert metronome.next_beat_at("timers") == wall[0] + timedelta(seconds=0.5)
     await metronome.stop()
 
 
