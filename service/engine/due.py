@@ -21,7 +21,7 @@ from service.engine.counting import EngineMetrics
 from service.engine.firing import NOTHING_FIRED
 from service.engine.tickets import MAX_BATCH
 from service.engine.turns import whose_turn
-from service.storage.connections import KeyConflict, TooMuch
+from service.storage.connections import BrokenKey, TooMuch
 from service.storage.database import Transaction
 from service.storage.enrollments import next_due
 from service.storage.looks import DueLook, due_looks
@@ -156,5 +156,5 @@ class Due:
 def _is_failure(result: Result) -> bool:
     """Whether a dispatch failed by its own fault; a lost race or a database that is away is nobody's."""
     if isinstance(result, Unavailable | Saturated) and not isinstance(result, TooMuch):
-        return isinstance(result.__cause__, KeyConflict)
+        return isinstance(result.__cause__, BrokenKey)
     return isinstance(result, Exception)

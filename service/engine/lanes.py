@@ -22,7 +22,7 @@ from service.engine.ledger import Ledger
 from service.engine.provider_lines import LineMoved
 from service.engine.room import Room
 from service.engine.tickets import MAX_BATCH, FireTimers, Group, Ticket
-from service.storage.connections import Conflict, KeyConflict, TooMuch
+from service.storage.connections import BrokenKey, Conflict, TooMuch, come_again
 from service.storage.database import Database
 from statemachine.errors import Unavailable
 
@@ -121,7 +121,7 @@ class Lane:
 
     def _run_together(self, commands: list[Command]) -> list[Result]:
         """One batch, again after a lost race. Raises what it could not get over."""
-        locked = False
+        locked, before = False, None
         for reruns_left in range(_RERUNS, -1, -1):
             batch = Batch(self._room, commands, locked=locked)
             started = time.perf_counter()
@@ -130,7 +130,8 @@ class Lane:
                     results = batch.run(transaction)
             except Conflict as conflict:
                 if not reruns_left:
-                    raise
+                    raise come_again(conflict, before) from None
+                before = conflict
                 locked = locked or isinstance(conflict, LineMoved)
                 continue
             self._owner.measured(len(commands), time.perf_counter() - started, transaction.statements)
@@ -186,7 +187,7 @@ class Lane:
             return self._fire_one_by_one(alone=alone)
 
     def _fire_together(self, claimed: Callable[[int], None], *, alone: bool, most: int) -> Fired:
-        locked = False
+        locked, before = False, None
         for reruns_left in range(_RERUNS, -1, -1):
             firing = Firing(self._room, most, alone=alone, on_claimed=claimed, locked=locked)
             started = time.perf_counter()
@@ -195,7 +196,8 @@ class Lane:
                     fired = firing.run(transaction)
             except Conflict as conflict:
                 if not reruns_left:
-                    raise
+                    raise come_again(conflict, before) from None
+                before = conflict
                 locked = locked or isinstance(conflict, LineMoved)
                 continue
             if fired.claimed:
@@ -211,7 +213,7 @@ class Lane:
                 fired = self._fire_together(_unheard, alone=alone, most=1)
             except Conflict as conflict:
                 log.warning("a timer cannot be saved now: %s", conflict)
-                fired = self._back_off_first(alone=alone, failed=isinstance(conflict, KeyConflict))
+                fired = self._back_off_first(alone=alone, failed=isinstance(conflict, BrokenKey))
             except Exception as error:
                 if _is_away(error):
                     raise

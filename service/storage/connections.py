@@ -38,6 +38,7 @@ _SESSION: Final = {
     "tcp_user_timeout": "10000",
 }
 _RETRYABLE: Final = frozenset({"40P01", "40001", "55P03"})
+_NO_KEYS: Final = (psycopg.errors.ForeignKeyViolation, psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation)
 _TOO_MUCH: Final = frozenset({"57014", "54000", "54001"})
 MIN_SQLITE: Final = (3, 38)
 
@@ -47,7 +48,22 @@ class Conflict(Exception):  # noqa: N818 - a race lost is no error of anyone's
 
 
 class KeyConflict(Conflict):
-    """A constraint was broken: mostly somebody else wrote the same key first. What stays so when run again is wrong."""
+    """A constraint was broken: mostly somebody else wrote the same key first. `unique` False: it is about no key."""
+
+    def __init__(self, message: str, *, unique: bool = True) -> None:
+        super().__init__(message)
+        self.unique = unique
+
+
+class BrokenKey(KeyConflict):
+    """A key conflict that was the same when the transaction ran again: no race, but wrong."""
+
+
+def come_again(conflict: Conflict, before: Conflict | None) -> Conflict:
+    """What a conflict is that came after another: who loses a race once more meets the key that was written since."""
+    if not isinstance(conflict, KeyConflict) or not isinstance(before, KeyConflict):
+        return conflict
+    return BrokenKey(str(conflict)) if not conflict.unique or str(conflict) == str(before) else conflict
 
 
 class TooMuch(Unavailable):
@@ -126,7 +142,7 @@ def translated(error: Exception) -> Exception:
         if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
             return Unavailable(f"the database cannot be reached: {original}")
     if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):
-        return KeyConflict(str(original))
+        return KeyConflict(str(original), unique=not isinstance(original, _NO_KEYS))
     if isinstance(original, sqlite3.OperationalError):
         if "locked" in str(original) or "busy" in str(original):
             return Conflict(str(original))

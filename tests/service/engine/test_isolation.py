@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from service.engine.commands import EventAnswer
 from service.engine.ledger import Ledger
 from service.storage.audit import audit_liveness
-from service.storage.connections import Conflict
+from service.storage.connections import BrokenKey, Conflict, KeyConflict, come_again
 from service.storage.database import Transaction
 from statemachine.decide import decide
 from statemachine.intake import receive
@@ -204,16 +205,18 @@ async def test_a_raised_event_that_failed_for_a_while_is_dispatched_once_in_the_
     assert len(house.runs("tagged")) == 1
 
 
+@pytest.mark.parametrize("key", ["", "history, 7"])
 async def test_a_timer_that_only_loses_races_is_never_quarantined(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
+    lost = count(1)
     await house.publish(WAITER)
     await house.ask_all([event("go", f"c{number}") for number in range(20)])
     save = Ledger.save
 
     def racing(ledger: Ledger, transaction: Transaction) -> None:
         if any(write.snapshot.contact_id == "c7" for write in ledger._runs.values()):
-            raise Conflict("lost")
+            raise KeyConflict(f"{key}{next(lost)} is taken") if key else Conflict("lost")
         save(ledger, transaction)
 
     with monkeypatch.context() as patched:
@@ -225,3 +228,26 @@ async def test_a_timer_that_only_loses_races_is_never_quarantined(
     assert _quarantine(house) == []
     await house.fire(1)
     assert {run.status.value for run in house.runs()} == {"completed"}
+
+
+async def test_a_key_that_is_the_same_in_every_rerun_is_a_failure(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.publish(WAITER)
+    await house.trigger("go", "c7")
+
+    def broken(_ledger: Ledger, _transaction: Transaction) -> None:
+        raise KeyConflict("history, 7 is taken")
+
+    save = Ledger.save
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "save", lambda ledger, way: (broken if ledger._runs else save)(ledger, way))
+        await house.fire(3600)
+    assert _quarantine(house) == [("c7", 1, False)]
+
+
+def test_what_is_about_no_key_is_wrong_when_it_comes_again() -> None:
+    taken, other = KeyConflict("7 is taken"), KeyConflict("8 is taken")
+    missing = [KeyConflict(f"there is no parent {number}", unique=False) for number in (1, 2)]
+    cases = [(taken, None), (taken, other), (taken, Conflict("7 is taken")), (taken, taken), (missing[0], missing[1])]
+    assert [isinstance(come_again(one, before), BrokenKey) for one, before in cases] == [False] * 3 + [True] * 2
