@@ -1,38 +1,51 @@
-"""Agents and human tasks from the command line, against a real server."""
+"""Tasks on the command line, for workers and for people."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
-
-from service.cli.main import cli as program
-from service.cli.session import Session
-from tests.e2e.servers import Server
-
-Cli = Callable[..., Result]
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.e2e.cli.conftest import EXAMPLES, Cli, answer
 
 
-@pytest.fixture
-def cli(server: Server) -> Cli:
-    """Runs `statewright …` in this process."""
+def test_a_task_is_taken_and_answered_by_hand(cli: Cli) -> None:
+    answer(cli("publish", str(EXAMPLES / "support_reply.yaml"), "--json"))
+    event = ("--data", "channel=chat", "--data", "content=it is broken")
+    answer(cli("trigger", "message_received", "--contact", "fay", *event, "--json"))
+    [task] = answer(cli("tasks", "poll", "--queue", "triage", "--wait", "5s", "--json"))["tasks"]
+    assert task["input"]["message"] == "it is broken"
+    assert answer(cli("tasks", "list", "--status", "leased", "--json"))["tasks"][0]["id"] == task["id"]
+    lease = (task["id"], "--lease-token", task["lease_token"])
+    assert answer(cli("tasks", "extend", *lease, "--lease", "1m", "--json"))["cancelled"] is False
+    done = answer(cli("tasks", "complete", *lease, "--outcome", "escalate", "--output", "level:=2", "--json"))
+    assert (done["status"], done["applied"]) == ("completed", True)
+    path = answer(cli("get", task["enrollment_id"], "--json"))["path"]
+    assert path[:4] == ["raise_score", "how_urgent", "triage", "tell_team"]
 
-    def run(*args: str) -> Result:
-        result = CliRunner().invoke(program, ["--address", server.address, *args], obj=Session())
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
 
-    return run
+PARCEL = """
+key: parcel
+trigger: {type: parcel_ready}
+steps: [{id: pack, type: task, config: {queue: boxes}, retry: {backoff: 0s}, branches: {sold_out: end}}]
+"""
 
 
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+def test_a_task_that_failed_by_hand_is_tried_again_and_a_business_error_is_an_outcome(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "parcel.yaml").write_text(PARCEL)
+    answer(cli("publish", str(tmp_path / "parcel.yaml"), "--json"))
+    run = answer(cli("enroll", "parcel", "--contact", "pam", "--json"))["enrollment"]["id"]
+
+    def lease() -> tuple[str, ...]:
+        [task] = answer(cli("tasks", "poll", "--queue", "boxes", "--wait", "5s", "--json"))["tasks"]
+        return task["id"], "--lease-token", task["lease_token"]
+
+    first = lease()
+    assert cli("tasks", "fail", *first).exit_code == 2
+    assert answer(cli("tasks", "fail", *first, "--code", "no_tape", "--backoff", "0s", "--json"))["status"] == "ready"
+    assert cli("tasks", "throw", *first, "--code", "sold_out").exit_code == 1
+    thrown = answer(cli("tasks", "throw", *lease(), "--code", "sold_out", "--outcome", "sold_out", "--json"))
+    assert thrown["applied"] is True
+    assert answer(cli("get", run, "--json"))["status"] == "completed"
 
 
 def test_people_decide_from_the_command_line(cli: Cli) -> None:
