@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
+from statemachine.limits import MAX_EVENTS_READ
 from statemachine.record import record
 
 
@@ -40,6 +42,19 @@ class Event:
     def content(self) -> Any:
         """What a message says; "" when it says nothing."""
         return next((self.data[name] for name in ("content", "message", "body") if self.data.get(name)), "")
+
+
+def latest(events: Sequence[Event]) -> tuple[Event, ...]:
+    """The events of each type that a decision looks at, in their order."""
+    if len(events) <= MAX_EVENTS_READ:
+        return tuple(events)
+    left = Counter(event.type for event in events)
+    kept = []
+    for event in events:
+        if left[event.type] <= MAX_EVENTS_READ:
+            kept.append(event)
+        left[event.type] -= 1
+    return tuple(kept)
 
 
 def event_to_data(event: Event) -> dict[str, Any]:

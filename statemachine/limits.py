@@ -24,6 +24,8 @@ MAX_HELD_BYTES: Final = 512 * 1024
 MAX_CAUSATION_DEPTH: Final = 10
 MAX_RAISED_PER_MINUTE: Final = 100
 """How many events that steps raise may enrol one contact within a minute."""
+MAX_EVENTS_READ: Final = 1_000
+"""How many earlier events of one type a decision looks at, the latest."""
 
 
 def larger_than(value: Any, limit_bytes: int) -> bool:

@@ -245,7 +245,8 @@ CHAPTERS: Final[Mapping[str, Mapping[str, Code]]] = {
             "Write what a provider takes under `rates`, which counts the messages to all contacts.",
         ),
         "look_back_too_long": _warning(
-            "A condition asks about events older than any that are kept.", "Look back less far."
+            "A condition asks about events older than any that are kept, or counts beyond the latest 1,000 of a type.",
+            "Look back less far, or count fewer; a counter of your own can be a variable.",
         ),
     },
     "The report": {

@@ -6,6 +6,7 @@ Statements are written once, with `:name` parameters and these marks:
 |---|---|---|
 | `{rows:p; a text, b int}` | `json_each(:p)`, a `->>` per column | `json_to_recordset(:p) as r(a text, b int)` |
 | `{look up: t as e where …}` | `join t as e on …` | a lateral sub-select that the planner must run per row, by index |
+| `{look up: … where … latest 9 by at since r.at}` | the same, as of the ninth latest | the same, with a limit |
 | `{for update}`, `{for update of c}` (and `… skip locked`) | nothing: one writer | the clause |
 
 A set of rows travels as one JSON parameter (measured: 10 µs a row in a batch of 500, against 18–33 by executemany).
@@ -24,7 +25,9 @@ import orjson
 Kind = Literal["sqlite", "postgresql"]
 
 _ROWS: Final = re.compile(r"\{rows:(\w+);\s*([^}]*)\}")
-_LOOK_UP: Final = re.compile(r"\{look up: (\w+) as (\w+)\s+where\s+([^}]*)\}")
+_LOOK_UP: Final = re.compile(
+    r"\{look up: (\w+) as (\w+)\s+where\s+([^}]*?)(?:\s+latest (\d+) by (\w+) since ([\w.]+))?\}"
+)
 _LOCK: Final = re.compile(r"\{(for (?:update|share)[^}]*)\}")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
@@ -81,13 +84,26 @@ def _render_postgresql(sql: str) -> str:
 
 def _lateral(found: re.Match[str]) -> str:
     """While a table is small, a plan would rather read all of it once than look up each row, and plans are kept."""
-    table, alias, where = found.groups()
-    return f"cross join lateral (select * from {table} as {alias} where {where} offset 0) as {alias}"
+    table, alias, where, most, by, since = found.groups()
+    rest = "offset 0"
+    if most:
+        where, rest = f"{where} and {alias}.{by} >= {since}", f"order by {alias}.{by} desc limit {most}"
+    return f"cross join lateral (select * from {table} as {alias} where {where} {rest}) as {alias}"
+
+
+def _joined(found: re.Match[str]) -> str:
+    """SQLite has no lateral join: the instant of the last row that counts is looked up first, by the same index."""
+    table, alias, where, most, by, since = found.groups()
+    if most:
+        other = re.sub(rf"\b{alias}\.", "x.", where) + f" and x.{by} >= {since}"
+        last = f"select x.{by} from {table} as x where {other} order by x.{by} desc limit 1 offset {int(most) - 1}"
+        where = f"{where} and {alias}.{by} >= coalesce(({last}), {since})"
+    return f"join {table} as {alias} on {where}"
 
 
 def _render_sqlite(sql: str) -> str:
     sql = _ROWS.sub(lambda found: _json_each(found[1], found[2]), sql)
-    sql = _LOOK_UP.sub(lambda found: f"join {found[1]} as {found[2]} on {found[3]}", sql)
+    sql = _LOOK_UP.sub(_joined, sql)
     return _LOCK.sub("", sql)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, instant_text, load
 from statemachine.event import Event
-from statemachine.limits import MAX_RAISED_PER_MINUTE
+from statemachine.limits import MAX_EVENTS_READ, MAX_RAISED_PER_MINUTE
 from statemachine.record import record
 
 EVENT_COLUMNS: Final = (
@@ -142,13 +142,13 @@ def _repeat(row: Row) -> tuple[RepeatKey, Repeat]:
 
 LOOK_BACK: Final = f"""
 select {EVENT_COLUMNS} from {{rows:wanted; tenant_id text, contact_id text, since timestamptz, type text}}
-{{look up: events as e where e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.accepted_at >= r.since
-    and e.type = r.type}}
+{{look up: events as e where e.tenant_id = r.tenant_id and e.contact_id = r.contact_id and e.type = r.type
+    latest {MAX_EVENTS_READ} by accepted_at since r.since}}
 order by e.accepted_at, e.id"""
 
 
 def look_back(transaction: Transaction, wanted: list[dict[str, Any]]) -> list[tuple[str, Event]]:
-    """(tenant, event) of earlier events in order of acceptance, by contact, type and since when."""
+    """(tenant, event) of earlier events in order of acceptance, by contact, type and since when: the latest of each."""
     return [(row[0], event_of(row)) for row in transaction.rows(LOOK_BACK, wanted=wanted)]
 
 

@@ -11,7 +11,7 @@ from statemachine.cause import (
     named_globals,
 )
 from statemachine.contact import Contact
-from statemachine.event import Event
+from statemachine.event import Event, latest
 from statemachine.places import CONFLICT, MINUTE, Usage, holds_place
 from statemachine.roster import Roster
 from statemachine.shares import splits_of
@@ -34,7 +34,7 @@ class Sight(Memory):
         return Surroundings(
             self.now,
             self.contacts.get(contact_id) if contact_id else None,
-            tuple(event for event in self._log_of(contact_id) if event.type in reads.events),
+            latest([event for event in self._log_of(contact_id) if event.type in reads.events]),
             tenant_zone=self.zone,
             held=workflow.key in self.paused,
             standstill=self.standstills.get(workflow.key, NO_STANDSTILL),

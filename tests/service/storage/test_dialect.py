@@ -153,3 +153,15 @@ def test_a_lookup_is_a_join_in_sqlite_and_lateral_in_postgresql() -> None:
     assert render("postgresql", sql).endswith(
         "cross join lateral (select * from things as e where e.a = r.a\n and e.live offset 0) as e"
     )
+
+
+def test_a_lookup_of_the_latest_is_cut_by_the_index_in_both_stores() -> None:
+    sql = "{look up: things as e where e.a = r.a latest 9 by at since r.since}"
+    assert render("sqlite", sql) == (
+        "join things as e on e.a = r.a and e.at >= coalesce((select x.at from things as x "
+        "where x.a = r.a and x.at >= r.since order by x.at desc limit 1 offset 8), r.since)"
+    )
+    assert render("postgresql", sql) == (
+        "cross join lateral (select * from things as e where e.a = r.a and e.at >= r.since "
+        "order by e.at desc limit 9) as e"
+    )

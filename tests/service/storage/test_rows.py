@@ -216,6 +216,17 @@ def test_earlier_events_are_found_by_contact_type_and_time_in_order_of_acceptanc
     assert (first.data, first.chain, first.priority, first.accepted_at) == ({"n": "early"}, ("w",), 3, AT)
 
 
+def test_of_many_earlier_events_the_latest_thousand_of_each_type_are_found(store: Database) -> None:
+    rows = [_event_row(f"e{n:04}", AT + timedelta(seconds=n)) for n in range(1_002)]
+    rows += [_event_row(f"o{n}", AT - timedelta(seconds=n), type="left") for n in range(3)]
+    since = AT - timedelta(seconds=1)
+    wanted = [{"tenant_id": "t", "contact_id": "ann", "type": kind, "since": since} for kind in ("left", "seen")]
+    with store.transaction() as transaction:
+        transaction.write(events.INSERT, rows=rows)
+        found = [one.id for _, one in look_back(transaction, wanted)]
+    assert (len(found), found[:3], found[-1]) == (1_002, ["o1", "o0", "e0002"], "e1001")
+
+
 def test_events_left_pending_are_found_the_oldest_first_and_once(store: Database) -> None:
     rows = [_event_row(str(n), AT + timedelta(seconds=n), pending=n != 1) for n in (3, 1, 2, 0)]
     with store.transaction() as transaction:

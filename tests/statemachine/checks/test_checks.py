@@ -322,8 +322,9 @@ class TestConditions:
         text = steps(f"{{id: a, type: wait, config: {{on: {entries}, timeout: 1d}}}}")
         assert codes(text) == (["never_holds"] if told else [])
 
-    def test_a_look_back_beyond_what_is_kept_is_told(self) -> None:
-        when = {"type": "event", "event": "x", "within": "401d"}
+    @pytest.mark.parametrize("further", [{"within": "401d"}, {"count": 1001}])
+    def test_a_look_back_beyond_what_is_kept_is_told(self, further: dict[str, Any]) -> None:
+        when = {"type": "event", "event": "x", **further}
         text = steps(f"{{id: a, type: add_tag, config: {{tag: x}}, when: {{not: {json.dumps(when)}}}}}")
         assert codes(text) == ["look_back_too_long"]
 
