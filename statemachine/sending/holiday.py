@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 NAME: Final = r"[A-Za-z]{2}(?:-[A-Za-z0-9]{1,12})?"
+_LANGUAGE: Final = "en_US"
 
 
 @lru_cache(maxsize=1)
@@ -34,10 +35,11 @@ def is_calendar(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def holidays_of(calendar: str, year: int) -> Mapping[date, str]:
-    """The public holidays of a year, with their names in English where the library has them."""
+    """The public holidays of a year, with their names in English where the library has them, else in the country's own
+    language: whatever the locale of this machine is, so that all replicas say the same."""
     from holidays import country_holidays, list_supported_countries
 
     country, _, part = calendar.upper().partition("-")
     known = list_supported_countries(include_aliases=False)[country]
     subdivision = next((one for one in known if one.upper() == part), None)
-    return dict(country_holidays(country, subdiv=subdivision, years=year, expand=False))
+    return dict(country_holidays(country, subdiv=subdivision, years=year, expand=False, language=_LANGUAGE))
