@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from math import fsum
 from typing import Any, Final
 
 from statemachine.names import did_you_mean
@@ -83,11 +84,11 @@ def _from_mapping(raw: Mapping[Any, Any]) -> timedelta:
 def _seconds_of(text: str) -> float:
     lowered = text.lower()
     if len(text) <= 100 and _PARTS.match(lowered):
-        return sum(float(count) * unit_seconds(unit) for count, unit in _PART.findall(lowered))
+        return fsum(float(count) * unit_seconds(unit) for count, unit in _PART.findall(lowered))
     iso = _ISO.match(text) if len(text) <= 100 else None
     if iso:
         groups = zip(iso.groups(), _ISO_SPANS, strict=True)
-        return sum(float(count.replace(",", ".")) * span for count, span in groups if count)
+        return fsum(float(count.replace(",", ".")) * span for count, span in groups if count)
     raise ValueError(f"{_shown(text)} is no duration; {_EXAMPLES}")
 
 

@@ -12,6 +12,7 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import fsum
 from typing import Final
 
 Size = tuple[float, float]
@@ -224,7 +225,7 @@ def _wanted(vertices: Sequence[_Vertex], vertex: _Vertex, *, both: bool) -> floa
     near = [(vertices[one], 1 + 30 * (len(vertex.above) == len(vertices[one].below) == 1)) for one in vertex.above]
     if both or not near:
         near += [(vertices[one], 1 + 30 * (len(vertex.below) == len(vertices[one].above) == 1)) for one in vertex.below]
-    return sum(one.x * pull for one, pull in near) / sum(pull for _, pull in near) if near else vertex.x
+    return fsum(one.x * pull for one, pull in near) / sum(pull for _, pull in near) if near else vertex.x
 
 
 def _settle(vertices: Sequence[_Vertex], layer: Sequence[int], wanted: Sequence[float]) -> None:
@@ -254,7 +255,7 @@ def _arrangement(
     left = min(vertex.x - vertex.width / 2 for vertex in vertices)
     right = max(vertex.x + vertex.width / 2 for vertex in vertices)
     heights = [max((vertices[number].height for number in layer), default=0.0) for layer in layers]
-    tops = [sum(heights[:rank]) + rank * _BELOW for rank in range(len(layers))]
+    tops = [fsum(heights[:rank]) + rank * _BELOW for rank in range(len(layers))]
     at = [(vertex.x - left, tops[vertex.rank] + heights[vertex.rank] / 2) for vertex in vertices]
     ways = [
         [at[link.source], *(at[number] for number in chain), at[link.target]] if chain else []

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from itertools import pairwise
+from math import fsum
 from typing import Final
 from unicodedata import east_asian_width
 
@@ -172,7 +173,8 @@ def _outline(node: Node, x: float, y: float, width: float, height: float) -> str
         return f'<polygon class="box" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in corners)}"/>'
     radius = height / 2 if node.shape in ("wait", "end") else 5
     return (
-        f'<rect class="box" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{radius:.1f}"/>'
+        f'<rect class="box" x="{left:z.1f}" y="{top:z.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}" rx="{radius:.1f}"/>'
     )
 
 
@@ -191,7 +193,7 @@ def _widest(lines: Iterable[str]) -> float:
 
 def _wide(text: str) -> float:
     """About how wide a text is drawn."""
-    return sum(_LETTER * (1.8 if east_asian_width(letter) in "WF" else 1.0) for letter in text)
+    return fsum(_LETTER * (1.8 if east_asian_width(letter) in "WF" else 1.0) for letter in text)
 
 
 def _text(text: str) -> str:

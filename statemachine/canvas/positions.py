@@ -7,6 +7,7 @@ the places that lead to them, so that few edges cross. The same drawing always g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import fsum
 from typing import Final
 
 WIDTH: Final = 240
@@ -41,7 +42,7 @@ def free_place(wanted: Place, taken: Iterable[Place]) -> Place:
 
 
 def _middle(sources: Sequence[str], places: Mapping[str, Place]) -> float:
-    return sum(places[source][0] for source in sources) / len(sources) if sources else 0.0
+    return fsum(places[source][0] for source in sources) / len(sources) if sources else 0.0
 
 
 def _forwards(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
