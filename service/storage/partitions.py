@@ -16,23 +16,26 @@ _EVENTS_SPAN: Final = timedelta(days=1)
 _AHEAD: Final = 14
 
 
-def ensure_partitions(database: Database) -> None:
-    """Make the default partitions and those of the coming two weeks; does nothing on SQLite."""
+def ensure_partitions(database: Database, now: datetime | None = None) -> None:
+    """Make the default partitions and those of the two weeks from `now`, the database's time unless given; does nothing
+    on SQLite."""
     if database.kind == "sqlite":
         return
-    database.run(_create_missing)
+    database.run(lambda transaction: _create_missing(transaction, now))
 
 
-def _create_missing(transaction: Transaction) -> None:
+def _create_missing(transaction: Transaction, now: datetime | None) -> None:
     transaction.write("select pg_advisory_xact_lock(358270)")
     known = {row[0] for row in transaction.rows("select relname from pg_class where relkind in ('r', 'p')")}
-    row = transaction.row("select clock_timestamp()")
-    assert row is not None
+    if now is None:
+        row = transaction.row("select clock_timestamp()")
+        assert row is not None
+        now = row[0]
     for table in ("history", "events"):
         if f"{table}_default" not in known:
             transaction.write(f"create table {table}_default partition of {table} default")
     for table, span in (("history", _HISTORY_SPAN), ("events", _EVENTS_SPAN)):
-        _create_ahead(transaction, table, span, row[0], known)
+        _create_ahead(transaction, table, span, now, known)
 
 
 def _create_ahead(transaction: Transaction, table: str, span: timedelta, now: datetime, known: set[str]) -> None:

@@ -40,6 +40,7 @@ def test_threads_never_make_the_same() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are of Unix")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_process_goes_on_with_randomness_of_its_own() -> None:
     new_id()
     assert ids._tails

@@ -9,6 +9,9 @@ from service.engine.ids import new_id
 from service.storage.database import Database
 from service.storage.partitions import ensure_partitions
 
+_LATER = datetime(2040, 1, 5, 12, tzinfo=UTC)
+"""A day of which nothing is there yet, the same however long the tests take and whatever midnight they meet."""
+
 _INSERT = """
 insert into events (tenant_id, accepted_at, id, source, event_id, type, data, priority, pending)
 select 't', accepted_at, id, 's', id, 'x', data, 0, false
@@ -27,18 +30,20 @@ def _partitions(database: Database) -> set[str]:
 
 
 def test_making_partitions_again_changes_nothing(store: Database) -> None:
+    ensure_partitions(store, _LATER)
     before = _partitions(store)
-    ensure_partitions(store)
+    ensure_partitions(store, _LATER)
     assert _partitions(store) == before
 
 
 def test_several_replicas_may_make_them_at_once(store: Database) -> None:
     others = [Database(store.url) for _ in range(3)]
+    ensure_partitions(store, _LATER)
     before = _partitions(store)
     if store.kind == "postgresql":
-        store.run(lambda transaction: transaction.write("drop table history_default, events_default"))
+        store.run(lambda transaction: transaction.write("drop table history_default, events_default, events_20400107"))
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(ensure_partitions, others))
+        list(threads.map(lambda database: ensure_partitions(database, _LATER), others))
     for database in others:
         database.close()
     assert _partitions(store) == before

@@ -56,10 +56,15 @@ def _migrate(url: str) -> tuple[str | None, str]:
 
 
 def _columns(database: Database) -> dict[str, set[str]]:
+    """The columns of each table. Partitions are left out: there are more of them when a new day begins."""
     if database.kind == "sqlite":
         sql = "select m.name, c.name from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table'"
     else:
-        sql = "select table_name, column_name from information_schema.columns where table_schema = 'public'"
+        sql = (
+            "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid "
+            "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
+            "and a.attnum > 0 and not a.attisdropped"
+        )
     found: dict[str, set[str]] = {}
     with database.reading() as transaction:
         for table, column in transaction.rows(sql):
