@@ -4,7 +4,7 @@
 
 On SIGTERM or SIGINT the health turns NOT_SERVING at once, nothing new is taken, what is in flight gets
 `drain_timeout_s` to finish, leases go back, and the process ends with 0 (promise P11). Nobody imports this module but
-the command line and tests.
+`launch.py` and tests.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing.synchronize import Event as ProcessEvent
 from typing import Final
 
 from starlette.applications import Starlette
@@ -34,11 +31,9 @@ from service.engine.engine import Engine
 from service.engine.ids import new_id
 from service.engine.local import LocalQueue
 from service.engine.staffing import give_out_all
-from service.event_loop import run_loop
 from service.garbage import Garbage
 from service.housekeeping import Housekeeping
 from service.http.server import HttpServer, build_http, open_listener
-from service.logs import set_up_logs
 from service.metrics import CONTENT_TYPE, Metrics
 from service.rpc.rooms import Rooms, ServerFacts
 from service.rpc.server import RpcServer, build_server
@@ -48,7 +43,6 @@ from service.storage.database import Database, Transaction
 from service.storage.durability import unsafe_parameters
 from service.storage.gauges import Gauges, read_gauges
 from service.storage.schema import migrate, require_schema
-from service.supervisor import REFUSED, supervise
 from service.tasks.leases import TaskQueue
 from service.timers.loops import build_metronome
 from service.timers.metronome import Metronome
@@ -58,26 +52,6 @@ _log = logging.getLogger(__name__)
 
 _LEAST_LANES: Final = 2
 """Timers, and calls that bring many, have at least two: one decides while the database works for the other."""
-
-
-def run(settings: Settings) -> int:
-    """Run a server until it is told to stop; answers the exit code: 0 after a drain, 1 when it could not start."""
-    set_up_logs(settings.log_level, settings.log_format)
-    if settings.workers == 1:
-        return run_loop(serve(settings))
-    try:
-        return supervise(settings, _work)
-    except SettingsError as refused:
-        _log.error("cannot start: %s", refused.message)
-        return 1
-
-
-def _work(settings: Settings, serving: ProcessEvent) -> None:
-    """The life of one worker. The terminal's Ctrl-C is the supervisor's to pass on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_up_logs(settings.log_level, settings.log_format)
-    code = run_loop(serve(settings, serving.set))
-    sys.exit(REFUSED if code else 0)
 
 
 async def serve(settings: Settings, on_serving: Callable[[], object] = lambda: None) -> int:

@@ -57,12 +57,9 @@ def serve(session: Session, **given: Any) -> None:
 
     By default on a SQLite file in this folder; with --database-url postgresql://… on PostgreSQL.
     """
-    from service.garbage import nothing_collected
+    from service.launch import run
 
-    settings = _settings(session, given)
-    with nothing_collected():
-        from service.app import run
-    sys.exit(run(settings))
+    sys.exit(run(_settings(session, given)))
 
 
 @click.command(cls=Verb)

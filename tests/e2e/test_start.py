@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_help_loads_no_server_and_no_client() -> None:
     modules = command("--help")
     assert "service.cli.main" in modules
     assert not modules & (RARE | SERVERS_OWN | {"grpc", "statemachine"})
+
+
+def test_a_supervisor_loads_nothing_of_the_servers_that_it_looks_after() -> None:
+    settings = ["serve", "--workers", "2", "--database-url", "postgresql://nobody@127.0.0.1/none"]
+    looks_after = "import service.supervisor as it; it.supervise = lambda settings, work: 0"
+    code = f"{looks_after}; from service.cli.main import cli; cli({settings})"
+    environment = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, LOADED.sub("", done.stderr)
+    modules = loaded(done.stderr)
+    assert "service.launch" in modules
+    assert not modules & ((RARE | SERVERS_OWN | {"grpc", "uvloop", "starlette"}) - {"pydantic"})
 
 
 def test_a_start_loads_nothing_that_is_rarely_needed_and_a_command_nothing_of_the_server(server: Server) -> None:

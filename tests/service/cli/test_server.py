@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -21,9 +19,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         settings.append(given)
         return 0
 
-    app = ModuleType("service.app")
-    vars(app)["run"] = run
-    monkeypatch.setitem(sys.modules, "service.app", app)
+    monkeypatch.setattr("service.launch.run", run)
     return settings
 
 
