@@ -169,6 +169,10 @@ def write_document(summaries: Sequence[Summary], growth: Sequence[Growth]) -> No
 def _markdown(summaries: Sequence[Summary], growth: Sequence[Growth]) -> str:
     facts = machine()
     parts = [f"{datetime.now(UTC):%Y-%m-%d}, {facts['cores']} cores, Python {facts['python']}."]
+    verdicts = [
+        [verdict.target.name, verdict.target.wanted, _measured(verdict), _met(verdict)] for verdict in judge(summaries)
+    ]
+    parts.append("### Targets\n\n" + _grid(["target", "wanted", "measured", "met"], verdicts))
     for database in dict.fromkeys(summary.database for summary in summaries):
         rows = [
             [summary.workload, summary.way, *(write(summary) for _, write in _COLUMNS)]
@@ -176,10 +180,6 @@ def _markdown(summaries: Sequence[Summary], growth: Sequence[Growth]) -> str:
             if summary.database == database
         ]
         parts.append(f"### {database}\n\n" + _grid(["workload", "way", *(name for name, _ in _COLUMNS)], rows))
-    verdicts = [
-        [verdict.target.name, verdict.target.wanted, _measured(verdict), _met(verdict)] for verdict in judge(summaries)
-    ]
-    parts.append("### Targets\n\n" + _grid(["target", "wanted", "measured", "met"], verdicts))
     if growth:
         parts.append("### Parked\n\n" + _grid(list(_GROWTH_COLUMNS), [list(_growth_row(row)) for row in growth]))
     return "\n\n".join(parts)
