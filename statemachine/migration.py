@@ -48,9 +48,6 @@ from statemachine.steps.parts import resolve
 from statemachine.way_out import end_timers
 from statemachine.workflow import Step, Workflow, fork_around, is_closed
 
-TIMER_POLICIES: Final = ("keep", "recompute")
-"""What becomes of a migrated run's deadlines: as they were reckoned, or reckoned anew by the new version."""
-
 
 class Fit(StrEnum):
     """How a run's place in one version fits into another."""

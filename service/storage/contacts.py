@@ -34,17 +34,6 @@ ContactKey = tuple[str, str]
 """(tenant, contact id)"""
 
 
-def lock_contacts(
-    transaction: Transaction, keys: Collection[ContactKey]
-) -> tuple[dict[ContactKey, StoredContact], set[ContactKey]]:
-    """Lock contacts in key order: those that exist, and the keys of those that another transaction holds.
-
-    A key in neither does not exist (yet).
-    """
-    found = ask_contacts(transaction, keys)()
-    return found, held_elsewhere(transaction, [key for key in keys if key not in found])
-
-
 def ask_contacts(
     transaction: Transaction, keys: Collection[ContactKey]
 ) -> Callable[[], dict[ContactKey, StoredContact]]:

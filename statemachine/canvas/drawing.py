@@ -39,7 +39,6 @@ class Way:
     target: str
     implied: bool = False
     needed: bool = True
-    of_trigger: bool = False
 
     @property
     def drawn(self) -> bool:
@@ -262,7 +261,7 @@ def ways_of(outline: Outline, workflow: Workflow) -> Iterator[Way]:
     first = str(outline.steps[0]["id"])
     for trigger in outline.triggers:
         target = trigger.get("next")
-        yield Way(trigger["id"], None, str(target or first), implied=target is None, needed=False, of_trigger=True)
+        yield Way(trigger["id"], None, str(target or first), implied=target is None, needed=False)
     for step in outline.steps:
         yield from step_ways(step, workflow.steps[str(step["id"])])
 

@@ -256,7 +256,7 @@ class _Reading:
     # --- triggers ---
 
     def _triggers(self, nodes: list[Node]) -> list[dict[str, Any]]:
-        given = self._given_type(nodes)
+        given = self._given_type()
         triggers = []
         for index, node in enumerate(nodes):
             place: Path = ("triggers", index)
@@ -265,7 +265,7 @@ class _Reading:
         self._check_given(given, triggers)
         return triggers
 
-    def _given_type(self, nodes: list[Node]) -> tuple[str, str] | None:
+    def _given_type(self) -> tuple[str, str] | None:
         """(key, event) of the document's own `triggerType`; it moves to what surrounds the drawing."""
         document = self.canvas.document
         for key in list(document):

@@ -27,7 +27,7 @@ from service.engine.commands import (
 from service.engine.due import DueReport
 from service.engine.engine import Engine
 from service.engine.publishing import Publication, Published
-from service.storage.contacts import lock_contacts
+from service.storage.contacts import ask_contacts
 from service.storage.database import Database, Row, Transaction
 from service.storage.dialect import load
 from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of
@@ -219,7 +219,7 @@ class House:
 
     def contact(self, contact_id: str = "ann") -> Contact:
         def read(transaction: Transaction) -> Contact:
-            found, _ = lock_contacts(transaction, [("default", contact_id)])
+            found = ask_contacts(transaction, [("default", contact_id)])()
             return found["default", contact_id].contact
 
         return self.database.run(read)

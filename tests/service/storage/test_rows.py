@@ -10,7 +10,7 @@ import pytest
 
 from service.storage import contacts, enrollments, events
 from service.storage.connections import Conflict
-from service.storage.contacts import lock_contacts
+from service.storage.contacts import ask_contacts, held_elsewhere
 from service.storage.database import Database
 from service.storage.enrollments import SNAPSHOT_COLUMNS, snapshot_of, state_of
 from service.storage.events import load_repeats, look_back
@@ -154,8 +154,8 @@ def _contact_row(contact: Contact, **given: Any) -> dict[str, Any]:
 def test_a_contact_comes_back_as_it_was(store: Database) -> None:
     store.run(lambda transaction: transaction.write(contacts.INSERT, rows=[_contact_row(ANN)]))
     with store.transaction() as transaction:
-        found, held = lock_contacts(transaction, [("t", "ann"), ("t", "bob"), ("other", "ann")])
-    assert held == set()
+        found = ask_contacts(transaction, [("t", "ann"), ("t", "bob"), ("other", "ann")])()
+        assert held_elsewhere(transaction, [("t", "bob"), ("other", "ann")]) == set()
     assert {key: stored.contact for key, stored in found.items()} == {("t", "ann"): ANN}
     assert found["t", "ann"].created_at == AT
 
@@ -180,10 +180,10 @@ def test_a_contact_that_another_session_holds_is_named_and_the_others_are_locked
     store.run(lambda transaction: transaction.write(contacts.INSERT, rows=rows))
     other = Database(store.url)
     with store.transaction() as first, other.transaction() as second:
-        lock_contacts(first, [("t", "a")])
-        found, held = lock_contacts(second, [("t", "a"), ("t", "b"), ("t", "new")])
+        ask_contacts(first, [("t", "a")])()
+        assert set(ask_contacts(second, [("t", "a"), ("t", "b"), ("t", "new")])()) == {("t", "b")}
+        assert held_elsewhere(second, [("t", "a"), ("t", "new")]) == {("t", "a")}
     other.close()
-    assert (set(found), held) == ({("t", "b")}, {("t", "a")})
 
 
 # --- events ---
