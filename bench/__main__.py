@@ -13,7 +13,18 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import growth, report, w1_burst, w1_tasks, w2_timers, w3_events, w4_open_loop, w6_children, w7_messages
+from bench import (
+    growth,
+    report,
+    reports,
+    w1_burst,
+    w1_tasks,
+    w2_timers,
+    w3_events,
+    w4_open_loop,
+    w6_children,
+    w7_messages,
+)
 from bench.figures import Figure, summarise
 from bench.processes import has_postgresql, place
 from bench.stand import Sizes, stand
@@ -26,7 +37,10 @@ WORKLOADS: Final[dict[str, ModuleType]] = {
     "w4": w4_open_loop,
     "w6": w6_children,
     "w7": w7_messages,
+    "reports": reports,
 }
+LONG: Final = ("reports",)
+"""Not among those that run when none is named, but with --long."""
 USUAL: Final = tuple(name for name in WORKLOADS if name != "w7")
 """What runs when nothing is named; W7 sends in seconds of its own, which takes long."""
 DATABASES: Final = ("postgresql", "sqlite")
@@ -73,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=2, help="runs of each, of which the median counts (default 2)")
     parser.add_argument("--json", type=Path, help=f"also write everything to this file, besides {report.LATEST.name}")
     parser.add_argument("--docs", action="store_true", help="put the figures into docs/performance.md")
-    parser.add_argument("--long", action="store_true", help="also measure up to a million parked enrollments")
+    parser.add_argument("--long", action="store_true", help="also reports, and up to a million parked enrollments")
     parser.add_argument(
         "--through",
         choices=("grpc", "engine"),

@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ def fill(place: Place, extent: Extent) -> None:
 
 async def _play(url: str) -> None:
     """Every kind of run once for each workflow."""
-    database, clock = Database(url), FakeClock()
+    database, clock = Database(url), FakeClock(datetime.now(UTC).replace(microsecond=0))
     await asyncio.to_thread(migrate, database)
     engine = Engine(database, clock, replica_id="bench", lanes=1)
     await engine.start()

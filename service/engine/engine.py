@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from service.engine.batch import Result
 from service.engine.catalog import Catalog
@@ -24,6 +24,7 @@ from service.engine.lanes import Lane
 from service.engine.ledger import Ledger
 from service.engine.local import LocalQueue
 from service.engine.publishing import Publication, Published, activate, pause, prepare, problems_of, publish, resume
+from service.engine.reading import Reading
 from service.engine.room import Room
 from service.engine.tickets import FireTimers, Group, Ticket, lane_number
 from service.storage.database import Database, Transaction
@@ -35,6 +36,9 @@ from statemachine.workflow import Workflow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_READ_WITHIN_S: Final = 30.0
+_ANALYSED_WITHIN_S: Final = 60.0
+"""After which a query is broken off; PostgreSQL gives up single statements after 15 s, and 60 when many are counted."""
 
 
 class Engine:
@@ -238,23 +242,26 @@ class Engine:
     # --- the database, for everybody else ---
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run a query in a thread of its own."""
-
-        def reading() -> T:
-            with self.database.reading() as transaction:
-                return work(transaction)
-
-        return await self._loop.run_in_executor(self._threads, reading)
+        """Run a query in a thread of its own. It is broken off when its caller is cancelled or it takes too long."""
+        return await self._read(Reading(self.database.reading, work), _READ_WITHIN_S)
 
     async def analyse(self, work: Callable[[Transaction], T]) -> T:
         """As `read`, for what counts many rows: in one snapshot, and never two at once."""
-
-        def analysing() -> T:
-            with self.database.analysing() as transaction:
-                return work(transaction)
-
         async with self._analysis:
-            return await self._loop.run_in_executor(self._threads, analysing)
+            return await self._read(Reading(self.database.analysing, work), _ANALYSED_WITHIN_S)
+
+    async def _read(self, reading: Reading[T], within_s: float) -> T:
+        limit = self._loop.call_later(within_s, self._give_up, reading)
+        try:
+            return await self._loop.run_in_executor(self._threads, reading.run)
+        except asyncio.CancelledError:
+            self._give_up(reading)
+            raise
+        finally:
+            limit.cancel()
+
+    def _give_up(self, reading: Reading[Any]) -> None:
+        self._loop.run_in_executor(None, reading.give_up)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a short transaction that touches neither enrollments nor contacts; again after a lost race."""

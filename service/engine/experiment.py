@@ -11,16 +11,9 @@ from service.engine.catalog import Catalog
 from service.engine.significance import MISMATCH, Comparison, Interval, Sample, compare, interval_of, shares_kept
 from service.engine.splitting import find_split
 from service.storage.database import Transaction
-from service.storage.experiment_queries import (
-    Entered,
-    any_event,
-    count_any_goal,
-    count_entered,
-    count_event,
-    count_goals,
-)
+from service.storage.experiment_queries import Entered, GoalEvent, Outcome, any_event, count_outcome
 from service.storage.funnel_queries import Cohort
-from service.storage.split_weights import settings_of
+from service.storage.split_weights import Setting, settings_of
 from service.storage.workflow_queries import find_version
 from statemachine.errors import InvalidInput
 from statemachine.names import canonical_event
@@ -73,11 +66,13 @@ def ask_experiment(transaction: Transaction, catalog: Catalog, question: Questio
     workflow = catalog.version(transaction, cohort.tenant, cohort.workflow, stored.version)
     step, split = find_split(workflow, question.step)
     shares = _shares(catalog, cohort, workflow, step, split)
-    entered = count_entered(transaction, cohort, step)
+    settings = settings_of(transaction, cohort.tenant, cohort.workflow, step)
+    event = _goal_event(transaction, question)
+    outcome = count_outcome(transaction, cohort, step, event, weighted=bool(settings))
+    entered, goals = outcome.entered, outcome.goals
     labels = list(dict.fromkeys([*shares, *sorted({one.label for one in entered})]))
     control = _control(question.control, labels)
-    goals = {} if question.goal_event else count_goals(transaction, cohort, step)
-    converted = _converted(transaction, question, workflow, step, goals)
+    converted = _converted(question, workflow, outcome)
     counts = Counter[str]()
     for one in entered:
         counts[one.label] += one.count
@@ -86,7 +81,7 @@ def ask_experiment(transaction: Transaction, catalog: Catalog, question: Questio
         _variant(label, samples, shares, goals.get(label, {}), control, question.confidence) for label in labels
     ]
     whole = cohort.started_from is None and cohort.started_before is None
-    p_value = _shares_p_value(transaction, catalog, cohort, step, entered) if whole and entered else None
+    p_value = _shares_p_value(transaction, catalog, cohort, step, entered, settings) if whole and entered else None
     warnings = _warnings(question, workflow, variants, p_value)
     return Result(stored.version, step, variants, p_value, warnings)
 
@@ -103,23 +98,25 @@ def _control(wanted: str, labels: Sequence[str]) -> str:
     return wanted or ("control" if "control" in labels else labels[0])
 
 
-def _converted(
-    transaction: Transaction, question: Question, workflow: Workflow, step: str, goals: Mapping[str, Mapping[str, int]]
-) -> Mapping[str, int]:
-    cohort = question.cohort
-    if question.goal_event:
-        kind = canonical_event(question.goal_event).type
-        if not any_event(transaction, cohort.tenant, kind):
-            wish = f"a type of event that came; there is no {kind!r}"
-            raise InvalidInput(f"goal_event: {wish}", [("goal_event", wish)])
-        return count_event(transaction, cohort, step, kind, question.within)
-    if not question.goal:
-        return count_any_goal(transaction, cohort, step)
-    known = {rule.goal for rule in workflow.exits if rule.goal} | {goal for found in goals.values() for goal in found}
+def _goal_event(transaction: Transaction, question: Question) -> GoalEvent | None:
+    if not question.goal_event:
+        return None
+    kind = canonical_event(question.goal_event).type
+    if not any_event(transaction, question.cohort.tenant, kind):
+        wish = f"a type of event that came; there is no {kind!r}"
+        raise InvalidInput(f"goal_event: {wish}", [("goal_event", wish)])
+    return GoalEvent(kind, question.within)
+
+
+def _converted(question: Question, workflow: Workflow, outcome: Outcome) -> Mapping[str, int]:
+    if question.goal_event or not question.goal:
+        return outcome.converted
+    known = {rule.goal for rule in workflow.exits if rule.goal}
+    known |= {goal for found in outcome.goals.values() for goal in found}
     if question.goal not in known:
         wish = f"a goal of the workflow ({', '.join(sorted(known)) or 'it has none'})"
         raise InvalidInput(f"goal: {wish}", [("goal", wish)])
-    return {label: found.get(question.goal, 0) for label, found in goals.items()}
+    return {label: found.get(question.goal, 0) for label, found in outcome.goals.items()}
 
 
 def _variant(
@@ -146,13 +143,15 @@ def _variant(
 
 
 def _shares_p_value(
-    transaction: Transaction, catalog: Catalog, cohort: Cohort, step: str, entered: Sequence[Entered]
+    transaction: Transaction,
+    catalog: Catalog,
+    cohort: Cohort,
+    step: str,
+    entered: Sequence[Entered],
+    set_shares: Sequence[Setting],
 ) -> float:
     """Holds the counts against the shares that were in force for each of them."""
-    settings = {
-        (one.version, one.revision): one.shares
-        for one in settings_of(transaction, cohort.tenant, cohort.workflow, step)
-    }
+    settings = {(one.version, one.revision): one.shares for one in set_shares}
     counted: Counter[str] = Counter()
     periods: Counter[tuple[int, int | None]] = Counter()
     for one in entered:

@@ -143,6 +143,8 @@ def translated(error: Exception) -> Exception:
             return Unavailable(f"the database cannot be reached: {original}")
     if isinstance(original, psycopg.IntegrityError | sqlite3.IntegrityError):
         return KeyConflict(str(original), unique=not isinstance(original, _NO_KEYS))
+    if isinstance(original, sqlite3.OperationalError) and str(original) == "interrupted":
+        return TooMuch("the database gave up: it took too long")
     if isinstance(original, sqlite3.OperationalError):
         if "locked" in str(original) or "busy" in str(original):
             return Conflict(str(original))

@@ -76,6 +76,10 @@ class Transaction:
         """Execute; answers how many rows it touched."""
         return self.ask(sql, **parameters).count()
 
+    def interrupt(self) -> None:
+        """Break off the statement under way, from another thread: it fails with TooMuch. Without one, do nothing."""
+        self._session.interrupt()
+
     def write_all(self, writes: Sequence[tuple[str, list[Mapping[str, Any]]]]) -> list[int]:
         """Several set-based writes, each `(sql with {rows:rows; …}, rows)`; answers the rows each touched.
 

@@ -6,12 +6,11 @@ it came.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from service.storage.database import Row, Transaction
+from service.storage.database import Transaction
 from service.storage.dialect import instant_text
 from service.storage.funnel_queries import Cohort
 
@@ -35,22 +34,29 @@ firsts as (
     ) as x where turn = 1 and label is not null
 )"""
 
+_REVISION: Final = """(select max(w.revision) from split_weights as w where w.tenant_id = :tenant
+        and w.workflow = :workflow and w.version = f.version and w.step = :step and w.set_at <= f.at)"""
 _ENTERED: Final = """
-select f.label, f.version, (select max(w.revision) from split_weights as w where w.tenant_id = :tenant
-    and w.workflow = :workflow and w.version = f.version and w.step = :step and w.set_at <= f.at) as revision, count(*)
-from firsts as f group by 1, 2, 3"""
+select 'entered' as part, g.label, g.version, g.revision, '' as goal, count(*) from (
+    select f.label, f.version, {revision} as revision from firsts as f
+) as g group by g.label, g.version, g.revision"""
 
+_REACHED: Final = """,
+reached as (
+    select distinct f.label, r.goal, f.subject from firsts as f join runs as r on r.subject = f.subject
+    where r.goal is not null and r.ended_at >= f.at
+)"""
 _GOALS: Final = """
-select f.label, r.goal, count(distinct f.subject) from firsts as f join runs as r on r.subject = f.subject
-where r.goal is not null and r.ended_at >= f.at group by 1, 2"""
-
-_ANY_GOAL: Final = """
-select f.label, count(distinct f.subject) from firsts as f join runs as r on r.subject = f.subject
-where r.goal is not null and r.ended_at >= f.at group by 1"""
+union all
+select 'goal', g.label, 0, 0, g.goal, count(*) from reached as g group by g.label, g.goal
+union all
+select 'converted', g.label, 0, 0, '', count(distinct g.subject) from reached as g group by g.label"""
 
 _EVENT: Final = """
-select f.label, count(*) from firsts as f where exists (select 1 from events as v where v.tenant_id = :tenant
-    and v.contact_id = f.contact_id and v.type = :type and v.accepted_at > f.at{within}) group by 1"""
+union all
+select 'converted', f.label, 0, 0, '', count(*) from firsts as f where exists (select 1 from events as v
+    where v.tenant_id = :tenant and v.contact_id = f.contact_id and v.type = :type and v.accepted_at > f.at{within})
+group by f.label"""
 _WITHIN: Final = {
     "sqlite": " and (julianday(v.accepted_at) - julianday(f.at)) * 86400.0 <= :within_s",
     "postgresql": " and extract(epoch from v.accepted_at - f.at) <= :within_s",
@@ -67,31 +73,48 @@ class Entered:
     count: int
 
 
-def count_entered(transaction: Transaction, cohort: Cohort, step: str) -> list[Entered]:
-    return [Entered(row[0], row[1], row[2], int(row[3])) for row in _rows(transaction, cohort, step, _ENTERED)]
+@dataclass(frozen=True, slots=True)
+class GoalEvent:
+    """Contacts that had an event of this type after they were given the variant, within this time, have converted."""
+
+    type: str
+    within: timedelta | None = None
 
 
-def count_goals(transaction: Transaction, cohort: Cohort, step: str) -> dict[str, dict[str, int]]:
-    """Label → goal → subjects whose run reached it after they were given the variant."""
-    found: dict[str, dict[str, int]] = {}
-    for label, goal, count in _rows(transaction, cohort, step, _GOALS):
-        found.setdefault(label, {})[goal] = int(count)
-    return found
+@dataclass(slots=True)
+class Outcome:
+    """`goals` are label → goal → subjects whose run reached it after they were given the variant, `converted` label →
+    subjects with any of them, or with the event."""
+
+    entered: list[Entered] = field(default_factory=list)
+    goals: dict[str, dict[str, int]] = field(default_factory=dict)
+    converted: dict[str, int] = field(default_factory=dict)
 
 
-def count_any_goal(transaction: Transaction, cohort: Cohort, step: str) -> dict[str, int]:
-    return {row[0]: int(row[1]) for row in _rows(transaction, cohort, step, _ANY_GOAL)}
-
-
-def count_event(
-    transaction: Transaction, cohort: Cohort, step: str, kind: str, within: timedelta | None
-) -> dict[str, int]:
-    """Label → contacts that had such an event after they were given the variant, in time."""
-    parameters: dict[str, Any] = {"type": kind}
-    if within is not None:
-        parameters["within_s"] = within.total_seconds()
-    sql = _EVENT.format(within=_WITHIN[transaction.kind] if within is not None else "")
-    return {row[0]: int(row[1]) for row in _rows(transaction, cohort, step, sql, **parameters)}
+def count_outcome(
+    transaction: Transaction, cohort: Cohort, step: str, event: GoalEvent | None = None, *, weighted: bool = True
+) -> Outcome:
+    """By goals, or by an event; history is read once. `weighted`: shares of the split were set while it was live."""
+    parameters: dict[str, Any] = {"tenant": cohort.tenant, "workflow": cohort.workflow, "step": step}
+    runs = _RUNS.format(period=_period(cohort, parameters))
+    entered = _ENTERED.format(revision=_REVISION if weighted else "cast(null as bigint)")
+    if event is None:
+        sql = f"with {runs}{_REACHED}{entered}{_GOALS}"
+    else:
+        parameters["type"] = event.type
+        if event.within is not None:
+            parameters["within_s"] = event.within.total_seconds()
+        within = _WITHIN[transaction.kind] if event.within is not None else ""
+        sql = f"with {runs}{entered}{_EVENT.format(within=within)}"
+    outcome = Outcome()
+    for part, label, version, revision, goal, count in transaction.rows(sql, **parameters):
+        if part == "entered":
+            outcome.entered.append(Entered(label, version, revision, int(count)))
+        elif part == "goal":
+            outcome.goals.setdefault(label, {})[goal] = int(count)
+        else:
+            outcome.converted[label] = int(count)
+    return outcome
 
 
 def any_event(transaction: Transaction, tenant: str, kind: str) -> bool:
@@ -100,14 +123,13 @@ def any_event(transaction: Transaction, tenant: str, kind: str) -> bool:
     return transaction.row(sql, tenant=tenant, type=kind) is not None
 
 
-def _rows(transaction: Transaction, cohort: Cohort, step: str, sql: str, **parameters: Any) -> Sequence[Row]:
-    period = ""
+def _period(cohort: Cohort, parameters: dict[str, Any]) -> str:
+    sql = ""
     for name, at, sign in (
         ("started_from", cohort.started_from, ">="),
         ("started_before", cohort.started_before, "<"),
     ):
         if at is not None:
-            period += f" and e.started_at {sign} :{name}"
+            sql += f" and e.started_at {sign} :{name}"
             parameters[name] = instant_text(at)
-    named = {"tenant": cohort.tenant, "workflow": cohort.workflow, "step": step}
-    return transaction.rows(f"with {_RUNS.format(period=period)} {sql}", **named, **parameters)
+    return sql

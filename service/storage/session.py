@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import psycopg
 from sqlalchemy import Engine
@@ -20,6 +20,8 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 """It warns of pipelines that end with their connection; whoever used it was told by an error."""
 
 Parameters = Mapping[str, Any]
+_CANCELLED_WITHIN_S: Final = 2.0
+"""How long the server may take to hear that a statement is not wanted any more."""
 
 
 class Session(Protocol):
@@ -42,6 +44,9 @@ class Session(Protocol):
 
     def roll_back(self) -> None:
         """Forget the transaction, if there is one. Raises nothing: a connection that cannot even do this is broken."""
+
+    def interrupt(self) -> None:
+        """Break off the statement under way, from another thread. Raises nothing."""
 
     def close(self) -> None: ...
 
@@ -73,6 +78,9 @@ class SqliteSession:
         with suppress(sqlite3.Error):
             if self._driver.in_transaction:
                 self._driver.execute("rollback")
+
+    def interrupt(self) -> None:
+        self._driver.interrupt()
 
     def close(self) -> None:
         self._pooled.invalidate()
@@ -115,6 +123,10 @@ class PostgresSession:
         """Wait for everything that was sent; what failed has been told before, or is of no interest any more."""
         with suppress(psycopg.Error):
             self._pipeline.sync()
+
+    def interrupt(self) -> None:
+        with suppress(psycopg.Error):
+            self._driver.cancel_safe(timeout=_CANCELLED_WITHIN_S)
 
     def close(self) -> None:
         with suppress(psycopg.Error):

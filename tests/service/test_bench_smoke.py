@@ -29,7 +29,7 @@ def test_every_workload_is_done_and_told(
     main(["--database", "sqlite", "--n", "10", "--rounds", "1", "--through", through, *chosen])
 
     told = orjson.loads((tmp_path / "latest.json").read_bytes())
-    assert {one["workload"][:2] for one in told["summaries"]} == {name[:2].upper() for name in workloads}
+    assert {one["workload"][:2].lower() for one in told["summaries"]} == {name[:2] for name in workloads}
     assert all(one["rate"] > 0 for one in told["summaries"])
     assert "Targets" in capsys.readouterr().out
 
