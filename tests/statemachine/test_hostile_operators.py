@@ -1,19 +1,24 @@
-"""Operators who pause, resume, cancel, retry and advance anything at any time: nothing is refused by a defect, families
-hold together, and every history decides again."""
+"""Operators who pause, resume, cancel, exit, retry, advance and migrate anything at any time: nothing is refused by a
+defect, families hold together, also while news of children is held, and every history decides again."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from random import Random
 from typing import Any
 
 import pytest
 
+from statemachine.definition import load_workflow
 from statemachine.errors import WorkflowError
+from statemachine.migration import TIMER_POLICIES
 from statemachine.snapshot import Status
 from statemachine.standstill import EVENT_POLICIES, PAUSE_POLICIES
-from tests.statemachine.checked_world import Simulation, compiled
+from statemachine.workflow import Workflow
+from tests.statemachine.checked_world import Simulation
 
 Data = dict[str, Any]
 RATE = {"rates": {"count": 1, "per": "30s", "channel": "sms"}}
@@ -56,6 +61,7 @@ INNER: list[Data] = [
     wait("listen", on="reply", timeout="20s"),
     {"id": "mark", "type": "add_tag", "config": {"tag": "inner"}},
 ]
+RENAMED = {name: f"{name}_2" for name in ("second", "book", "calm", "last", "listen", "do", "rest")}
 RULES: Data = {
     "limits": {"max_duration": "8m", "max_execution": "2m"},
     "on_failure": [{"id": "sorry", **TEXT}, wait("rest", on="click", timeout="20s")],
@@ -84,6 +90,11 @@ def _cancel(play: Simulation, dice: Random, run: str) -> None:
         play.operate("cancel", run)
 
 
+def _exit(play: Simulation, dice: Random, run: str) -> None:
+    if dice.random() < 0.3:
+        play.operate("exit", run)
+
+
 def _retry(play: Simulation, dice: Random, run: str) -> None:
     play.operate("retry", run)
 
@@ -93,12 +104,22 @@ def _advance(play: Simulation, dice: Random, run: str) -> None:
 
 
 def _hold(play: Simulation, dice: Random, run: str) -> None:
-    play.pause_workflow(dice.choice(["flow", "inner"]), dice.choice(PAUSE_POLICIES))
+    play.pause_workflow(dice.choice(["flow", "inner"]), dice.choice(PAUSE_POLICIES), dice.choice(EVENT_POLICIES))
 
 
 def _let_go(play: Simulation, dice: Random, run: str) -> None:
     for key in ("flow", "inner"):
         play.resume_workflow(key)
+
+
+def _again(play: Simulation, dice: Random, run: str) -> None:
+    if dice.random() < 0.2:
+        play.trigger("go")
+
+
+def _migrate(play: Simulation, dice: Random, run: str) -> None:
+    if dice.random() < 0.5:
+        play.migrate(RENAMED, run_id=run, timers=dice.choice(TIMER_POLICIES))
 
 
 def _answer(play: Simulation, dice: Random, run: str) -> None:
@@ -107,7 +128,7 @@ def _answer(play: Simulation, dice: Random, run: str) -> None:
         return
     name = dice.choice(asked)
     task = play.records[name].snapshot.task
-    if task is not None and task.step == "ask":
+    if task is not None and task.step.startswith("ask"):
         decision = dice.choice(["approved", "rejected"])
         play.complete({"decision": decision, "by": "ann"}, decision, name)
     elif dice.random() < 0.4:
@@ -117,7 +138,8 @@ def _answer(play: Simulation, dice: Random, run: str) -> None:
 
 
 ACTS: tuple[Callable[[Simulation, Random, str], None], ...] = (
-    _event, _event, _time, _pause, _resume, _resume, _cancel, _retry, _advance, _hold, _let_go, _answer, _answer,
+    _event, _event, _time, _pause, _resume, _resume, _cancel, _exit, _retry, _advance, _hold, _let_go, _answer,
+    _answer, _again, _migrate,
 )  # fmt: skip
 
 
@@ -127,15 +149,52 @@ def _moving(play: Simulation, dice: Random) -> str:
     return dice.choice(names if names and dice.random() < 0.9 else list(play.records))
 
 
+def _opened(dice: Random) -> Simulation:
+    rules = {
+        **RULES,
+        "exit": [{"on": "stop"}] if dice.random() < 0.3 else [],
+        "entry": {"reentry": dice.choice(["after_exit", "restart"])},
+    }
+    versions = [
+        _version(rules | {"key": "flow", "steps": STEPS}),
+        _version({"key": "inner", "triggers": [{"type": "never"}], "steps": INNER}),
+    ]
+    play = Simulation(*(first for first, _ in versions), versions=[later for _, later in versions])
+    play.trigger("go")
+    return play
+
+
+@cache
+def _compiled_twice(text: str) -> tuple[Workflow, Workflow]:
+    renamed = json.dumps(_renamed(json.loads(text)))
+    first, later = load_workflow(text, version=1).workflow, load_workflow(renamed, version=2).workflow
+    assert first is not None
+    assert later is not None
+    return first, later
+
+
+def _version(document: Data) -> tuple[Workflow, Workflow]:
+    """A workflow, and its next version, in which some steps have other names."""
+    return _compiled_twice(json.dumps({"triggers": [{"type": "go"}], **document}))
+
+
+def _renamed(document: Any) -> Any:
+    if isinstance(document, list):
+        return [_renamed(one) for one in document]
+    if isinstance(document, dict):
+        return {key: RENAMED.get(one, one) if key == "id" else _renamed(one) for key, one in document.items()}
+    return document
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_is_held_and_let_go_in_any_order_families_hold_and_histories_decide_again(seed: int) -> None:
     dice = Random(seed)
-    rules = {**RULES, "exit": [{"on": "stop"}] if dice.random() < 0.3 else []}
-    play = Simulation(compiled(*STEPS, **rules), compiled(*INNER, key="inner", triggers=[{"type": "never"}]))
-    play.trigger("go")
-    for _ in range(60):
+    play = _opened(dice)
+    for number in range(60):
         with suppress(WorkflowError):
             dice.choice(ACTS)(play, dice, _moving(play, dice))
+        if number % 20 == 0:
+            play.audit()
     _let_go(play, dice, "")
     for name in list(play.records):
         with suppress(WorkflowError):

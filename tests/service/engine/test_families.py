@@ -79,6 +79,43 @@ async def test_pause_and_resume_reach_the_children(house: House) -> None:
     assert {run.status for run in house.runs()} == {"waiting"}
 
 
+ASKING = """
+    key: asking
+    trigger: {type: go}
+    steps:
+      - {id: ask, type: sub_workflow, config: {workflow: answering}}
+      - {id: after, type: add_tag, config: {tag: after}}
+"""
+ANSWERING = """
+    key: answering
+    trigger: {type: never}
+    steps: [{id: answer, type: wait, config: {on: reply, timeout: 5d}}]
+"""
+
+
+@pytest.mark.parametrize("events", ["buffer", "deliver", "drop"])
+@pytest.mark.parametrize("end", ["answered", "cancelled", "both cancelled"])
+async def test_the_end_of_a_child_while_its_parents_workflow_is_paused_is_told_when_that_goes_on(
+    house: House, events: str, end: str
+) -> None:
+    await house.publish(ANSWERING)
+    await house.publish(ASKING)
+    await house.trigger("go")
+    await house.engine.pause_workflow("default", "asking", events=events)
+    if end == "answered":
+        await house.trigger("message_received")
+    else:
+        await house.operate(house.run("answering"), "cancel")
+    assert (parent(house).open_children, house.kinds(parent(house))[-1]) == (1, "held ask")
+    house.audit()
+    if end == "both cancelled":
+        await house.operate(parent(house), "cancel")
+    await house.engine.resume_workflow("default", "asking")
+    await house.fire()
+    expected = {"answered": "completed", "cancelled": "failed", "both cancelled": "cancelled"}
+    assert (parent(house).status, parent(house).open_children) == (expected[end], 0)
+
+
 async def test_a_failing_branch_cancels_branches_that_were_not_loaded(house: House) -> None:
     await house.publish(BOTH)
     await house.trigger("go")
