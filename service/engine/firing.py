@@ -196,17 +196,18 @@ class Firing:
         self._desks[stored.tenant, snapshot.id] = desk
 
     def _in_turn(self, due: list[StoredEnrollment]) -> list[StoredEnrollment]:
-        """Of the runs of one contact that are due at one instant, the one with the highest priority goes first."""
+        """Of the runs of one contact that are due at one instant, the one with the highest priority goes first; of
+        those, the one that began first."""
         if len(self._contacts) == len(due):
             return due
         return sorted(due, key=self._turn)
 
-    def _turn(self, stored: StoredEnrollment) -> tuple[datetime, int, int]:
+    def _turn(self, stored: StoredEnrollment) -> tuple[datetime, int, int, str]:
         snapshot = stored.snapshot
         workflow = self._room.catalog.known(stored.tenant, snapshot.workflow, snapshot.version)
         assert workflow is not None
         assert stored.due_at is not None
-        return stored.due_at, -snapshot.priority, -workflow.entry.priority
+        return stored.due_at, -snapshot.priority, -workflow.entry.priority, snapshot.id
 
     def _load_kept(self, transaction: Transaction, claimed: Sequence[tuple[StoredEnrollment, str | None, int]]) -> None:
         """The variants of the contacts in workflows where shares of splits were set."""

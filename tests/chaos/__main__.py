@@ -11,10 +11,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("seeds", nargs="+", type=int)
     parser.add_argument("--store", choices=KINDS, default="sqlite")
+    parser.add_argument("--threads", action="store_true", help="who is faster comes first, not who the seed says")
     given = parser.parse_args()
-    with theatres((given.store,)) as stages:
+    with theatres((given.store,), alone=not given.threads) as stages:
         for seed in given.seeds:
-            print(seed, stages[given.store].play(seed).line(), flush=True)
+            tally = stages[given.store].play(seed)
+            print(seed, tally.line(), f"; story {tally.story}", flush=True)
 
 
 if __name__ == "__main__":

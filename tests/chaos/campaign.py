@@ -1,4 +1,7 @@
-"""Plays one after another, on both stores in turn, for a time or a number: what `make fuzz` does with `chaos`."""
+"""Plays one after another, for a time or a number: what `make fuzz` does with `chaos`.
+
+Each seed is played on both stores, one actor at a time, and once more on PostgreSQL with threads, who is faster first.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.chaos.findings import again, keep
 from tests.chaos.tally import Tally
 from tests.chaos.theatre import Theatre
 from tests.databases import Databases, Kind, PostgresServer, migrated, postgres_for_session
+from tests.properties import FOUND
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
 _TOLD_EVERY_S = 60.0
@@ -35,14 +40,15 @@ def run(
     *,
     seconds: float,
     plays: int,
-    folder: Path | None,
+    folder: Path = FOUND,
     kinds: tuple[Kind, ...] = KINDS,
     tell: Callable[[str], None] | None = None,
 ) -> ChaosReport:
     """Play the seeds from `number` on, until the time is over or so many are played (0: no limit)."""
     report = ChaosReport()
     started = told_at = time.monotonic()
-    with theatres(kinds) as stages:
+    with theatres(kinds) as one_by_one, theatres(kinds, alone=False) as threaded:
+        stages = [*one_by_one.items(), *((kind, threaded[kind]) for kind in kinds if kind == "postgresql")]
         for seed in range(number, number + (plays or 10**9)):
             report.seconds = time.monotonic() - started
             if seconds and report.seconds >= seconds:
@@ -50,29 +56,30 @@ def run(
             if tell is not None and time.monotonic() - told_at >= _TOLD_EVERY_S:
                 told_at = time.monotonic()
                 tell(report.line())
-            for kind, theatre in stages.items():
-                try:
-                    report.tally.add(theatre.play(seed))
-                except Exception as error:
-                    finding = f"seed {seed} on {kind}: {type(error).__name__}: {str(error)[:300]}"
-                    report.findings.append(finding)
-                    _keep(folder, seed, kind, finding)
+            for kind, theatre in stages:
+                _play(report, theatre, seed, kind, folder)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _keep(folder: Path | None, seed: int, kind: Kind, finding: str) -> None:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"chaos.{kind}.{seed}").write_text(finding + "\n")
+def _play(report: ChaosReport, theatre: Theatre, seed: int, kind: Kind, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    running = folder / "chaos.running"
+    running.write_text(f"{again(seed, kind, alone=theatre.alone)}\n")
+    try:
+        report.tally.add(theatre.play(seed))
+    except Exception as error:
+        file = keep(error, seed, kind, alone=theatre.alone, folder=folder)
+        report.findings.append(f"seed {seed} on {kind}: {type(error).__name__}: {str(error)[:300]} -> {file}")
+    running.unlink()
 
 
 @contextmanager
-def theatres(kinds: tuple[Kind, ...]) -> Iterator[dict[Kind, Theatre]]:
+def theatres(kinds: tuple[Kind, ...], *, alone: bool = True) -> Iterator[dict[Kind, Theatre]]:
     """One for each kind of store."""
     with TemporaryDirectory(prefix="chaos-") as folder, _postgres(kinds) as server:
         databases = Databases(folder=Path(folder), postgres=lambda: _there(server))
-        found = {kind: Theatre(databases.create(kind, Path(folder), migrated)) for kind in kinds}
+        found = {kind: Theatre(databases.create(kind, Path(folder), migrated), alone=alone) for kind in kinds}
         try:
             yield found
         finally:

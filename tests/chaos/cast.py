@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
@@ -19,6 +20,7 @@ from service.storage.tasks import LeasedTask
 from statemachine.errors import Unavailable
 from tests.chaos.faulty import Connections, FaultyDatabase
 from tests.chaos.tally import Tally
+from tests.chaos.turns import WithTurns
 from tests.chaos.words import ASSIGNING, HTTP
 from tests.service.engine.house import FakeClock
 
@@ -61,18 +63,21 @@ class Replica:
         tally.commits += self.database.commits
 
 
-async def _silence(replica: Replica) -> None:
-    """Return when nobody waits for it any more."""
-    async with replica.engine.feed.subscribe() as subscription:
-        while replica.callers or replica.engine.pending:
-            await subscription.wait(0.001)
-
-
 class Cast:
-    """See the module. `mortal` False: who is born from now on lives for ever."""
+    """See the module. `mortal` False: who is born from now on lives for ever. `turns` draws who comes first; None: who
+    is faster."""
 
-    def __init__(self, url: str, clock: FakeClock, random: Random, tally: Tally, connections: Connections) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: FakeClock,
+        random: Random,
+        tally: Tally,
+        connections: Connections,
+        turns: Random | None,
+    ) -> None:
         self.mortal = True
+        self._turns = turns
         self.replicas: list[Replica] = []
         self._url = url
         self._clock = clock
@@ -81,6 +86,10 @@ class Cast:
         self._connections = connections
         self._born = 0
         self._burying = asyncio.Lock()
+
+    @property
+    def _engine(self) -> Callable[..., Engine]:
+        return Engine if self._turns is None else partial(WithTurns, self._turns)
 
     async def enter(self) -> None:
         for _ in range(REPLICAS):
@@ -116,9 +125,16 @@ class Cast:
     async def settle(self) -> None:
         """Until every follow-up is carried out, or has died with its replica."""
         while any(replica.engine.pending for replica in self.replicas):
-            async with self.replicas[0].engine.feed.subscribe() as subscription:
-                await subscription.wait(0.002)
+            await self._let_others(self.replicas[0])
         await self.bury()
+
+    async def _let_others(self, replica: Replica) -> None:
+        """Until it commits something, at most for a moment; with turns, until everybody had one."""
+        if self._turns is not None:
+            await asyncio.sleep(0)
+            return
+        async with replica.engine.feed.subscribe() as subscription:
+            await subscription.wait(0.002)
 
     async def bury(self) -> None:
         """Others for those who died, as soon as they have said their last to everybody who waits for them."""
@@ -126,7 +142,8 @@ class Cast:
             for index, replica in enumerate(self.replicas):
                 if replica.database.dead:
                     self._tally.deaths["after commit" if replica.database.committed else "before commit"] += 1
-                    await _silence(replica)
+                    while replica.callers or replica.engine.pending:
+                        await self._let_others(replica)
                     await replica.end(self._tally)
                     self.replicas[index] = await self._next()
 
@@ -136,6 +153,6 @@ class Cast:
         fuse = self._random.randint(2, 25) if self.mortal and dies else None
         database = FaultyDatabase(self._url, self._connections, fuse=fuse, committed=committed)
         hands = {HTTP: Hand(), ASSIGNING: Hand()}
-        engine = Engine(database, self._clock, replica_id=f"r{self._born}", lanes=2, local_queues=hands)
+        engine = self._engine(database, self._clock, replica_id=f"r{self._born}", local_queues=hands)
         await engine.start()
         return Replica(engine, database, hands)

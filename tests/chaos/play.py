@@ -6,6 +6,7 @@ What was sent must be there once in the end, whatever died on the way.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tests.chaos import callers, publishers, workers
 from tests.chaos.faulty import Connections
 from tests.chaos.stage import Stage
 from tests.chaos.tally import Tally
+from tests.chaos.turns import no_chance
 from tests.chaos.verdict import judge
 from tests.chaos.words import AGENTS, ASSIGNING, HTTP, LEAF, QUEUES
 
@@ -30,16 +32,17 @@ WORKFLOWS: Final = 3
 _MOST_ENDINGS: Final = 400
 _IDLE: Final = 2
 """It is over when so many rounds, a minute apart, find nothing to do: places are counted by the minute."""
+_LAST_LOGGED: Final = 200
 _FAR: Final = 0x7000_0000_0000
 """Milliseconds since 1970 at which the identifiers of a play begin: later than any clock says, so that none is read."""
 
 Act = Callable[[Stage], Awaitable[object]]
 
 
-async def play(url: str, seed: int, connections: Connections) -> Tally:
+async def play(url: str, seed: int, connections: Connections, *, alone: bool) -> Tally:
     """One play on an empty, migrated store. Raises AssertionError when a promise is broken."""
-    stage = Stage(url, seed, connections)
-    with _seeded_ids(seed), _no_defects():
+    stage = Stage(url, seed, connections, alone=alone)
+    with _seeded_ids(seed), _no_defects(), no_chance(stage.clock):
         try:
             await _open(stage)
             for _ in range(ROUNDS):
@@ -190,14 +193,17 @@ def _seeded_ids(seed: int) -> Iterator[None]:
 
 
 class _Defects(logging.Handler):
-    """Keeps what the service calls an error: it goes on after defects, a play does not."""
+    """Keeps what the service logs, and what it calls an error: it goes on after defects, a play does not."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
+        self.logged: deque[str] = deque(maxlen=_LAST_LOGGED)
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.found.append(self.format(record))
+        self.logged.append(self.format(record))
+        if record.levelno >= logging.ERROR:
+            self.found.append(self.logged[-1])
 
 
 @contextmanager
@@ -208,6 +214,9 @@ def _no_defects() -> Iterator[None]:
     log.propagate = False
     try:
         yield
+    except BaseException as error:
+        error.add_note("\n".join(["the service logged:", *defects.logged]))
+        raise
     finally:
         log.removeHandler(defects)
         log.propagate = before

@@ -25,12 +25,13 @@ T = TypeVar("T")
 class Stage:
     """`definitions` are the published ones by key and version (from 1), `mappings` what leads from one to another."""
 
-    def __init__(self, url: str, seed: int, connections: Connections) -> None:
+    def __init__(self, url: str, seed: int, connections: Connections, *, alone: bool) -> None:
         self.seed = seed
         self.random = Random(seed)
         self.clock = FakeClock()
         self.tally = Tally(plays=1)
-        self.cast = Cast(url, self.clock, self.random, self.tally, connections)
+        turns = Random(f"{seed} turns") if alone else None
+        self.cast = Cast(url, self.clock, self.random, self.tally, connections, turns)
         self.sent: list[TriggerEvent] = []
         self.answers: list[EventAnswer] = []
         self.held: list[LeasedTask] = []

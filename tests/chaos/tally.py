@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
+
+
+def digest(told: Iterable[object]) -> str:
+    whole = sha256()
+    for one in told:
+        whole.update(repr(one).encode())
+    return whole.hexdigest()[:16]
 
 
 @dataclass(slots=True)
 class Tally:
     """`deaths` by the side of the commit, `acts` and `answers` by name, `causes` and `kinds` as histories have them,
-    `steps` by type, `runs` by their last status."""
+    `steps` by type, `runs` by their last status. `story` is a digest of all histories, in the order of plays."""
 
     plays: int = 0
+    story: str = ""
     commits: int = 0
     deaths: Counter[str] = field(default_factory=Counter)
     acts: Counter[str] = field(default_factory=Counter)
@@ -23,6 +33,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         self.plays += other.plays
+        self.story = digest([self.story, other.story])
         self.commits += other.commits
         for name in ("deaths", "acts", "answers", "causes", "kinds", "steps", "runs"):
             getattr(self, name).update(getattr(other, name))

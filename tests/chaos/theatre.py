@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
@@ -28,11 +28,14 @@ _MEMORY: Final = 512
 
 
 class Theatre:
-    """See the module. `kind` and `url` are those of its store, which has to be migrated."""
+    """See the module. `url` is that of its store, which has to be migrated. `alone`: one actor at a time, in an order
+    that the seed draws, so that a play is the same each time; otherwise as they come, on threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, alone: bool = True) -> None:
         self.url = url
+        self.alone = alone
         self._connections = Connections()
+        _never_vacuumed(url)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
     def play(self, seed: int) -> Tally:
@@ -43,7 +46,7 @@ class Theatre:
 
     async def _bounded(self, seed: int) -> Tally:
         async with asyncio.timeout(HANG_S):
-            return await play(self.url, seed, self._connections)
+            return await play(self.url, seed, self._connections, alone=self.alone)
 
     def close(self) -> None:
         self._runner.close()
@@ -51,13 +54,28 @@ class Theatre:
 
 
 def wipe(url: str) -> None:
-    """Empty every table."""
-    database = Database(url)
-    with database.transaction() as transaction:
-        for table in metadata.sorted_tables:
-            if table.name not in _KEPT:
-                transaction.write(f"delete from {table.name}")
-    database.close()
+    """Empty every table, on PostgreSQL to the ground, so that its rows lie in the order in which a play writes them."""
+    names = [table.name for table in metadata.sorted_tables if table.name not in _KEPT]
+    with closing(Database(url)) as database, database.transaction() as transaction:
+        full = transaction.rows(
+            " union all ".join(f"select '{name}' where exists (select 1 from {name})" for name in names)
+        )
+        if database.kind == "postgresql" and full:
+            transaction.write(f"truncate {', '.join(name for (name,) in full)}")
+            return
+        for (name,) in full:
+            transaction.write(f"delete from {name}")
+
+
+def _never_vacuumed(url: str) -> None:
+    """Else PostgreSQL would move rows, and plan anew, at moments of its own."""
+    with closing(Database(url)) as database, database.transaction() as transaction:
+        if database.kind == "postgresql":
+            listed = (
+                "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+            )
+            for (name,) in transaction.rows(listed):
+                transaction.write(f"alter table {name} set (autovacuum_enabled = false)")
 
 
 @lru_cache(_MEMORY)

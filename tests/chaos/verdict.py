@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from service.engine.catalog import compile_stored
 from service.storage.database import Transaction
-from service.storage.dialect import load
+from service.storage.dialect import instant, load
 from service.storage.workflows import get_version
 from statemachine.snapshot import Snapshot, Status
 from tests.audit import assert_sound
 from tests.chaos.stage import Stage
+from tests.chaos.tally import digest
 
 
 def judge(stage: Stage) -> None:
@@ -83,6 +85,7 @@ def _assert_notices(transaction: Transaction) -> None:
 
 def _count(stage: Stage, transaction: Transaction) -> None:
     tally = stage.tally
+    tally.story = _story(transaction)
     for cause, count in transaction.rows("select cause_id, count(*) from history where position = 0 group by 1"):
         tally.causes[_kind_of(cause)] += count
     rows = transaction.rows(
@@ -93,6 +96,18 @@ def _count(stage: Stage, transaction: Transaction) -> None:
         tally.kinds[kind] += count
         if kind == "step_started":
             tally.steps[_type_of(transaction, key, version, step)] += count
+
+
+def _story(transaction: Transaction) -> str:
+    """What happened to whom and when, in the order in which histories tell it."""
+    sql = (
+        "select enrollment_id, sequence, cause_id, position, kind, step, visit, level, at, entry, cause from history "
+        "order by enrollment_id, sequence"
+    )
+    rows = transaction.rows(sql)
+    return digest(
+        (*row[:8], instant(row[8]), *(json.dumps(load(one), sort_keys=True) for one in row[9:])) for row in rows
+    )
 
 
 def _kind_of(cause: str) -> str:

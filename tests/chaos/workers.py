@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 from typing import Final
 
 from service.connectors.assignments import Assignments
@@ -64,7 +65,7 @@ async def lease(stage: Stage, queues: tuple[str, ...], limit: int) -> list[Lease
         lease_tasks,
         tenant="default", queues=list(queues), worker_id="w", limit=limit, now=now, until=now + LEASE,
     )  # fmt: skip
-    return await stage.cast.surely(lambda engine: engine.write(take))
+    return sorted(await stage.cast.surely(lambda engine: engine.write(take)), key=attrgetter("id"))
 
 
 async def reclaim(stage: Stage) -> None:
