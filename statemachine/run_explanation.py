@@ -31,6 +31,7 @@ from statemachine.standstill import CONTINUE, made_up
 from statemachine.step import CONTACT_CHANGED, VARIABLES_CHANGED, WaitingStep
 from statemachine.steps.approval import TIMEOUT, Approval
 from statemachine.steps.message import MessageStep
+from statemachine.steps.sub_workflow import SubWorkflow
 from statemachine.wording import instant
 from statemachine.workflow import ON_FAILURE, Step, Workflow
 
@@ -178,9 +179,11 @@ def _waits(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings, q
             parts.append(_decision_wait(runner, queue, holder))
         else:
             parts.append(_task_wait(snapshot, queue))
-    if snapshot.brood is not None:
-        parts.append(_children_wait(snapshot.brood))
     step = workflow.steps.get(snapshot.step or "")
+    if snapshot.brood is not None:
+        inner = step.runner if step is not None else None
+        whole = f"the end of workflow {inner.workflow!r}" if isinstance(inner, SubWorkflow) else None
+        parts.append(whole or _children_wait(snapshot.brood))
     if step is not None and WAIT in snapshot.deadlines and isinstance(step.runner, MessageStep):
         parts.append(_message_wait(workflow, snapshot, surroundings))
     elif step is not None:

@@ -34,6 +34,14 @@ def _started(more: Mapping[str, Any]) -> str:
     return f"by {more['type']}" if more.get("type") else ""
 
 
+def _queued(more: Mapping[str, Any]) -> str:
+    """Which limit, and what fills it."""
+    if "behind" in more:
+        return f"{more['rule']}: behind {_plain(more['behind'])}"
+    full = f"{more['live']} of {more['most']} live" if "live" in more else f"{more['begun']} of {more['most']} begun"
+    return f"{more['rule']}: {full}"
+
+
 def _child_ended(more: Mapping[str, Any]) -> str:
     return f"child {more['child']}: {more['status']}"
 
@@ -69,6 +77,7 @@ def _variables_set(more: Mapping[str, Any]) -> str:
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "started": _started,
+    "queued": _queued,
     "child_ended": _child_ended,
     "completed": _ended,
     "failed": _ended,

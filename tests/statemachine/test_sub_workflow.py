@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from statemachine.kin import MAX_WORKFLOWS_DEEP, child_id
+from statemachine.run_explanation import explain_run
 from statemachine.snapshot import Snapshot, Status
 from tests.statemachine.checked_world import Simulation, compiled
 from tests.statemachine.test_parallel import Data, keep, problems, root, tag, work
@@ -36,6 +37,12 @@ class TestInAndOut:
         simulation.complete()
         simulation.audit()
         assert simulation.contact.tags == ("within", "after")
+
+    def test_explain_names_the_workflow_for_which_the_run_waits(self) -> None:
+        simulation = played([sub(), tag("after")], work("one"))
+        record = simulation.records[root(simulation).id]
+        told = explain_run(record.workflow, record.snapshot, simulation.world.surroundings(record.snapshot.id))
+        assert told.waiting_for == "the end of workflow 'inner'"
 
     def test_it_reads_what_it_is_given_as_input(self) -> None:
         step = sub(input={"order": "{{trigger.data.id}}", "n": 2})

@@ -53,7 +53,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("child_ended", {"child": "fast", "enrollment_id": "x", "status": "failed"}, "child fast: failed"),
     ("reminded", {"next_at": AT, "number": 1}, f"next {HERE}, number 1"),
     ("escalated", {"group": "leads"}, "group leads"),
-    ("queued", {"rule": "max_concurrent"}, "rule max_concurrent"),
+    ("queued", {"rule": "max_concurrent", "live": 5, "most": 5}, "max_concurrent: 5 of 5 live"),
+    ("queued", {"rule": "per_minute", "begun": 9, "most": 9}, "per_minute: 9 of 9 begun"),
+    ("queued", {"rule": "conflict", "behind": ["e1", "e2"]}, "conflict: behind e1, e2"),
     ("of_tomorrow", {"some_name": "x", "more": [1, 2]}, "some name x, more 1, 2"),
 ]
 
