@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import click
 import pytest
 import statewright
+from click.testing import CliRunner
 from statewright import v1
 
-from service.cli.main import COMMANDS, Commands
+from service.cli.main import COMMANDS, Commands, cli
+from service.cli.session import Session
 from statemachine.contact import Contact
 from statemachine.definition import Loaded, load_workflow
 from statemachine.simulation.script import Act, Script
@@ -48,6 +51,7 @@ _DATA = {
 }  # fmt: skip
 """What the definitions that are shown read of the event that enrols."""
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?statewright((?: [a-z][a-z-]*)*)(.*)$")
+_NEEDS_NOBODY = re.compile(r"statewright (?:validate|simulate|render|convert) examples/")
 
 
 @pytest.mark.parametrize("block", list(blocks("yaml", "yaml fragment")), ids=str)
@@ -135,6 +139,16 @@ def test_a_command_shown_exists_with_its_options(page: str, line: str) -> None:
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert given - known - {"--help", "--version", "--json"} == set()
+
+
+_OFFLINE = sorted({line.split("#")[0].strip() for _, line in _commands() if _NEEDS_NOBODY.match(line)})
+
+
+@pytest.mark.parametrize("line", _OFFLINE)
+def test_a_command_shown_that_needs_no_server_works(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(cli, shlex.split(line)[1:], obj=Session())
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
