@@ -61,6 +61,22 @@ async def test_a_cooldown_counts_from_the_start_where_runs_may_overlap(house: Ho
     assert len(house.runs()) == 2
 
 
+async def test_a_cooldown_counts_for_each_entry_key_on_every_replica(house: House) -> None:
+    rules = "{reentry: always, cooldown: 1h}"
+    await house.publish(_workflow(rules, wait="30d").replace("{type: go}", '{type: go, key: "{{trigger.data.order}}"}'))
+    other = await house.replica("r2")
+    told = []
+    for number, (order, after) in enumerate([("a", 0), ("a", 3599), ("b", 0), ("a", 1), ("b", 3598), ("b", 1)]):
+        house.clock.move(after)
+        answer = await house.ask(event("go", id=f"go{number}", data={"order": order}), of=other if number % 2 else None)
+        assert isinstance(answer, EventAnswer)
+        told.append((order, answer.verdicts[-1].kind, answer.verdicts[-1].rule))
+    assert told == [
+        ("a", "ENROLLED", ""), ("a", "BLOCKED", "cooldown"), ("b", "ENROLLED", ""),
+        ("a", "ENROLLED", ""), ("b", "BLOCKED", "cooldown"), ("b", "ENROLLED", ""),
+    ]  # fmt: skip
+
+
 async def test_max_entries_counts_across_batches_and_replicas(house: House) -> None:
     await house.publish(_workflow("{reentry: always, max_entries: 3}"))
     other = await house.replica("r2")

@@ -54,6 +54,22 @@ async def test_held_messages_are_taken_back_by_exits_cancelled_and_skipped(house
     assert house.count("tasks") == 0
 
 
+async def test_an_urgent_message_passes_windows_and_caps_and_counts_and_never_passes_consent(house: House) -> None:
+    rules = '{quiet_hours: {from: "21:00", to: "08:00"}, caps: {count: 1, per: 1d}}'
+    await house.publish(texts("code", rules).replace("type: send_sms", "type: send_sms, urgent: true"))
+    await house.publish(texts("news", "{caps: {count: 2, per: 1d}}"))
+    house.clock.now = EVENING
+    await house.trigger("code", id="1")
+    await house.trigger("code", id="2")
+    assert len(await house.lease("messages", 9)) == 2
+    await house.trigger("news")
+    assert house.run("news").due_at == EVENING + timedelta(days=1)
+    await house.change(consent={"sms": "denied"})
+    await house.trigger("code", id="3")
+    assert house.runs("code")[-1].status == "completed"
+    assert (await house.lease("messages", 9), len(house.contact().sends["sms"])) == ([], 2)
+
+
 async def test_a_cap_counts_across_workflows_and_frees_a_slot_exactly_in_time(house: House) -> None:
     await house.publish(texts("plain"))
     await house.publish(texts("careful", "{caps: {count: 1, per: 1d}}"))

@@ -157,6 +157,39 @@ async def test_a_retryable_failure_waits_its_backoff_and_keeps_its_key(house: Ho
     assert [kind for kind in house.kinds(run) if "retrying" in kind] == ["retrying work"] * 2
 
 
+@pytest.mark.parametrize(
+    ("retry", "of_workflow", "attempts"),
+    [
+        ("{max_attempts: 3}", "{}", 3),
+        ("{max_retries: 3}", "{}", 4),
+        ("{max_retries: 0}", "{max_attempts: 5}", 1),
+        ("{backoff: 1s}", "{max_attempts: 2}", 2),
+        ("{}", "{}", 4),
+    ],
+)
+async def test_a_task_is_tried_as_often_as_its_step_says_else_its_workflow(
+    house: House, retry: str, of_workflow: str, attempts: int
+) -> None:
+    await house.publish(f"""
+        key: w
+        trigger: {{type: go}}
+        retry: {of_workflow}
+        steps: [{{id: work, type: task, config: {{queue: work}}, retry: {retry}}}]
+    """)
+    await house.trigger("go")
+    tried = []
+    while house.run().live:
+        task = await house.take()
+        tried.append(task.attempt)
+        assert (task.max_attempts, house.run().status) == (attempts, "waiting")
+        await house.finish(task, failure=BOOM)
+        house.clock.move(600)
+    assert tried == list(range(1, attempts + 1))
+    error = house.run().last_error
+    assert (house.run().status, error and error.code) == ("failed", "boom")
+    assert await house.lease() == []
+
+
 async def test_what_the_other_side_asks_for_is_the_least_wait(house: House) -> None:
     await house.publish(WORKER)
     await house.trigger("go")
