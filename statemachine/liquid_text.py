@@ -35,8 +35,7 @@ MAX_RENDERED_LENGTH: Final = 1_000_000
 _MAX_RANGE: Final = 10_000
 _FILTER_BUDGET: Final = 50_000
 _WORK_REFUSED: Final = 150
-PIECE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-"""An output statement, and what is in it."""
+_WRITTEN: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,7 @@ def _missing_piece(scope: Scope, token: Token, name: str) -> str:
         raise StepFailed("missing_value", f"{name} has no value")
     if scope.on_missing == "empty":
         return ""
-    written = PIECE.search(token.source, token.start_index)
+    written = _WRITTEN.search(token.source, token.start_index)
     return written[0] if written else ""
 
 

@@ -2,7 +2,8 @@
 
 Most texts never reach Liquid: plain ones are constants, a text that is exactly one `{{path}}` keeps the type of what
 it names, and a text whose pieces are all plain paths is joined from its segments. Filters and tags go to python-liquid
-(`liquid_text.py`). Rendered text is never rendered again.
+(`liquid_text.py`), which takes a sixth of a second to load and is when the first of them is compiled. Rendered text is
+never rendered again.
 
 A path that leads nowhere follows the workflow's `on_missing`: `keep` leaves it as written, `empty` makes it "", `fail`
 fails the step. A null is "" inside text and stays null as a whole value.
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from statemachine.errors import StepFailed
-from statemachine.liquid_text import PIECE, compile_liquid
 from statemachine.meter import spend
 from statemachine.path import PATH_PATTERN, Path, format_path, parse_path
 from statemachine.reads import Reads, reads_of
@@ -30,6 +30,8 @@ _MAX_DEPTH: Final = 32
 _WORK_PER_STATEMENT: Final = 60
 _LITERALS: Final = frozenset({"true", "false", "nil", "null", "empty", "blank"})
 _SOLE: Final = re.compile(rf"\{{\{{\s*({PATH_PATTERN})\s*\}}\}}")
+_PIECE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+"""An output statement, and what is in it."""
 _OPENING: Final = re.compile(r"\{[{%]")
 _LONG_SPACE: Final = re.compile(r"\s{100}")
 _VERBATIM: Final = re.compile(r"\{%-?\s*(raw|comment|doc)\b")
@@ -115,6 +117,8 @@ def _compile_text(raw: str) -> Value:
         return Value(raw, False, frozenset({path}), path, _sole(raw, path))
     segments = None if "{%" in raw else _segments(raw)
     if segments is None:
+        from statemachine.liquid_text import compile_liquid
+
         spend(work)
         made = compile_liquid(raw)
         return Value(raw, made.constant, made.paths, None, made.render, made.guarded)
@@ -135,7 +139,7 @@ def _segments(raw: str) -> list[Segment] | None:
     """The text cut at its pieces, or None when one of them is more than a path."""
     segments: list[Segment] = []
     end = 0
-    for piece in PIECE.finditer(raw):
+    for piece in _PIECE.finditer(raw):
         path = _simple_path(piece[1])
         if path is None:
             return None

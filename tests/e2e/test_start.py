@@ -15,7 +15,7 @@ from tests.conftest import FreshDatabase
 from tests.databases import migrated
 from tests.e2e.servers import PROGRAM, Server
 
-RARE = {"aiohttp", "alembic", "holidays", "mako", "pygments", "rich"}
+RARE = {"aiohttp", "alembic", "babel", "holidays", "liquid", "mako", "pygments", "rich"}
 SERVERS_OWN = {"alembic", "psycopg", "pydantic", "service.app", "service.engine", "service.storage", "sqlalchemy"}
 LOADED = re.compile(r"^import time:.*\| +(\S+)$", re.MULTILINE)
 
