@@ -143,7 +143,8 @@ async def operate(stage: Stage) -> None:
     runs = stage.runs()
     if not runs:
         return
-    run = stage.random.choice(runs)
+    failed = [run for run in runs if run.status.value == "failed"]
+    run = stage.random.choice(failed if failed and stage.chance(0.2) else runs)
     fitting = _OPERATIONS.get(run.status.value) if stage.chance(0.9) else None
     operation, data = stage.random.choice(fitting or _OPERATIONS["waiting"])
     if operation == "advance":

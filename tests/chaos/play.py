@@ -225,12 +225,12 @@ def _no_defects() -> Iterator[None]:
 
 _WEIGHTED: Final[tuple[tuple[Act, float], ...]] = (
     (callers.trigger, 8), (callers.burst, 3), (callers.reuse, 0.3), (callers.crowd, 1), (callers.enroll, 2),
-    (callers.many_of_nobody, 0.7), (callers.change, 2), (callers.consent, 0.5), (callers.talk, 0.5),
+    (callers.many_of_nobody, 0.7), (callers.change, 5), (callers.consent, 0.5), (callers.talk, 0.5),
     (callers.operate, 4), (callers.bulk, 0.5), (callers.set_global, 0.3),
     (_pass_time, 6), (_pick_up, 1), (workers.work, 6), (workers.reclaim, 1), (workers.connect, 3),
     (workers.staff, 0.7), (workers.decide, 2.5),
     (publishers.pause, 1.5), (publishers.resume, 1.5), (publishers.again, 0.7), (publishers.migrate, 0.7),
-    (publishers.activate, 0.2), (publishers.weigh, 0.5), (publishers.remove, 0.15),
+    (publishers.activate, 0.2), (publishers.weigh, 0.5), (publishers.remove, 0.4),
 )  # fmt: skip
 ACTS: Final = [act for act, _ in _WEIGHTED]
 _WEIGHTS: Final = [weight for _, weight in _WEIGHTED]
