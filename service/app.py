@@ -61,7 +61,7 @@ async def serve(settings: Settings, on_serving: Callable[[], object] = lambda: N
         try:
             server = await Server.start(settings)
         except WorkflowError as refused:
-            _log.error("cannot start: %s", refused)
+            _log.error("cannot start: %s", refused, extra={"database": settings.database})
             return 1
         on_serving()
         _announce(server)

@@ -148,5 +148,6 @@ def translated(error: Exception) -> Exception:
     if isinstance(original, sqlite3.OperationalError):
         if "locked" in str(original) or "busy" in str(original):
             return Conflict(str(original))
-        return Unavailable(f"the database cannot be used: {original}")
+        hint = "; is its folder there, and may this user write in it?" if "unable to open" in str(original) else ""
+        return Unavailable(f"the database cannot be used: {original}{hint}")
     return error

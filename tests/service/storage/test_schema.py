@@ -157,3 +157,9 @@ def test_a_server_that_cannot_be_reached_is_unavailable_when_its_schema_is_asked
     database = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(Unavailable):
         require_schema(database)
+
+
+def test_a_database_file_that_cannot_be_made_is_asked_about_its_folder(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/nowhere/statewright.db")
+    with pytest.raises(Unavailable, match="unable to open database file; is its folder there, and may this user write"):
+        migrate(database)
