@@ -12,8 +12,8 @@ is in exactly one state, and the sums of a funnel hold by themselves:
 
 A migrated run takes the visit it rests in along: it counts where it is now. What is not in history is not counted.
 
-What was tallied (`tallies.py`) is added up; only the rest is counted from history. Periods that begin or end within a
-day have that day counted from history too.
+What was tallied (`tallies.py`) is added up; only the rest is counted from history. Periods that begin or end within
+an hour have that hour counted from history too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from service.storage.database import Transaction
@@ -86,7 +86,7 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a cohort is counted: `tallied` says in SQL which days of the tallies (alias `t`) count, None that none do.
+    """Where a cohort is counted: `tallied` says in SQL which hours of the tallies (alias `t`) count, None that none do.
 
     `outdated` is what these count of enrollments that have changed since. `raw` are conditions on `enrollments as e` of
     those that are counted from history; no two let the same one through.
@@ -107,12 +107,12 @@ def survey(transaction: Transaction, cohort: Cohort) -> Sources:
     period = _started(cohort.started_from, cohort.started_before, parameters)
     untallied = Sources((_OF_WORKFLOW + period,), parameters)
     mark = find_mark(transaction, cohort.tenant, cohort.workflow)
-    first, last = _whole_days(cohort)
+    first, last = _whole_hours(cohort)
     if not mark.up_to or (first and last and first >= last):
         return untallied
     if not is_exact(transaction, cohort.tenant, cohort.workflow, mark):
         return untallied
-    inside = _started(first, last, parameters, "day_")
+    inside = _started(first, last, parameters, "hour_")
     changed = _changed(transaction, inside, parameters)
     raw = [f"{_OF_WORKFLOW} and e.id > :up_to{period}"]
     if changed:
@@ -120,14 +120,14 @@ def survey(transaction: Transaction, cohort: Cohort) -> Sources:
         parameters["changed"] = [{"changed_id": one.enrollment_id} for one in changed]
     if (first, last) != (cohort.started_from, cohort.started_before):
         raw.append(f"{_OF_WORKFLOW} and e.id <= :up_to{period} and not ({inside.removeprefix(' and ')})")
-    days = "".join(
-        f" and t.day {sign} '{day:%Y-%m-%d}'" for day, sign in ((first, ">="), (last, "<")) if day is not None
+    hours = "".join(
+        f" and t.hour {sign} '{at:%Y-%m-%dT%H}'" for at, sign in ((first, ">="), (last, "<")) if at is not None
     )
     parameters["up_to"] = mark.up_to
     outdated = Sums()
     for one in changed:
         outdated.add(one, -1)
-    return Sources(tuple(raw), parameters, f"t.tenant_id = :tenant and t.workflow = :workflow{days}", outdated)
+    return Sources(tuple(raw), parameters, f"t.tenant_id = :tenant and t.workflow = :workflow{hours}", outdated)
 
 
 def count_steps(transaction: Transaction, cohort: Cohort, sources: Sources | None = None) -> list[StepCounts]:
@@ -213,7 +213,7 @@ def _tallied_runs(transaction: Transaction, cohort: Cohort, sources: Sources) ->
 
 
 def _changed(transaction: Transaction, inside: str, parameters: dict[str, Any]) -> list[RunTally]:
-    """The tallies of those that have changed since, and started on one of these days."""
+    """The tallies of those that have changed since, and started in one of these hours."""
     rows = transaction.rows(
         "select o.enrollment_id, o.revision, o.counted from open_tallies as o join enrollments as e "
         "on e.tenant_id = o.tenant_id and e.id = o.enrollment_id where o.tenant_id = :tenant "
@@ -232,17 +232,17 @@ def _runs(sources: Sources, condition: str) -> str:
     )
 
 
-def _whole_days(cohort: Cohort) -> tuple[datetime | None, datetime | None]:
-    """The days that are in the period from beginning to end: [first, last), in UTC."""
+def _whole_hours(cohort: Cohort) -> tuple[datetime | None, datetime | None]:
+    """The hours that are in the period from beginning to end: [first, last), in UTC."""
     first, last = cohort.started_from, cohort.started_before
     if first is not None:
-        floor = _midnight(first)
-        first = floor if floor == first else floor + timedelta(days=1)
-    return first, _midnight(last) if last is not None else None
+        floor = _full_hour(first)
+        first = floor if floor == first else floor + timedelta(hours=1)
+    return first, _full_hour(last) if last is not None else None
 
 
-def _midnight(at: datetime) -> datetime:
-    return datetime.combine(at.astimezone(UTC).date(), time(), UTC)
+def _full_hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _started(

@@ -419,7 +419,7 @@ step_tallies: Final = Table(
     _key("tenant_id", primary=True),
     _key("workflow", primary=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    _key("day", primary=True),
+    _key("hour", primary=True),
     _key("step", primary=True),
     *_counts("entered", "waiting", "passed", "exited", "failed", "cancelled", "enrollments", "converted"),
 )
@@ -430,7 +430,7 @@ run_tallies: Final = Table(
     _key("tenant_id", primary=True),
     _key("workflow", primary=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    _key("day", primary=True),
+    _key("hour", primary=True),
     _key("status", primary=True),
     *_counts("runs", "children", "converted", "unrecorded"),
 )

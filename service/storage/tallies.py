@@ -4,8 +4,8 @@ for a funnel. They are written from time to time, by `service/tallying.py`, and 
 | table | what |
 |---|---|
 | `tally_marks` | how far a workflow is counted: enrollments up to this id, and how many these are |
-| `step_tallies` | visits by version (0: all), day of the start and step |
-| `run_tallies` | enrollments by version, day of the start and status |
+| `step_tallies` | visits by version (0: all), hour of the start and step |
+| `run_tallies` | enrollments by version, hour of the start and status |
 | `open_tallies` | of those counted, what can change still: at which revision they were counted, and as what |
 
 Whoever reads adds what came after the mark, and counts anew what has changed since (another revision). History only
@@ -54,7 +54,7 @@ class RunTally:
     enrollment_id: str
     revision: int
     version: int
-    day: str
+    hour: str
     status: str
     child: bool
     converted: bool
@@ -67,19 +67,19 @@ class RunTally:
         return self.status in _FOR_GOOD
 
     def to_text(self) -> str:
-        return dump([self.version, self.day, self.status, self.child, self.converted, self.unrecorded, self.stays])
+        return dump([self.version, self.hour, self.status, self.child, self.converted, self.unrecorded, self.stays])
 
 
 def tally_from(enrollment_id: str, revision: int, counted: str) -> RunTally:
-    version, day, status, child, converted, unrecorded, stays = load(counted)
+    version, hour, status, child, converted, unrecorded, stays = load(counted)
     return RunTally(
-        enrollment_id, revision, version, day, status, child, converted, unrecorded, tuple(map(tuple, stays))
+        enrollment_id, revision, version, hour, status, child, converted, unrecorded, tuple(map(tuple, stays))
     )
 
 
 @dataclass(slots=True)
 class Sums:
-    """By (version, day, step) what STEP_COUNTS names, by (version, day, status) what RUN_COUNTS names."""
+    """By (version, hour, step) what STEP_COUNTS names, by (version, hour, status) what RUN_COUNTS names."""
 
     steps: dict[tuple[int, str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0] * 8))
     runs: dict[tuple[int, str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0] * 4))
@@ -93,10 +93,10 @@ class Sums:
         for step, counts in seen.items():
             self._add_step(run, ALL_VERSIONS, step, counts, sign)
         found = (1, run.child, run.converted, run.unrecorded)
-        _add(self.runs[run.version, run.day, run.status], found, sign)
+        _add(self.runs[run.version, run.hour, run.status], found, sign)
 
     def _add_step(self, run: RunTally, version: int, step: str, counts: Sequence[int], sign: int) -> None:
-        _add(self.steps[version, run.day, step], (*counts, 1, run.converted), sign)
+        _add(self.steps[version, run.hour, step], (*counts, 1, run.converted), sign)
 
 
 def _add(total: list[int], counts: Iterable[int], sign: int) -> None:
@@ -236,18 +236,18 @@ def _tallies(transaction: Transaction, tenant: str, rows: Sequence[Any]) -> list
         stays[found[0]].append((int(found[1]), found[2], *map(int, found[3:])))
     return [
         RunTally(
-            row[0], int(row[1]), int(row[2]), day_of(row[3]), row[4], row[5] is not None, bool(row[6]), bool(row[7]),
+            row[0], int(row[1]), int(row[2]), hour_of(row[3]), row[4], row[5] is not None, bool(row[6]), bool(row[7]),
             tuple(stays[row[0]]),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def day_of(value: datetime | str) -> str:
-    """The day in UTC, as YYYY-MM-DD."""
+def hour_of(value: datetime | str) -> str:
+    """The hour in UTC, as YYYY-MM-DDTHH."""
     at = instant(value)
     assert at is not None
-    return at.astimezone(UTC).date().isoformat()
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 # --- keeping ---
@@ -262,10 +262,10 @@ def _added(table: str, key: str, counts: Sequence[str]) -> str:
     changes = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
     columns = ", ".join(f"{name} bigint" for name in counts)
     return f"""
-insert into {table} (tenant_id, workflow, version, day, {key}, {names})
-select tenant_id, workflow, version, day, {key}, {names}
-from {{rows:rows; tenant_id text, workflow text, version int, day text, {key} text, {columns}}} where true
-on conflict (tenant_id, workflow, version, day, {key}) do update set {changes}"""
+insert into {table} (tenant_id, workflow, version, hour, {key}, {names})
+select tenant_id, workflow, version, hour, {key}, {names}
+from {{rows:rows; tenant_id text, workflow text, version int, hour text, {key} text, {columns}}} where true
+on conflict (tenant_id, workflow, version, hour, {key}) do update set {changes}"""
 
 
 _ADD_STEPS: Final = _added("step_tallies", "step", STEP_COUNTS)
@@ -343,8 +343,8 @@ def _rows(
 ) -> list[Any]:
     """In the order of the key, so that two servers never wait for each other in a ring."""
     return [
-        {**name, "version": version, "day": day, key: word, **dict(zip(counts, numbers, strict=True))}
-        for (version, day, word), numbers in sorted(sums.items())
+        {**name, "version": version, "hour": hour, key: word, **dict(zip(counts, numbers, strict=True))}
+        for (version, hour, word), numbers in sorted(sums.items())
         if any(numbers)
     ]
 

@@ -34,20 +34,20 @@ def upgrade() -> None:
         sa.Column("tenant_id", _KEY, nullable=False),
         sa.Column("workflow", _KEY, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("day", _KEY, nullable=False),
+        sa.Column("hour", _KEY, nullable=False),
         sa.Column("step", _KEY, nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _STEP_COUNTS),
-        sa.PrimaryKeyConstraint("tenant_id", "workflow", "version", "day", "step", name="pk_step_tallies"),
+        sa.PrimaryKeyConstraint("tenant_id", "workflow", "version", "hour", "step", name="pk_step_tallies"),
     )
     op.create_table(
         "run_tallies",
         sa.Column("tenant_id", _KEY, nullable=False),
         sa.Column("workflow", _KEY, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("day", _KEY, nullable=False),
+        sa.Column("hour", _KEY, nullable=False),
         sa.Column("status", _KEY, nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _RUN_COUNTS),
-        sa.PrimaryKeyConstraint("tenant_id", "workflow", "version", "day", "status", name="pk_run_tallies"),
+        sa.PrimaryKeyConstraint("tenant_id", "workflow", "version", "hour", "status", name="pk_run_tallies"),
     )
     op.create_table(
         "open_tallies",
