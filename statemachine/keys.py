@@ -1,6 +1,6 @@
 """What the models say of their keys beyond types: a description, examples, and the shape of what has its own grammar.
 
-Reading a definition does not look at any of it. `schema.py` makes the JSON Schema of it, for editors.
+Reading a definition does not look at any of it. `schema/` makes the JSON Schema of it, for editors.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 SHAPE: Final = "x-shape"
-"""In a model's own JSON Schema: the name of the shape in `schema.SHAPES` that stands here."""
+"""In a model's own JSON Schema: the name of the shape in `schema/shapes.py` that stands here."""
 
 REQUIRED: Final = ...
 
 
 class Shape:
-    """An annotation: what stands here is checked elsewhere, and looks as `schema.SHAPES[name]` says."""
+    """An annotation: what stands here is checked elsewhere, and looks as the shape of this name says."""
 
     def __init__(self, name: str) -> None:
         self._name = name

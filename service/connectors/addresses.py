@@ -1,4 +1,4 @@
-"""Which addresses a workflow may reach (promise P16): public ones, and the private networks an operator allows.
+"""Which addresses a workflow may reach: public ones, and the private networks an operator allows.
 
 The name is resolved once, every address it has is checked, and the connection goes to one of those: a name that
 answers differently the next time gains nothing. The table is our own, because `ipaddress.is_global` calls several

@@ -1,4 +1,4 @@
-"""Names become addresses here, each checked by the guard (promise P16) before a connection goes there."""
+"""Names become addresses here, each checked by the guard before a connection goes there."""
 
 from __future__ import annotations
 

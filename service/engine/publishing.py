@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from service.engine.catalog import Catalog, listens_of
 from service.engine.clock import Clock
-from service.engine.nesting import sub_workflow_problems
+from service.engine.inner_workflows import sub_workflow_problems
 from service.storage.database import Transaction
 from service.storage.date_seeds import forget_seed
 from service.storage.live_runs import count_live

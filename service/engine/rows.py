@@ -1,4 +1,4 @@
-"""Rows of a batch: what a run, a contact and an event come to when they are written, and the order in which.
+"""Rows of a batch: what a run, a contact and an event come to when they are written, and in which order.
 
 Sets of rows are written in key order, so that replicas that write the same rows never wait for each other in a ring.
 """

@@ -1,4 +1,4 @@
-"""What every step type is put together from: compiled parts that remember what they read, and keys of later issues."""
+"""What step types are made of: compiled parts that remember what they read, and keys that cannot be used yet."""
 
 from __future__ import annotations
 

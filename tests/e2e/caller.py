@@ -8,15 +8,13 @@ assert refusal(lambda: caller.trigger("", "ann")).reason == "INVALID_ARGUMENT"
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -218,42 +216,3 @@ def _open(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-class Site:
-    """An HTTP server for http_request steps. `visit(path, key, body)` runs in the call and answers the status."""
-
-    def __init__(self, visit: Callable[[str, str, Any], int]) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(visit))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def _handler(visit: Callable[[str, str, Any], int]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = visit(self.path, self.headers["Idempotency-Key"], body)
-            try:
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            except OSError:
-                self.close_connection = True
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it so
-            return
-
-    return Handler

@@ -16,10 +16,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from service.storage.dialect import load
 from tests.conftest import FreshDatabase
 from tests.databases import PostgresCluster, migrated
-from tests.e2e.caller import Caller, Site, audit, eventually, rows, started
+from tests.e2e.caller import Caller, audit, eventually, rows, started
 from tests.e2e.conftest import Serve
 from tests.e2e.servers import Server
 from tests.faults import tell
+from tests.site import Site
 
 WELCOME = """
 key: welcome

@@ -12,8 +12,9 @@ import pytest
 from statewright.v1 import RetryRequest
 
 from tests.databases import Databases, Kind, migrated
-from tests.e2e.caller import Caller, Site, audit, eventually, refusal, rows
+from tests.e2e.caller import Caller, audit, eventually, refusal, rows
 from tests.e2e.servers import Server
+from tests.site import Site
 
 CALL = """
 key: call

@@ -17,8 +17,9 @@ from service.storage.database import Database
 from service.storage.dialect import instant, load
 from tests.audit import assert_sound
 from tests.databases import Databases, Kind, migrated
-from tests.e2e.caller import Caller, Site, event, eventually, refusal, rows
+from tests.e2e.caller import Caller, event, eventually, refusal, rows
 from tests.e2e.servers import Server
+from tests.site import Site
 
 RATE = 60.0
 """Backing off five times takes a quarter of a second."""

@@ -70,17 +70,18 @@ async def test_two_replicas_fire_each_timer_once(house: House) -> None:
     assert house.rows("select count(*) from enrollments where status <> 'completed'") == [(0,)]
 
 
+RACE = """
+key: race
+trigger: {type: go}
+steps:
+  - {id: hold, type: wait, config: {on: [answered], timeout: 1h}, branches: {timeout: cold}}
+  - {id: hot, type: add_tag, config: {tag: hot}, next: end}
+  - {id: cold, type: add_tag, config: {tag: cold}}
+"""
+
+
 async def test_a_run_that_was_moved_before_its_timer_is_left_alone_by_it(house: House) -> None:
-    await house.publish(
-        """
-        key: race
-        trigger: {type: go}
-        steps:
-          - {id: hold, type: wait, config: {on: [answered], timeout: 1h}, branches: {timeout: cold}}
-          - {id: hot, type: add_tag, config: {tag: hot}, next: end}
-          - {id: cold, type: add_tag, config: {tag: cold}}
-        """
-    )
+    await house.publish(RACE)
     await house.trigger("go")
     house.clock.move(HOUR)
     await house.trigger("answered")
@@ -89,16 +90,7 @@ async def test_a_run_that_was_moved_before_its_timer_is_left_alone_by_it(house: 
 
 
 async def test_the_timeout_of_an_event_wait_takes_its_branch(house: House) -> None:
-    await house.publish(
-        """
-        key: race
-        trigger: {type: go}
-        steps:
-          - {id: hold, type: wait, config: {on: [answered], timeout: 1h}, branches: {timeout: cold}}
-          - {id: hot, type: add_tag, config: {tag: hot}, next: end}
-          - {id: cold, type: add_tag, config: {tag: cold}}
-        """
-    )
+    await house.publish(RACE)
     await house.trigger("go")
     await house.fire(HOUR)
     answer = await house.trigger("answered")
@@ -107,16 +99,7 @@ async def test_the_timeout_of_an_event_wait_takes_its_branch(house: House) -> No
 
 
 async def test_an_event_and_the_timer_at_the_same_moment_on_two_replicas_move_a_run_once(house: House) -> None:
-    await house.publish(
-        """
-        key: race
-        trigger: {type: go}
-        steps:
-          - {id: hold, type: wait, config: {on: [answered], timeout: 1h}, branches: {timeout: cold}}
-          - {id: hot, type: add_tag, config: {tag: hot}, next: end}
-          - {id: cold, type: add_tag, config: {tag: cold}}
-        """
-    )
+    await house.publish(RACE)
     other = await house.replica("r2")
     contacts = [f"c{number}" for number in range(100)]
     await house.ask_all([event("go", contact) for contact in contacts])
