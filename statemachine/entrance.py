@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from statemachine.compiler import Compiler
 from statemachine.condition import Condition
@@ -18,7 +18,17 @@ from statemachine.problem import Path, Problems
 from statemachine.spelling import respell, respell_all
 from statemachine.workflow import Conflict, EntryRules, ExitRule, Limits, Trigger
 
-_CONFIG_LATER = ("schedule", "webhook")
+_LATER: Final = {
+    "schedule": (
+        "schedules are not built yet",
+        "let a scheduler of yours enrol, or send another event",
+    ),
+    "webhook": (
+        "the config of a webhook is not built yet: this server takes no webhooks from outside",
+        "without `config` it is for events of type webhook that you send",
+    ),
+}
+"""What cannot be run yet of triggers, by type, and what to do instead. A webhook without a config can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +177,10 @@ class Entrance:
             yield Trigger(trigger_id, event.type, merged, conditions, key, part.enabled)
 
     def _refuse_later(self, event: EventName, part: TriggerPart, path: Path) -> None:
-        if event.type == "schedule" or (event.type in _CONFIG_LATER and part.config):
+        if event.type == "schedule" or (event.type in _LATER and part.config):
             place = (*path, "config") if part.config else (*path, "type")
-            message = f"a trigger of type {event.type!r} cannot be run by this version yet"
-            self._problems.add("not_supported_yet", place, message)
+            message, instead = _LATER[event.type]
+            self._problems.add("not_supported_yet", place, message, instead)
 
     def _exit(self, part: ExitPart, path: Path) -> Iterator[ExitRule]:
         if (part.on is None) == (not part.on_mismatch):

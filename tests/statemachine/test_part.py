@@ -44,6 +44,23 @@ def test_a_key_that_is_wrong_is_not_missed_as_well(config: str) -> None:
     assert not [line for line in problems(f"steps: [{{id: a, type: add_to_list, config: {config}}}]") if "give" in line]
 
 
+@pytest.mark.parametrize(
+    ("trigger", "told"),
+    [
+        ("{type: schedule}", "trigger.type: schedules are not built yet"),
+        (
+            "{type: webhook, config: {secret: s}}",
+            "trigger.config: the config of a webhook is not built yet: this server takes no webhooks from outside",
+        ),
+        ("{type: webhook}", ""),
+    ],
+)
+def test_what_cannot_be_run_yet_of_a_trigger_is_said_to_be_just_that(trigger: str, told: str) -> None:
+    assert (
+        problems(f"trigger: {trigger}\nsteps: [{{id: a, type: add_tag, config: {{tag: x}}}}]") == [told][: bool(told)]
+    )
+
+
 def problems(text: str) -> list[str]:
     found = load_workflow(f"key: k\n{text}").problems
     return [f"{problem.path}: {problem.message}" for problem in found]
