@@ -130,6 +130,8 @@ class StepBuild:
         return self.compiler.value((*self._path, *path), raw)
 
     def condition(self, path: Path, raw: Any) -> Condition | None:
+        if self.partly and not path:
+            return None  # the condition is the config itself, and a part of it is gone
         return self.compiler.condition((*self._path, *path), raw)
 
     def expression(self, path: Path, text: str) -> Expression | None:

@@ -142,7 +142,7 @@ def _caught(step: Step, entry: Entry, steps: Mapping[str, Step]) -> Step:
     if step.on_error is not None or not step.runner.can_fail:
         return step
     if guard is None and handler is None:
-        undoing = is_closed(step.within[0]) and step.within[0] != ON_FAILURE
+        undoing = bool(step.within) and is_closed(step.within[0]) and step.within[0] != ON_FAILURE
         return replace(step, caught_by=UNDONE) if undoing else step
     return replace(step, caught_by=guard if handler is None else handler.id)
 

@@ -44,6 +44,18 @@ def test_a_key_that_is_wrong_is_not_missed_as_well(config: str) -> None:
     assert not [line for line in problems(f"steps: [{{id: a, type: add_to_list, config: {config}}}]") if "give" in line]
 
 
+def test_a_condition_of_which_a_key_is_wrong_is_not_said_to_be_none() -> None:
+    steps = "[{id: c, type: condition, config: {cases: 7}, branches: {true: end}}]"
+    assert problems(f"steps: {steps}") == ["steps[0].config.cases: `cases` has to be a list, not 7"]
+
+
+def test_an_error_handler_that_is_wrong_is_told_and_nothing_else() -> None:
+    steps = "[{id: a, type: send_sms, config: {body: x}}, {id: h, type: error_handler, config: {scop: list}}]"
+    assert problems(f"steps: {steps}") == [
+        "steps[1].config.scop: there is no key 'scop' here; the keys here are scope, steps"
+    ]
+
+
 @pytest.mark.parametrize(
     ("trigger", "told"),
     [
