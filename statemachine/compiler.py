@@ -138,7 +138,7 @@ class StepBuild:
         return self.compiler.expression((*self._path, *path), text)
 
     def problem(self, code: str, path: Path, message: str, *, suggestion: str = "") -> None:
-        if self.partly and code == "missing_key":
+        if self.partly and code in ("missing_key", "bad_condition"):
             return
         self._problems.add(code, (*self._path, *path), message, suggestion)
 
