@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from statemachine.checks.logic import guarded_paths
 from statemachine.condition import Condition, parse_condition
@@ -112,6 +112,10 @@ def _texts(path: Path, raw: Any) -> Iterator[tuple[Path, str]]:
             yield from _texts((*path, key), item)
 
 
+_OF_WHOLE: Final = frozenset({"missing_key", "no_condition", "conflicting_keys"})
+"""What is said of a config as a whole: it may be untrue when a part of it has been taken out."""
+
+
 class StepBuild:
     """`step.Build` for one step: paths relative to its config become paths of the document.
 
@@ -138,7 +142,7 @@ class StepBuild:
         return self.compiler.expression((*self._path, *path), text)
 
     def problem(self, code: str, path: Path, message: str, *, suggestion: str = "") -> None:
-        if self.partly and code in ("missing_key", "bad_condition"):
+        if self.partly and code in _OF_WHOLE:
             return
         self._problems.add(code, (*self._path, *path), message, suggestion)
 

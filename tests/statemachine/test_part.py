@@ -45,7 +45,7 @@ def test_a_key_that_is_wrong_is_not_missed_as_well(config: str) -> None:
 
 
 def test_a_condition_of_which_a_key_is_wrong_is_not_said_to_be_none() -> None:
-    steps = "[{id: c, type: condition, config: {cases: 7}, branches: {true: end}}]"
+    steps = "[{id: c, type: condition, config: {cases: 7, default: end}, branches: {true: end}}]"
     assert problems(f"steps: {steps}") == ["steps[0].config.cases: `cases` has to be a list, not 7"]
 
 
