@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from service.engine import firing
 from service.engine.commands import ChangeContact, ContactAnswer
 from statemachine.errors import InvalidInput, NotFound, StaleRevision
 from tests.service.engine.house import House, event
@@ -262,3 +265,29 @@ async def test_commands_of_many_contacts_keep_their_places_in_the_answer(house: 
     contacts = [f"c{number % 7}" for number in range(100)]
     answers = await house.engine.ask_all([event("e", contact, id=f"e{n}") for n, contact in enumerate(contacts)])
     assert [getattr(answer, "event_id", None) for answer in answers] == [f"e{number}" for number in range(100)]
+
+
+async def test_of_timers_due_at_one_instant_that_of_the_oldest_run_fires_first(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whichever order the store claims them."""
+
+    def claimed_backwards(*given: Any, **named: Any) -> Any:
+        return claim(*given, **named)[::-1]
+
+    claim = firing.claim_due
+    monkeypatch.setattr(firing, "claim_due", claimed_backwards)
+    await house.publish(
+        """
+        key: nap
+        trigger: {type: tired}
+        entry: {reentry: always}
+        steps:
+          - {id: nap, type: wait, config: {for: 1h}}
+          - {id: awake, type: update_field, config: {field: woken, operation: append, value: "{{trigger.data.n}}"}}
+        """
+    )
+    for number in range(4):
+        await house.trigger("tired", id=f"tired-{number}", data={"n": number})
+    await house.fire(3600)
+    assert house.contact().custom_fields["woken"] == [0, 1, 2, 3]
