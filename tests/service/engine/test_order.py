@@ -8,6 +8,7 @@ import pytest
 
 from service.engine import firing
 from service.engine.commands import ChangeContact, ContactAnswer
+from service.storage import enrollments
 from statemachine.errors import InvalidInput, NotFound, StaleRevision
 from tests.service.engine.house import House, event
 
@@ -275,7 +276,7 @@ async def test_of_timers_due_at_one_instant_that_of_the_oldest_run_fires_first(
     def claimed_backwards(*given: Any, **named: Any) -> Any:
         return claim(*given, **named)[::-1]
 
-    claim = firing.claim_due
+    claim = enrollments.claim_due
     monkeypatch.setattr(firing, "claim_due", claimed_backwards)
     await house.publish(
         """
