@@ -50,7 +50,7 @@ class Extent:
 
 
 def fill(place: Place, extent: Extent) -> None:
-    """Fill an empty database of this place."""
+    """Fill an empty database of this place, on which nobody else works."""
     asyncio.run(_play(place.url))
     store = place.store()
     try:
@@ -82,10 +82,10 @@ async def _enter(house: House, key: str, ends: Sequence[str]) -> None:
     names = [_name(key, end) for end in ends]
     await house.ask_all([event(f"go_{key}", name, contact_patch=_profile(name)) for name in names])
     for task in await house.lease(limit=20):
-        if str(task.contact_id).startswith(f"{key}-waits"):
-            continue
-        failure = TaskFailure("no", "it said so", False) if "-failed-" in str(task.contact_id) else None
-        await house.finish(task, failure=failure)
+        name = str(task.contact_id)
+        if name.startswith(f"{key}-") and "-waits-" not in name:
+            failure = TaskFailure("no", "it said so", False) if "-failed-" in name else None
+            await house.finish(task, failure=failure)
 
 
 async def _end(house: House, key: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bench.figures import FLOOR, Figure, spread_of
 from bench.large_store import WORKFLOWS, Extent, fill
+from bench.processes import Place, place
 from bench.stand import Stand
 from service.engine.clock import open_clock
 from service.engine.commands import DEFAULT_TENANT as TENANT
@@ -43,25 +44,27 @@ Work = Callable[[Transaction], Any]
 
 
 def run(stand: Stand) -> list[Figure]:
+    """In a place of its own, without a server, which would act upon what is copied."""
     wanted = _EACH * stand.sizes.n
-    fill(stand.place, Extent(wanted, wanted // 2, wanted * 3 // 2))
-    return asyncio.run(_measured(stand))
+    with place(stand.database) as own:
+        fill(own, Extent(wanted, wanted // 2, wanted * 3 // 2))
+        return asyncio.run(_measured(own))
 
 
-async def _measured(stand: Stand) -> list[Figure]:
-    database = Database(stand.place.url)
+async def _measured(own: Place) -> list[Figure]:
+    database, store = Database(own.url), own.store()
     clock = await asyncio.to_thread(open_clock, database, 1.0)
     engine = Engine(database, clock, replica_id="bench", lanes=1)
     await engine.start()
     try:
-        ask = partial(_ask, stand.database, engine)
+        ask = partial(_ask, own.kind, engine)
         figures = [
             await ask(FLOOR, _floor),
             await ask("Funnel, nothing tallied", partial(_funnel, Cohort(TENANT, _KEY))),
         ]
         while await Tallying(engine).tally("~", pages=1_000):
             pass
-        stand.store.tidy()
+        store.tidy()
         for name, work in _analyses(engine).items():
             figures.append(await ask(name, work))
         for name, work in _lookups(database).items():
@@ -69,6 +72,7 @@ async def _measured(stand: Stand) -> list[Figure]:
     finally:
         await engine.stop()
         database.close()
+        store.close()
     lines = figures[0].items
     return [_beside(figure, lines) for figure in figures]
 
@@ -107,7 +111,7 @@ def _funnel(cohort: Cohort, transaction: Transaction) -> None:
 
 
 def _analyses(engine: Engine) -> Mapping[str, Work]:
-    since = datetime.now(UTC) + timedelta(days=2)
+    since = datetime.now(UTC) + timedelta(days=2, hours=3)
     experiment = Question(Cohort(TENANT, _KEY), "ab")
     by_event = Question(Cohort(TENANT, _KEY), "ab", goal_event="bought")
     return {

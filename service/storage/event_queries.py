@@ -41,14 +41,17 @@ class EventFilter:
 def list_events(
     transaction: Transaction, tenant: str, wanted: EventFilter, after: tuple[str, str] | None, limit: int
 ) -> list[LoggedEvent]:
-    """The latest first, after (instant of acceptance, row id)."""
+    """The latest first, after (instant of acceptance, row id).
+
+    Compared as a pair, or `id` alone, planners would take the primary key and walk through everybody's events.
+    """
     conditions, parameters = _conditions(tenant, wanted)
     if after is not None:
-        conditions.append("(e.accepted_at, e.id) < (:at, :id)")
+        conditions.append("e.accepted_at <= :at and (e.accepted_at < :at or (e.id || '') < :id)")
         parameters |= {"at": after[0], "id": after[1]}
     sql = (
         f"select {EVENT_COLUMNS}, coalesce(e.blocked, ''), e.pending from events as e "
-        f"where {' and '.join(conditions)} order by e.accepted_at desc, e.id desc limit :limit"
+        f"where {' and '.join(conditions)} order by e.accepted_at desc, (e.id || '') desc limit :limit"
     )
     rows = transaction.rows(sql, limit=limit, **parameters)
     return [LoggedEvent(row[1], event_of(row), row[_WIDTH], bool(row[_WIDTH + 1])) for row in rows]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from service.storage import enrollments, events
+from service.storage.chosen_runs import chosen_ids
+from service.storage.contact_queries import list_contacts
 from service.storage.database import Database
-from service.storage.enrollment_queries import EnrollmentFilter, page_query
+from service.storage.dialect import Kind
+from service.storage.enrollment_queries import EnrollmentFilter, count_enrollments, page_query
+from service.storage.event_queries import EventFilter, count_events, list_events
+from service.storage.history_queries import history_page
+from service.storage.summary_queries import count_levels, sum_up_steps
 
 LOOKUPS = {
     "runs of a contact": (enrollments.BY_CONTACT, "contacts"),
@@ -45,11 +55,15 @@ select 't', 'e' || (100000 + n), 'w' || (n - n / 4 * 4), 1, 'c' || n, '',
     '2026-03-02T09:00:00+00:00', '2026-03-02T09:00:00+00:00' from numbers"""
 
 
-def test_a_page_of_enrollments_is_found_by_the_index_of_its_filter(store: Database) -> None:
+def _fill(store: Database) -> None:
     store.run(lambda transaction: transaction.write(FILL))
     with store.plain_connection() as connection:
         connection.exec_driver_sql("analyze")
         connection.commit()
+
+
+def test_a_page_of_enrollments_is_found_by_the_index_of_its_filter(store: Database) -> None:
+    _fill(store)
     explain = "explain query plan" if store.kind == "sqlite" else "explain"
     for index, wanted in PAGES.items():
         sql, parameters = page_query(wanted, after="e101000", newest_first=False, limit=50)
@@ -59,3 +73,50 @@ def test_a_page_of_enrollments_is_found_by_the_index_of_its_filter(store: Databa
         assert name in plan, plan
         assert "Seq Scan on enrollments" not in plan
         assert "Sort" not in plan or index in ("ix_enrollments_entry", "ix_enrollments_children"), plan
+
+
+class Listener:
+    """Stands for a transaction and notes what it is asked."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def rows(self, sql: str, **parameters: Any) -> list[Any]:
+        self.asked.append((sql, parameters))
+        return []
+
+    def row(self, sql: str, **parameters: Any) -> tuple[int]:
+        self.asked.append((sql, parameters))
+        return (1,)
+
+
+OF_WORKFLOW = EnrollmentFilter("t", "w1")
+LAST = ("2026-03-02T09:00:00+00:00", "x")
+READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "ListEvents": ("contact_id", lambda asked: list_events(asked, "t", EventFilter("c1", ("go",)), LAST, 50)),
+    "ListEvents, first page": ("contact_id", lambda asked: list_events(asked, "t", EventFilter("c1"), None, 50)),
+    "CountEvents": ("contact_id", lambda asked: count_events(asked, "t", EventFilter("c1"))),
+    "GetHistory": ("enrollment_id", lambda asked: history_page(asked, "t", "e1", after=3, levels=("warn",), limit=50)),
+    "GetSummary, steps": ("enrollment_id", lambda asked: sum_up_steps(asked, "t", "e1")),
+    "GetSummary, levels": ("enrollment_id", lambda asked: count_levels(asked, "t", "e1")),
+    "Count of a contact": ("contact_id", lambda asked: count_enrollments(asked, EnrollmentFilter("t", contact_id="c"))),
+    "Count of a workflow": ("workflow", lambda asked: count_enrollments(asked, OF_WORKFLOW)),
+    "Batch, a page": ("workflow", lambda asked: chosen_ids(asked, OF_WORKFLOW, "x", after="a", until="z", limit=50)),
+    "List of contacts": ("id", lambda asked: list_contacts(asked, "t", after="c1", limit=50)),
+}
+
+
+def test_no_read_of_one_contact_run_or_workflow_goes_through_a_whole_table(store: Database) -> None:
+    _fill(store)
+    explain = "explain query plan" if store.kind == "sqlite" else "explain"
+    for name, (key, read) in READS.items():
+        asked = Listener(store.kind)
+        read(asked)
+        sql, parameters = asked.asked[-1]
+        with store.reading() as transaction:
+            plan = [str(row[-1]) for row in transaction.rows(f"{explain} {sql}", **parameters)]
+        ways = [line for line in plan if "SEARCH" in line or "Index Cond" in line]
+        assert any(re.search(rf"\b{key}\b", line) for line in ways), (name, plan)
+        whole = [line for line in plan if "Seq Scan" in line or re.match(r"SCAN (?!json_each|r\b)", line)]
+        assert not whole, (name, plan)
