@@ -14,6 +14,8 @@ from service.cli.session import Session, Verb, pass_session
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STATUSES: Final = ("pending", "running", "waiting", "paused", "completed", "failed", "exited", "cancelled")
+_WELL_ENDED: Final = ("completed", "exited", "cancelled")
+"""Errors that such a run had were taken care of, by `on_error`, a `catch` or a retry."""
 _ACTIVE: Final = ("pending", "running", "waiting")
 _ANY_STATUS: Final = "Any of these; active means pending, running or waiting."
 
@@ -171,18 +173,19 @@ def _row(it: Any) -> tuple[Any, ...]:
     from service.cli.output import due, instant, lasted
     from service.cli.shapes import word
 
+    status = word(EnrollmentStatus.DESCRIPTOR, it.status)
     return (
         it.id,
         it.workflow,
         it.version,
         it.contact_id,
-        word(EnrollmentStatus.DESCRIPTOR, it.status),
+        status,
         it.step,
         due(it.due_time, workflow_now(it)),
         instant(it.start_time),
         lasted(it.duration),
         it.exit_reason,
-        it.last_error.code,
+        "" if status in _WELL_ENDED else it.last_error.code,
     )
 
 

@@ -132,6 +132,15 @@ def test_list_answers_enrollments_and_a_token(run: Run, server: FakeServer) -> N
     assert list(server.asked[-1].status) == [WAITING, EnrollmentStatus.ENROLLMENT_STATUS_FAILED]
 
 
+def test_the_table_shows_no_error_beside_a_run_that_got_over_it(run: Run, server: FakeServer) -> None:
+    error = StepError(step="charge", code="http_404")
+    failed = Enrollment(id="e1", status=EnrollmentStatus.ENROLLMENT_STATUS_FAILED, last_error=error)
+    caught = Enrollment(id="e2", status=EnrollmentStatus.ENROLLMENT_STATUS_COMPLETED, last_error=error)
+    server.answers["Enrollment.List"] = EnrollmentServiceListResponse(enrollments=[failed, caught])
+    lines = run("list").stdout.splitlines()
+    assert ["http_404" in line for line in lines] == [False, True, False]
+
+
 def test_active_means_pending_running_and_waiting(run: Run, server: FakeServer) -> None:
     server.answers["Enrollment.List"] = EnrollmentServiceListResponse()
     assert run("list", "--status", "active", "--status", "waiting", "--status", "failed").exit_code == 0
