@@ -49,7 +49,6 @@ def read_roster(
 ) -> Roster:
     """What an event of this contact would find, one of this conversation perhaps; an unknown contact is a new one."""
     directory = catalog.refresh(transaction)
-    known = Versions(catalog, directory, transaction)
     house = Roster(
         None,
         candidates=candidates,
@@ -63,28 +62,35 @@ def read_roster(
         stop_words=directory.stop_words_in(tenant),
         versions=lambda key, number: catalog.known(tenant, key, number or directory.active(tenant, key) or 0),
         counted=directory.counted.get(tenant),
-        lines=ProviderLines().look(transaction, directory, known, tenant, candidates),
     )
-    if contact_id is None:
-        return house
-    stored = get_contact(transaction, tenant, contact_id)
-    if stored is None:
+    stored = None if contact_id is None else get_contact(transaction, tenant, contact_id)
+    if contact_id is not None and stored is None:
         talks = _conversations(transaction, tenant, conversation_id, ())
-        return replace(house, contact=Contact(contact_id), is_new=True, conversations=talks)
+        house = replace(house, contact=Contact(contact_id), is_new=True, conversations=talks)
+    elif stored is not None:
+        house = _with_contact(transaction, catalog, house, stored.contact, now, conversation_id)
+    flows = (*candidates, *(workflow for workflow, _ in house.runs.values()))
+    versions = Versions(catalog, directory, transaction)
+    return replace(house, lines=ProviderLines().look(transaction, directory, versions, tenant, flows))
+
+
+def _with_contact(
+    transaction: Transaction, catalog: Catalog, house: Roster, contact: Contact, now: datetime, talk: str | None
+) -> Roster:
+    """The same with a contact that exists, its runs, and what they and the candidates read of it."""
+    tenant, contact_id = house.tenant_id, contact.id
     runs: dict[str, tuple[Workflow, Snapshot]] = {}
     for row in load_runs(transaction, [{"tenant_id": tenant, "contact_id": contact_id}], []):
         version = catalog.version(transaction, tenant, row.snapshot.workflow, row.snapshot.version)
         runs[row.snapshot.id] = (version, row.snapshot)
-    flows = (*candidates, *(workflow for workflow, _ in runs.values()))
-    starts = [(workflow, now) for workflow in candidates]
+    starts = [(workflow, now) for workflow in house.candidates]
     starts += [(workflow, snapshot.started_at or now) for workflow, snapshot in runs.values()]
     return replace(
         house,
-        contact=stored.contact,
+        contact=contact,
         runs=runs,
-        lines=ProviderLines().look(transaction, directory, known, tenant, flows),
-        conversations=_conversations(transaction, tenant, conversation_id, runs.values()),
-        past=_past(transaction, tenant, contact_id, candidates),
+        conversations=_conversations(transaction, tenant, talk, runs.values()),
+        past=_past(transaction, tenant, contact_id, house.candidates),
         events=_events(transaction, tenant, contact_id, starts, now),
         kept=_kept(transaction, house.shares, tenant, contact_id, [workflow.key for workflow, _ in starts]),
     )

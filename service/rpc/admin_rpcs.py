@@ -62,25 +62,29 @@ class AdminRpcs:
             info.blocked.add(rule=rule, count=count)
         if health.oldest_due_at is not None:
             write_span(times.workflow - health.oldest_due_at, info.oldest_due_lag)
-        for status in queue_statuses(transaction, DEFAULT_TENANT, times.workflow):
-            queue = info.queues.add()
-            _write_queue(status, queue)
-            queue.waiting_workers = self._rooms.waiting_workers[status.name]
-            if status.oldest_at is not None:
-                write_span(times.workflow - status.oldest_at, queue.oldest_ready_age)
-        for waiting in waiting_by_queue(transaction):
-            if waiting.tenant_id == DEFAULT_TENANT:
-                people = info.human_queues.add(name=waiting.queue, open_tasks=waiting.open)
-                people.unassigned_tasks = waiting.unassigned
-                if waiting.oldest_at is not None:
-                    write_span(times.workflow - waiting.oldest_at, people.oldest_unassigned_age)
-                    people.unserved_tasks = unserved(transaction, DEFAULT_TENANT, waiting.queue)
+        self._write_queues(transaction, times.workflow, info)
         self._write_places(transaction, times.workflow, info)
         for looks in open_looks(transaction, DEFAULT_TENANT):
             write_instant(
                 looks.last_until_at, info.looks.add(workflow=looks.workflow, count=looks.count).last_until_time
             )
         return response
+
+    def _write_queues(self, transaction: Transaction, now: datetime, info: ServerInfo) -> None:
+        """Those of workers, and those of people."""
+        for status in queue_statuses(transaction, DEFAULT_TENANT, now):
+            queue = info.queues.add()
+            _write_queue(status, queue)
+            queue.waiting_workers = self._rooms.waiting_workers[status.name]
+            if status.oldest_at is not None:
+                write_span(now - status.oldest_at, queue.oldest_ready_age)
+        for waiting in waiting_by_queue(transaction):
+            if waiting.tenant_id == DEFAULT_TENANT:
+                people = info.human_queues.add(name=waiting.queue, open_tasks=waiting.open)
+                people.unassigned_tasks = waiting.unassigned
+                if waiting.oldest_at is not None:
+                    write_span(now - waiting.oldest_at, people.oldest_unassigned_age)
+                    people.unserved_tasks = unserved(transaction, DEFAULT_TENANT, waiting.queue)
 
     def _write_places(self, transaction: Transaction, now: datetime, info: ServerInfo) -> None:
         """Of workflows of which something is kept, and of those that have limits."""
