@@ -108,9 +108,6 @@ def _without(part: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name not in names}
 
 
-# --- the parts ---
-
-
 def _settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     parts = ("triggers", "entry", "exit", "steps")
     before, after = _without(old, *parts), _without(new, *parts)
@@ -227,9 +224,6 @@ def edges_of(workflow: Workflow) -> dict[tuple[str, str], str]:
     return edges
 
 
-# --- values ---
-
-
 def _objects(
     part: Part, name: str, path: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[Change]:
@@ -256,9 +250,6 @@ def _values(part: Part, name: str, path: tuple[str, ...], old: Any, new: Any) ->
 
 def _dotted(path: tuple[str, ...]) -> str:
     return ".".join(path)
-
-
-# --- words ---
 
 
 def _shown(value: Any) -> str:

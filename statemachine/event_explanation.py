@@ -134,8 +134,6 @@ class _Witness(Intake):
         self._entry_verdicts: dict[str, Verdict] = {}
         self._notes = {name: _Notes(snapshot) for name, (_, snapshot) in roster.runs.items()}
 
-    # --- what happens, seen ---
-
     def match(self, workflow: Workflow, trigger: Trigger, scope: Scope) -> str | None:
         reason = super().match(workflow, trigger, scope)
         account = TriggerAccount(trigger, reason, tuple(_trigger_checks(trigger, self.event, scope)))
@@ -174,8 +172,6 @@ class _Witness(Intake):
             elif phase == "wait":
                 notes.cases.extend(self._case_accounts(workflow, snapshot))
         return super().decide(workflow, snapshot, phase, trigger_id, queue)
-
-    # --- what was seen ---
 
     def entry_account(self, workflow: Workflow) -> EntryAccount:
         nobody = Verdict(workflow.key, workflow.version, NOT_MATCHED, rule=f"no trigger listens for {self.event.type}")
@@ -273,9 +269,6 @@ def _trigger_checks(trigger: Trigger, event: Event, scope: Scope) -> Iterator[Tr
         )
     if trigger.conditions is not None:
         yield trigger.conditions.explain(scope)
-
-
-# --- entry rules ---
 
 
 def _rule_accounts(entry: Entry) -> Iterator[RuleAccount]:

@@ -66,9 +66,6 @@ def described(fields: Iterable[Field]) -> list[dict[str, Any]]:
     return found
 
 
-# --- reading ---
-
-
 def read_form(raw: Any, decisions: Sequence[str], build: Build) -> tuple[Field, ...]:
     """The fields of a form; every mistake is reported at its place."""
     path: Path = ("form",)
@@ -192,9 +189,6 @@ def _max_length(raw: Any, kind: str, path: Path, build: Build) -> int:
     else:
         return raw
     return _MAX_TEXT
-
-
-# --- answering ---
 
 
 def check_answer(fields: Sequence[Field], decision: str, data: Mapping[str, Any]) -> None:

@@ -189,9 +189,6 @@ def _thrown_renamed(thrown: Thrown, names: Mapping[str, str]) -> Thrown:
     return Thrown(error, tuple(renamed(frame, names) for frame in thrown.frames))
 
 
-# --- as data ---
-
-
 def frame_to_data(frame: AnyFrame) -> dict[str, Any]:
     """JSON-ready; what is at its default is left out."""
     if isinstance(frame, Guard):

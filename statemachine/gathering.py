@@ -35,9 +35,6 @@ def taking(run: Run, cases: Iterable[EventCase], event: Event) -> EventCase | No
     return None
 
 
-# --- bursts ---
-
-
 def gathers(run: Run) -> bool:
     """Whether the step gathers the events that end it."""
     return isinstance(run.step.runner, WaitingStep) and run.step.runner.burst() is not None
@@ -98,9 +95,6 @@ def burst_output(run: Run) -> dict[str, Any]:
 
 def _output(payloads: list[Any]) -> dict[str, Any]:
     return {"events": payloads, "count": len(payloads)}
-
-
-# --- silences ---
 
 
 def begin_silence(run: Run, since: datetime) -> None:

@@ -71,9 +71,6 @@ def arrange(boxes: Sequence[Size], links: Sequence[Link]) -> Arrangement:
     return _arrangement(len(boxes), vertices, layers, links, chains)
 
 
-# --- ranks ---
-
-
 def _downwards(count: int, links: Sequence[Link]) -> list[tuple[int, int] | None]:
     """Both ends of each link so that no ring is left: what leads back up is turned round. None: a link to itself."""
     ways: list[list[int]] = [[] for _ in range(count)]
@@ -148,9 +145,6 @@ def _join(vertices: list[_Vertex], above: int, below: int) -> None:
     vertices[below].above.append(above)
 
 
-# --- order within a rank ---
-
-
 def _ordered(vertices: Sequence[_Vertex]) -> list[list[int]]:
     """The vertices of each rank from left to right, with as few crossings as a few sweeps find."""
     layers = _as_found(vertices)
@@ -200,9 +194,6 @@ def _crossings(vertices: Sequence[_Vertex], layers: Sequence[Sequence[int]]) -> 
             for target in targets:
                 insort(ends, target)
     return found
-
-
-# --- places ---
 
 
 def _spread(vertices: Sequence[_Vertex], layers: Sequence[Sequence[int]]) -> None:

@@ -56,9 +56,6 @@ def nest(made: Assembly, problems: Problems) -> None:
     _write_out(made, entries)
 
 
-# --- bodies ---
-
-
 def _find_bodies(made: Assembly, carriers: Sequence[Step], problems: Problems) -> None:
     steps = made.steps
     members: dict[_Place, set[str]] = {}
@@ -107,9 +104,6 @@ def _refuse_shared(carrier: Step, members: Mapping[_Place, set[str]], made: Asse
             if seen.setdefault(step_id, body) != body:
                 message = f"{step_id!r} stands both in `{seen[step_id]}` and in `{body}` of {carrier.id!r}"
                 problems.add("into_body", made.places.get(step_id, ()), message)
-
-
-# --- ways ---
 
 
 def _led_back(step: Step, steps: Mapping[str, Step], entry: Entry, problems: Problems) -> Step:
@@ -229,9 +223,6 @@ def _refuse_leaving(step: Step, target: str, made: Assembly, problems: Problems)
     whose = f" of {carrier.removeprefix('$undo ')!r}" if carrier != ON_FAILURE else ""
     message = f"{step.id!r} {where}, out of the `{body}`{whose}, which has to come to its end"
     problems.add("leaves_body", made.places[step.id], message)
-
-
-# --- the flat form ---
 
 
 def _write_out(made: Assembly, entries: Mapping[str, Entry]) -> None:

@@ -51,9 +51,6 @@ _MOVABLE = frozenset({Status.WAITING, Status.RUNNING})
 _ALIVE = _MOVABLE | {Status.PENDING}
 
 
-# --- events ---
-
-
 def on_event(run: Run, cause: EventCause) -> bool:
     if cause.phase == "entry":
         run.event = cause.event
@@ -95,9 +92,6 @@ def _settle(run: Run, taken: Outcome | End | bool) -> bool:
     return bool(taken)
 
 
-# --- changes ---
-
-
 def on_contact(run: Run, cause: ContactCause) -> bool:
     """A run that does not match any more leaves, a wait that watches the contact looks again; one that is held does so
     when it is let go."""
@@ -127,9 +121,6 @@ def look(run: Run) -> bool:
     except StepFailed as failure:
         settle_failure(run, failure.code, failure.message)
         return True
-
-
-# --- timers ---
 
 
 def on_timer(run: Run, cause: TimerCause) -> bool:
@@ -216,9 +207,6 @@ def _go_on(run: Run) -> None:
     proceed(run)
     if run.held and run.resting:
         release(run)
-
-
-# --- holding and letting go ---
 
 
 def _deliver_event(run: Run, cause: EventCause) -> bool:

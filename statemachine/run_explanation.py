@@ -272,9 +272,6 @@ def _held(kept: Mapping[str, object]) -> str:
     return f"end of the child {kept['name']!r}" if kept.get("kind") == "child" else "task result"
 
 
-# --- what would move it ---
-
-
 def _moves(workflow: Workflow, snapshot: Snapshot, surroundings: Surroundings) -> Iterator[Move]:
     if snapshot.status is Status.PAUSED:
         yield Move("operation", "resume")

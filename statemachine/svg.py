@@ -102,9 +102,6 @@ def _document(
     yield "</svg>"
 
 
-# --- edges ---
-
-
 def _between(way: Sequence[Point], source: Size, target: Size) -> list[Point]:
     """The way from edge to edge of both boxes: out at the side that it goes to, in at the side that it comes from."""
     (x1, y1), (x2, y2) = way[0], way[-1]
@@ -142,9 +139,6 @@ def _label(edge: Edge, centre: Point) -> Iterator[str]:
             f'width="{width:.1f}" height="{height:.1f}"/>'
         )
         yield f'<text class="label" x="{x:.1f}" y="{y + 4:.1f}">{_text(edge.label)}</text>'
-
-
-# --- boxes ---
 
 
 def _node(node: Node, centre: Point, size: Size) -> Iterator[str]:

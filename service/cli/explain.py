@@ -73,9 +73,6 @@ def _check(enrollment_id: str | None, type_: str | None, workflow: str, given: d
         raise click.UsageError(f"{options}: only with --event, which they describe{hint}")
 
 
-# --- a run ---
-
-
 def _show_run(run: Any) -> None:
     from service.cli.enrollments import workflow_now
     from service.cli.output import due, instant, note, print_facts
@@ -124,9 +121,6 @@ def _move_line(move: Any) -> str:
     }.get(shape["kind"], move.name)
     through = move.outcome if shape["kind"] in ("event", "timer", "change") and move.outcome else ""
     return f"{line}{f': {through}' if through else ''}{f' → {whither}' if whither else ''}"
-
-
-# --- an event ---
 
 
 def _show_event(response: Any) -> None:
@@ -214,9 +208,6 @@ def _effect_tree(effect: Any) -> Tree:
             if case.HasField("condition"):
                 _grow(branch, [case.condition])
     return tree
-
-
-# --- conditions ---
 
 
 def _grow(tree: Tree, conditions: Sequence[Any]) -> None:

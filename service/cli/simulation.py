@@ -95,9 +95,6 @@ def simulate(session: Session, target: str, name: str, **given: Any) -> None:
         _show(response)
 
 
-# --- asking ---
-
-
 def _response(session: Session, target: str, **given: Any) -> SimulateResponse:
     from service.rpc.script_message import check_script
     from service.rpc.simulate_rpcs import simulate_with
@@ -211,9 +208,6 @@ def _script_of_test(file: Path, name: str) -> Script:
         raise click.UsageError(f"--test has to name one test; the tests are {names}")
     [(page, case)] = found
     return script_of(suite.workflow, case, [page.others[other] for other in case.workflows])
-
-
-# --- for people ---
 
 
 def _show(response: SimulateResponse) -> None:

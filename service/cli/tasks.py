@@ -209,9 +209,6 @@ def extend(session: Session, lease: float | None, **given: Any) -> None:
     _answer(session, response.task, cancelled=response.cancelled)
 
 
-# --- people ---
-
-
 @tasks.command()
 @click.argument("task_id", metavar="ID")
 @click.option("--agent", "agent_id", required=True, metavar="ID", help="Who takes it.")

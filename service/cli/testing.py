@@ -102,9 +102,6 @@ def _enough(run: SuiteRun, least: float) -> bool:
     return covered is None or (covered.step_percent >= least and covered.branch_percent >= least)
 
 
-# --- for people ---
-
-
 def _show(runs: Sequence[SuiteRun], thin: Sequence[SuiteRun], least: float | None, name: str) -> None:
     from service.cli.output import note
 

@@ -303,8 +303,6 @@ class Firing:
         kept = replace(conversation, revision=conversation.revision + 1)
         self.ledger.keep_conversation(tenant, kept, self._talks.keep(tenant, kept))
 
-    # --- waits that look again ---
-
     def _tell_watchers(self, transaction: Transaction) -> None:
         """What fired has changed contacts: waits of other runs that watch them look again, in this transaction."""
         wanted = [{"tenant_id": tenant, "contact_id": contact} for tenant, contact in sorted(self._changed)]
@@ -354,8 +352,6 @@ class Firing:
         decision = self._decide_alone(desk, workflow, snapshot, cause)
         if decision is not None and decision.of_family:
             self._household(desk).follow(snapshot, decision)
-
-    # --- families ---
 
     def _decide_at(self, desk: Desk, stored: StoredEnrollment) -> bool:
         """As `_decide`, for a run of a family: it is decided as the others of this batch have left it."""

@@ -52,8 +52,6 @@ class Office:
         self.agents = lock_agents(transaction, set(keys))
         self._open = open_counts(transaction, self.agents.keys()) if self.agents else {}
 
-    # --- what can be done ---
-
     def open(self, task: HumanTask) -> None:
         """A new task: to whose turn it is, else it waits for somebody."""
         task.created_at = self.now
@@ -195,8 +193,6 @@ class Office:
                 "at": self.now,
             }
         )
-
-    # --- what is written ---
 
     def sections(self) -> Sections:
         new = [human_tasks.inserted(task) for task, expected in self._tasks.values() if expected == 0]

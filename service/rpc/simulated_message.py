@@ -138,9 +138,6 @@ def as_stored(record: Record) -> EnrollmentRecord:
     )
 
 
-# --- tests ---
-
-
 def write_trials(trials: Trials, response: RunTestsResponse) -> None:
     response.passed = bool(trials.trials) and trials.passed
     for trial in trials.trials:

@@ -135,9 +135,6 @@ class VariableRpcs:
         return await self._engine.write(writing)
 
 
-# --- reading requests ---
-
-
 def _check(request: Any) -> Violations:
     """What is wrong with scope, conversation, name and request_id, whichever of them the request has."""
     violations = Violations()
@@ -185,9 +182,6 @@ def _read_value(request: VariableServiceSetRequest) -> Any:
 def _too_large(what: str, limit: str, maximum: int) -> LimitExceeded:
     most = f"at most {maximum // 1024} KiB"
     return LimitExceeded(f"{what}: {most}", [("value", most)], limit=limit, maximum=str(maximum))
-
-
-# --- global variables ---
 
 
 def _found(transaction: Transaction, name: str) -> StoredVariable:

@@ -104,8 +104,6 @@ def _add(total: list[int], counts: Iterable[int], sign: int) -> None:
         total[index] += sign * count
 
 
-# --- counting ---
-
 _CHOSEN: Final = """
 select e.id, e.revision, e.version, e.started_at, e.status, e.parent_id, e.state ->> 'goal', case when exists (
     select 1 from history as h where h.tenant_id = e.tenant_id and h.enrollment_id = e.id and h.sequence = 0
@@ -249,8 +247,6 @@ def hour_of(value: datetime | str) -> str:
     assert at is not None
     return f"{at.astimezone(UTC):%Y-%m-%dT%H}"
 
-
-# --- keeping ---
 
 _MOVE_MARK: Final = """
 update tally_marks set up_to = :up_to, runs = runs + :added, revision = revision + 1

@@ -76,9 +76,6 @@ def _around(display: Mapping[str, Any], workflow: Workflow) -> dict[str, Any]:
     }
 
 
-# --- nodes ---
-
-
 def _step_node(step: Mapping[str, Any], shells: Mapping[str, Any]) -> dict[str, Any]:
     shell = shells.get(step["id"], {})
     name = step.get("name") or ""
@@ -251,9 +248,6 @@ def _say_once(nodes: Iterable[dict[str, Any]], edges: Iterable[Mapping[str, Any]
     for edge in edges:
         if edge["target"] == END and _outcome(edge, _read(by_id[edge["source"]])) == ERROR:
             by_id[edge["source"]].pop("on_error", None)
-
-
-# --- edges ---
 
 
 def ways_of(outline: Outline, workflow: Workflow) -> Iterator[Way]:

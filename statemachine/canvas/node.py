@@ -131,8 +131,6 @@ class _Reading:
         inner = self.data.get(self.data_keys.get("node_type", "")) or self.data.get("type")
         return inner if kind.lower() in _KIND_IN_DATA and isinstance(inner, str) else kind
 
-    # --- the config and where it stands ---
-
     def _take_config(self) -> tuple[Any, Path]:
         if self.keys.get("config") is not None:
             self.shell.pop("config")
@@ -162,8 +160,6 @@ class _Reading:
                 continue
             message = f"{key!r} stands beside the config: it is kept for display, and the step does not see it"
             self.problems.add("unknown_key", (*self.path, "data", key), message, severity="warning")
-
-    # --- keys of the step ---
 
     def _take_step_keys(self, node: Node) -> None:
         for key in self.raw:

@@ -59,8 +59,6 @@ class _Reading:
         self.fans: dict[str, list[Edge]] = {}
         self.listed_first: Node | None = None
 
-    # --- the document ---
-
     def take_document(self, data: Mapping[str, Any]) -> None:
         for key, value in data.items():
             name = snake_case(str(key))
@@ -93,8 +91,6 @@ class _Reading:
         else:
             self.problems.add("bad_value", path, f"`{name}` has to be a list, not {kind_of(value)}")
             self.raw[name] = ([], path)
-
-    # --- nodes and edges ---
 
     def take_nodes(self) -> None:
         raw, path = self.raw.get("nodes", ([], ("nodes",)))
@@ -161,8 +157,6 @@ class _Reading:
             message = f"two edges lead out of {edge.source!r} for {edge.outcome!r}"
             self.problems.add("conflicting_keys", edge.outcome_path, message)
         return False
-
-    # --- what they mean ---
 
     def write_steps(self) -> None:
         document = self.canvas.document
@@ -252,8 +246,6 @@ class _Reading:
             hint = self.problems.guess(node.label or node.kind, STEP_TYPES)
             self.problems.add("unknown_type", (*node.path, "type"), f"there is no step type for a node {what}", hint)
         return "pass"
-
-    # --- triggers ---
 
     def _triggers(self, nodes: list[Node]) -> list[dict[str, Any]]:
         given = self._given_type()

@@ -177,9 +177,6 @@ def _let_go(world: World, foreseen: Foreseen) -> None:
         world.operate(foreseen.snapshot.id, "resume", {})
 
 
-# --- what is said about it ---
-
-
 def _stays(foreseen: Foreseen, world: World) -> Iterator[Stay]:
     """The visits from the present one on, in order."""
     snapshot, steps = foreseen.snapshot, foreseen.workflow.steps

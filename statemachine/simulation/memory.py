@@ -145,8 +145,6 @@ class Memory:
             return known.workflow
         return self._version(snapshot.workflow, snapshot.version) or self.workflows[snapshot.workflow]
 
-    # --- keeping ---
-
     def _keep(self, workflow: Workflow, decision: Decision) -> None:
         """What an engine would store of a decision, its contact and its events aside."""
         snapshot = decision.snapshot
@@ -197,8 +195,6 @@ class Memory:
         self.trace.append(moment)
         if self._max_bytes is not None:
             self._bytes += 200 + size_up_to(payload, self._max_bytes)
-
-    # --- following up ---
 
     def _go_on(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:

@@ -177,8 +177,6 @@ class ScriptReader:
             hint = self._problems.guess(step_id, self._subject.known)
             self._problems.add("unknown_step", place, f"there is no step {step_id!r}", hint)
 
-    # --- contacts ---
-
     def _add(self, name: str | None, raw: Any, path: Path, found: dict[str, Contact]) -> str:
         if not isinstance(raw, Mapping):
             self._problems.add("not_an_object", path, f"a contact is an object of its fields, not {kind_of(raw)}")
@@ -199,8 +197,6 @@ class ScriptReader:
                 apply_patch(Contact(DEFAULT_CONTACT), {name: value})
             except InvalidInput as error:
                 self._wrong((*path, name), error.message)
-
-    # --- events ---
 
     def _act(self, raw: Any, path: Path, cast: Cast) -> Act | None:
         part = read_part(EventPart, raw, path, self._problems)
@@ -233,8 +229,6 @@ class ScriptReader:
             self._problems.add("not_applicable", (*path, key), f"{what} has no `{key}`")
         if form == "advance" and not part.transition:
             self._problems.add("missing_key", (*path, "transition"), "`advance` needs the `transition` to fire")
-
-    # --- results ---
 
     def _step(self, step_id: str, place: Path) -> Step | None:
         self.check_step(step_id, place)

@@ -101,8 +101,6 @@ class _Stage:
         if self.world.fire(run_id) is None:
             self.world.transitions += 1
 
-    # --- the outside ---
-
     def _answers(self) -> list[_Next]:
         found: list[_Next] = []
         for run_id, record in self.world.records.items():
@@ -124,8 +122,6 @@ class _Stage:
         self._serial += 1
         answer = completed(self._answer(record, record.work), record.work.order, self._serial, self.world.now)
         self.world.answer(run_id, answer)
-
-    # --- the script ---
 
     def _act(self) -> None:
         act = self._acts[self._played]

@@ -47,8 +47,6 @@ _CREATED: Final = EmittedEvent("contact_created", {})
 class World(Turns):
     """See the module; `Memory` says what it is made with. `now` is moved by whoever owns the world."""
 
-    # --- what happens ---
-
     def receive(self, event: Event) -> Reception:
         """An event comes in now, and everything it leads to at once. Raises InvalidInput for a wrong contact patch."""
         reception = self._receive(replace(event, accepted_at=self.now), "event")
@@ -181,8 +179,6 @@ class World(Turns):
             elif self.records[following[0]].workflow.key not in self.paused:
                 self._decide(following[0], ContinueCause(following[1]))
 
-    # --- deciding ---
-
     def _receive(self, event: Event, kind: MomentKind, candidates: Iterable[Workflow] | None = None) -> Reception:
         earlier = (
             known for known in self._log_of(event.contact_id) if (known.id, known.source) != (event.id, event.source)
@@ -242,8 +238,6 @@ class World(Turns):
             self._keep_contact(contact)
         for conversation in reception.conversations:
             self._keep_conversation(conversation)
-
-    # --- a household (`family.py`) ---
 
     def member(self, run_id: str) -> tuple[Workflow, Snapshot] | None:
         record = self.records.get(run_id)

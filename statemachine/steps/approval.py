@@ -161,8 +161,6 @@ def decided(decision: str, data: Mapping[str, Any], by: str | None, at: datetime
     return {**data, "decision": decision, "by": by or None, "at": at.isoformat()}
 
 
-# --- reading ---
-
 Who = Callable[[Context], Wanted]
 
 

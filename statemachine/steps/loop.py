@@ -140,8 +140,6 @@ class Loop(FamilyStep):
             raise self._too_many("its condition still holds")
         return Outcome(BODY, metadata={"index": frame.index})
 
-    # --- side by side ---
-
     def _side_by_side(self, context: Context) -> Result:
         """Begin the first rounds, as many as may be under way at once."""
         begun = self._begin(context)
@@ -176,8 +174,6 @@ class Loop(FamilyStep):
         names = tuple(str(number) for number in range(brood.begun))
         results = list(left_by(brood, names).values())
         return Outcome(DONE, {"rounds": brood.begun, "broken": brood.broken, "results": results})
-
-    # --- one after the other ---
 
     def _begin(self, context: Context) -> Frame:
         if self.kind == FOR_EACH:
@@ -258,9 +254,6 @@ class Continue(Jump):
         return Outcome(self.name)
 
 
-# --- reading the config ---
-
-
 def _kind(config: LoopConfig, build: Build) -> str:
     if config.type is not None:
         return FOR_EACH if config.type == "forEach" else config.type
@@ -318,9 +311,6 @@ def _whole_at_once(count: Any, build: Build) -> None:
             _whole(count)
         except StepFailed as failure:
             build.problem("bad_value", ("count",), failure.message)
-
-
-# --- values ---
 
 
 def _list(value: Any) -> tuple[Any, ...]:

@@ -104,9 +104,6 @@ class _Checker:
         return Difference(path, plain(expected), plain(actual), text, expect.places.get(name, self._case.place))
 
 
-# --- the words ---
-
-
 def _equal(read: Callable[[Found], Any]) -> Check:
     def compare(name: str, expected: Any, found: Found) -> Iterator[tuple[Any, Any, str]]:
         actual = read(found)
@@ -295,9 +292,6 @@ CHECKS: Final[Mapping[str, Check]] = {
 """Every word of `expect` that is compared; `enrollments` holds expectations instead."""
 
 _OF_A_RUN: Final = frozenset(CHECKS) - {"enrolled", "tags", "no_tags", "fields", "verdicts", "globals"}
-
-
-# --- comparing values ---
 
 
 def same(expected: Any, actual: Any) -> bool:
