@@ -261,10 +261,12 @@ class Ledger:
 
     def save(self, transaction: Transaction) -> None:
         """Write everything down. Raises Conflict when any row was changed by somebody else meanwhile."""
-        self.lines.settle(transaction)
         writes = self._writes()
         if not writes:
             return
+        self.lines.settle(transaction)
+        if rates := self.lines.rows():
+            writes.append((provider_rates.KEEP, rates, True))
         if self.tasks.handoffs.any:
             writes += self.tasks.handoffs.settle(transaction, self.times.workflow)
         counts = transaction.write_all([(sql, rows) for sql, rows, _ in writes])
@@ -293,7 +295,6 @@ class Ledger:
             *self.dates.sections(self.directory, self._contacts, now),
             (history.INSERT, self._history, True),
             *self.tasks.sections(),
-            (provider_rates.KEEP, self.lines.rows(), True),
             (events.INSERT, self._events, True),
             (events.TAKEN, self._mark_taken(), False),
             (events.HANDLED, self._handled, False),
