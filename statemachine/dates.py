@@ -62,6 +62,11 @@ class Slot:
     spent: str = ""
 
     @property
+    def is_spent(self) -> bool:
+        """Whether the date has enrolled the contact already: what comes after it is planned when its time has come."""
+        return bool(self.date) and self.date == self.spent
+
+    @property
     def name(self) -> tuple[str, str]:
         return self.workflow, self.trigger
 

@@ -48,7 +48,7 @@ def _keep_appointment(clerk: Clerk, desk: Desk, slot: Slot, now: datetime) -> tu
         ledger.dates.settle(tenant, contact, slot, None)
         return ()
     found = kept(workflow, rule, contact, slot, ledger.directory.zone)
-    if found is None or found.due_at > now:
+    if found is None or found.due_at > now or slot.is_spent:
         ledger.dates.settle(tenant, contact, slot, workflow)
         return ()
     ledger.dates.settle(tenant, contact, replace(slot, spent=slot.date), workflow)

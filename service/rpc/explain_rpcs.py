@@ -88,7 +88,7 @@ class ExplainRpcs:
             if workflow in ("", look.workflow):
                 write_look(look, response.looks.add(), held=look.workflow in paused)
         for _, _, slot in coming_dates(transaction, [(DEFAULT_TENANT, contact_id)]):
-            if workflow in ("", slot.workflow):
+            if workflow in ("", slot.workflow) and not slot.is_spent:
                 workflows = directory.candidates(DEFAULT_TENANT, DATE)
                 known = next((flow for flow in workflows if flow.key == slot.workflow), None)
                 held = directory.keeps_dates(DEFAULT_TENANT, slot.workflow)

@@ -1,7 +1,8 @@
 """Appointments of contacts by their dates at rest: a row for each contact and date trigger, moved when the date moves.
 
-`due_at` is the alarm, null when nothing is to come; `spent` is the date by which the contact was enrolled last. A row
-that is due keeps its date until it has been looked at, whatever happens to the contact meanwhile.
+`due_at` is the alarm, null when nothing is to come; `spent` is the date by which the contact was enrolled last. Where
+both dates are the same (a birthday that comes again in another zone) the alarm enrols nobody and moves on. A row that
+is due keeps its date until it has been looked at, whatever happens to the contact meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from service.storage.database import Row, Transaction
 from service.storage.dialect import instant, instant_text
 from statemachine.dates import Slot
 
-_PENDING: Final = "d.due_at is not null and d.due_at <= excluded.planned_at"
+_PENDING: Final = "d.due_at is not null and d.due_at <= excluded.planned_at and d.date <> d.spent"
 
 KEEP: Final = f"""
 insert into contact_dates as d (tenant_id, contact_id, workflow, trigger_id, date, due_at, spent, planned_at)
@@ -26,7 +27,7 @@ where r.due_at is not null or exists (select 1 from contact_dates as k where k.t
     and k.contact_id = r.contact_id and k.workflow = r.workflow and k.trigger_id = r.trigger_id)
 on conflict (tenant_id, contact_id, workflow, trigger_id) do update set
     date = case when {_PENDING} then d.date else excluded.date end,
-    due_at = case when {_PENDING} then d.due_at when d.spent = excluded.date then null else excluded.due_at end,
+    due_at = case when {_PENDING} then d.due_at else excluded.due_at end,
     planned_at = excluded.planned_at
 where d.date <> excluded.date or (d.due_at is null) <> (excluded.due_at is null) or d.due_at <> excluded.due_at"""
 """Mostly a contact has changed in something else, and nothing is written."""

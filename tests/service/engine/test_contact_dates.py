@@ -138,6 +138,16 @@ async def test_birthdays_come_again_each_year_and_what_the_run_changes_keeps_the
     assert await coming(house) == [datetime(2029, 2, 28, tzinfo=UTC)]
 
 
+async def test_a_birthday_that_comes_again_in_another_zone_enrols_once_and_the_next_one_is_kept(house: House) -> None:
+    await house.publish(BIRTHDAY)
+    await house.change(patch={"birthday": "1992-05-01", "timezone": "Europe/Berlin"})
+    await to(house, datetime(2026, 4, 30, 22, tzinfo=UTC))
+    await house.change(patch={"timezone": "America/New_York"})
+    await to(house, datetime(2026, 5, 1, 4, tzinfo=UTC))
+    assert len(house.runs()) == 1
+    assert await coming(house) == [datetime(2027, 5, 1, 4, tzinfo=UTC)]
+
+
 async def test_contacts_that_were_there_before_the_version_are_planned_and_a_new_version_plans_anew(
     house: House,
 ) -> None:
