@@ -226,20 +226,21 @@ def assert_no_orphaned_task(transaction: Transaction) -> None:
 
 
 def assert_no_early_or_double_timer(transaction: Transaction) -> None:
-    """A wait ends by its timer once, and not before the deadline that it announced last."""
+    """A wait ends by its timer once, and not before the deadline that it announced last; a silence that begins anew
+    leaves the deadline of the wait as it is."""
     announced = transaction.rows(
         "select enrollment_id, visit, entry, kind from history "
         "where kind in ('waiting', 'migrated', 'rescheduled', 'debounced') order by enrollment_id, sequence"
     )
-    deadlines: dict[tuple[str, int], str | None] = {}
+    untils: dict[tuple[str, int], dict[str, str]] = {}
     for enrollment_id, visit, entry, kind in announced:
         told = load(entry).get("metadata", {})
-        untils = [told[name] for name in ("until", "quiet_until") if told.get(name)]
-        if kind == "waiting" or untils:
-            deadlines[enrollment_id, visit] = min(untils, default=None)
+        found = {name: told[name] for name in ("until", "quiet_until") if told.get(name)}
+        kept = untils.get((enrollment_id, visit), {}) if kind == "debounced" or not found else {}
+        untils[enrollment_id, visit] = found if kind == "waiting" else {**kept, **found}
     ended: Counter[tuple[str, int]] = Counter()
     for enrollment_id, _, visit, kind, at in _caused_by(transaction, "timer:"):
-        until = deadlines.get((enrollment_id, visit))
+        until = min(untils.get((enrollment_id, visit), {}).values(), default=None)
         if kind == "step_completed" and until is not None:
             ended[enrollment_id, visit] += 1
             fired_at = instant(at)

@@ -84,7 +84,9 @@ def _event(stage: Stage) -> TriggerEvent:
         data = {"tag": stage.random.choice(TAGS)}
     conversation = f"talk-{contact}" if stage.chance(0.4) else None
     key = stage.random.choice(KEYS) if stage.chance(0.2) else None
-    patch = {"score": stage.random.randint(0, 60)} if stage.chance(0.2) else {}
+    patch: dict[str, Any] = {"score": stage.random.randint(0, 60)} if stage.chance(0.2) else {}
+    if stage.chance(0.1):
+        patch["day"] = _day(stage)
     event = Event(stage.id(), kind, "shop", contact, conversation, key=key, data=data, contact_patch=patch)
     command = TriggerEvent("default", event, "h")
     stage.sent.append(command)
@@ -116,12 +118,21 @@ def _change(stage: Stage) -> ChangeContact:
     patch: dict[str, Any] = {"score": stage.random.randint(0, 60), "seen": stage.random.randint(0, 3)}
     if stage.chance(0.6):
         patch["due"] = stage.pick(*DATES, None, (stage.clock.now + timedelta(minutes=20)).isoformat())
+    if stage.chance(0.9):
+        patch["day"] = _day(stage)
     if stage.chance(0.2):
         patch["timezone"] = stage.random.choice(ZONES)
     added = (stage.random.choice(TAGS),) if stage.chance(0.4) else ()
     removed = tuple(tag for tag in TAGS if tag not in added and stage.chance(0.1))
     contact = stage.random.choice(CONTACTS)
     return ChangeContact("default", contact, patch, added, removed, request_id=stage.id(), body_hash="h")
+
+
+def _day(stage: Stage) -> str | None:
+    """A date of the contact, mostly one that is to come."""
+    coming = ((stage.clock.now + timedelta(hours=hours)).isoformat() for hours in (0.3, 2.5, 7))
+    day: str | None = stage.pick(*coming, "2026-03-03", "2026-03-05T08:00", "soon", None)
+    return day
 
 
 async def consent(stage: Stage) -> None:

@@ -55,7 +55,7 @@ def _compiles(source: str) -> bool:
 def _document(random: Random, key: str) -> Definition:
     author = StepAuthor(random, leaf=key == LEAF)
     pick, chance = author.pick, author.chance
-    made: Definition = {"key": key, "name": key, "triggers": _triggers(author), "steps": author.steps(0, 6)}
+    made: Definition = {"key": key, "name": key, "triggers": _triggers(author, key), "steps": author.steps(0, 6)}
     made["retry"] = {"max_attempts": random.randint(1, 3), "backoff": "10s", "jitter": pick("none", "full")}
     made["entry"] = _entry(author)
     made["pause"] = {
@@ -76,7 +76,7 @@ def _document(random: Random, key: str) -> Definition:
     return made
 
 
-def _triggers(author: StepAuthor) -> list[dict[str, Any]]:
+def _triggers(author: StepAuthor, key: str) -> list[dict[str, Any]]:
     triggers: list[dict[str, Any]] = []
     for kind in author.random.sample(EVENTS, author.random.randint(1, 2)):
         trigger: dict[str, Any] = {"type": kind}
@@ -85,7 +85,19 @@ def _triggers(author: StepAuthor) -> list[dict[str, Any]]:
         if author.chance(0.1):
             trigger["key"] = "{{trigger.data.text}}"
         triggers.append(trigger)
+    if author.chance(0.4):
+        triggers.append({"id": f"by_{key}", "type": "date", "config": _by_date(author)})
     return triggers
+
+
+def _by_date(author: StepAuthor) -> dict[str, Any]:
+    """By a field that no step writes: workflows that set their own date never come to rest."""
+    config: dict[str, Any] = {"field": "day", "offset": author.pick("-10m", "0s", "2h")}
+    if author.chance(0.3):
+        config |= {"offset": author.pick("-1d", "0s"), "at": "10:00", "every": author.pick("year", None)}
+    if author.chance(0.4):
+        config["late"] = {"skip_if_older_than": author.pick("1m", "6h")}
+    return config
 
 
 def _entry(author: StepAuthor) -> dict[str, Any]:

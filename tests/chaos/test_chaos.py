@@ -32,7 +32,8 @@ FEWEST_DEATHS = 50
 STEPS = {"task", "approval", "http_request", "assign_agent", "send_sms", "send_reply"}
 """Types that order tasks; their histories tell when they begin."""
 CAUSES = {"event", "timer", "task", "child", "parent", "contact", "start", "op migrate", "op retry", "op pause"}
-KINDS = {"held", "dropped", "debounced", "reminded", "escalated", "migrated", "rescheduled", "queued", "retrying"}
+KINDS = {"held", "dropped", "debounced", "reminded", "escalated", "migrated", "rescheduled", "queued", "retrying",
+         "date expected", "date entered", "date too_late"}  # fmt: skip
 
 
 @pytest.fixture

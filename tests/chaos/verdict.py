@@ -11,6 +11,7 @@ from service.storage.dialect import instant, load
 from service.storage.workflows import get_version
 from statemachine.snapshot import Snapshot, Status
 from tests.audit import assert_sound
+from tests.chaos.dates import assert_dates_kept
 from tests.chaos.stage import Stage
 from tests.chaos.tally import digest
 
@@ -29,6 +30,7 @@ def judge(stage: Stage) -> None:
         _assert_repeats_agree(stage)
         _assert_tags(transaction)
         _assert_notices(transaction)
+        stage.tally.kinds.update(assert_dates_kept(transaction, runs, now))
         _count(stage, transaction)
 
     stage.read(look)
