@@ -12,6 +12,8 @@ from tests.properties import FOUND
 
 NAMES = ("bytes", "definition", "expression", "template", "chaos", "properties")
 _HANG_S = 180
+_COST_S = {"chaos": 10.0, "properties": 600.0}
+"""What an input, a play or a round may take at most, on average."""
 
 
 def main() -> int:
@@ -28,7 +30,9 @@ def _start(name: str, number: int, seconds: float, inputs: int) -> int:
     command = [sys.executable, "-m", "tests.fuzz", "--alone", "--target", name, "--seed", str(number)]
     command += ["--seconds", str(seconds), "--inputs", str(inputs)]
     try:
-        ended = subprocess.run(command, timeout=seconds + _HANG_S + inputs / 5, check=False).returncode
+        ended = subprocess.run(
+            command, timeout=seconds + _HANG_S + inputs * _COST_S.get(name, 0.2), check=False
+        ).returncode
     except subprocess.TimeoutExpired:
         ended = -1
     if ended not in (0, 1):
