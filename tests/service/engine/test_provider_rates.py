@@ -106,8 +106,9 @@ async def test_what_two_batches_send_without_seeing_each_other_counts_together(
 ) -> None:
     await house.publish(texts("news", f"{{rates: {{count: {count}, per: 1s, channel: sms}}}}"))
     await house.trigger("news", "first")
+    one_lane = await house.replica("one lane", lanes=1)
     amid_saving(house, monkeypatch, event("news", "amid"))
-    await house.ask_all([event("news", "one"), event("news", "two")])
+    await house.ask_all([event("news", "one"), event("news", "two")], of=one_lane)
     if house.database.kind == "sqlite":  # one writer: nobody is amid anything
         await house.trigger("news", "amid")
     runs = house.runs()
