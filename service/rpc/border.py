@@ -2,7 +2,8 @@
 
 grpc.aio would answer undecodable bytes and unexpected exceptions with UNKNOWN and their text; so handlers take raw
 bytes and parse them here. A servicer's method takes a request (or an async iterator of them) and returns a response
-(or is an async generator of them); it raises WorkflowError to refuse.
+(or is an async generator of them); it raises WorkflowError to refuse. The error is gone before the refusal is sent:
+kept beside its own traceback it would hold the request until the garbage collector came, and a flood fill the memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from service.rpc.errors import DeadlinePassed, refuse
+from service.rpc.errors import DeadlinePassed, refuse, status_of
 from statemachine.errors import LimitExceeded, Saturated, Unavailable, Undecodable
 from statemachine.limits import MAX_MESSAGE_BYTES
 from statemachine.names import snake_case
@@ -58,10 +59,10 @@ class Border:
                 self._admit(context)
                 return (await method(read(raw))).SerializeToString()
             except Exception as error:
-                failure = error
+                status = status_of(error)
             finally:
                 self.calls -= 1
-            return await refuse(context, failure)
+            return await refuse(context, status)
 
         return call
 
@@ -91,10 +92,10 @@ class Border:
                 yield response.SerializeToString()
             return
         except Exception as error:
-            failure = error
+            status = status_of(error)
         finally:
             self.calls -= 1
-        await refuse(context, failure)
+        await refuse(context, status)
 
     def _admit(self, context: Context) -> None:
         if self.closed:

@@ -100,9 +100,8 @@ def status_of(error: BaseException) -> Status:
     return _status(code, error.message, details)
 
 
-async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> NoReturn:
-    """End the call with the answer that the error calls for."""
-    status = status_of(error)
+async def refuse(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> NoReturn:
+    """End the call with the answer that an error calls for."""
     code = _BY_NUMBER[status.code]
     await context.abort(code, status.message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))
 
