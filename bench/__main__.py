@@ -40,9 +40,9 @@ WORKLOADS: Final[dict[str, ModuleType]] = {
     "reports": reports,
 }
 LONG: Final = ("reports",)
-"""Not among those that run when none is named, but with --long."""
-USUAL: Final = tuple(name for name in WORKLOADS if name != "w7")
-"""What runs when nothing is named; W7 sends in seconds of its own, which takes long."""
+"""What runs with --long besides, or when it is named."""
+NAMED: Final = ("w7",)
+"""What runs only when it is named: W7 sends in seconds of its own, which takes long."""
 DATABASES: Final = ("postgresql", "sqlite")
 
 
@@ -69,10 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def usual(*, long: bool) -> list[str]:
+    """The workloads that run when none is named."""
+    return [name for name in WORKLOADS if name not in NAMED and (long or name not in LONG)]
+
+
 def _round(console: Console, kind: str, given: argparse.Namespace, number: int) -> list[Figure]:
     figures: list[Figure] = []
     with place(kind) as at, stand(at, given.through, Sizes(given.n), number) as there:
-        for name in given.workload or USUAL:
+        for name in given.workload or usual(long=given.long):
             started = time.monotonic()
             figures += WORKLOADS[name].run(there)
             console.print(f"round {number}  {kind:<10}  {name:<8}  {time.monotonic() - started:5.1f} s", style="dim")

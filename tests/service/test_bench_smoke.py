@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bench import report
-from bench.__main__ import WORKLOADS, main
+from bench.__main__ import WORKLOADS, main, usual
 from bench.figures import Figure, Spread, summarise
 from bench.targets import judge
 
@@ -32,6 +32,11 @@ def test_every_workload_is_done_and_told(
     assert {one["workload"][:2].lower() for one in told["summaries"]} == {name[:2] for name in workloads}
     assert all(one["rate"] > 0 for one in told["summaries"])
     assert "Targets" in capsys.readouterr().out
+
+
+def test_what_takes_minutes_runs_only_when_it_is_asked_for() -> None:
+    assert set(WORKLOADS) - set(usual(long=False)) == {"w7", "reports"}
+    assert set(WORKLOADS) - set(usual(long=True)) == {"w7"}
 
 
 def test_a_ratio_is_to_the_floor_of_the_same_round() -> None:
