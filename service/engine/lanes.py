@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from service.engine.batch import Batch, HeldElsewhere, NoRoom, Result
 from service.engine.commands import Command
@@ -27,6 +27,7 @@ from service.storage.database import Database
 from statemachine.errors import Unavailable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _RERUNS: Final = 4
 _PUT_BACK_S: Final = 0.005
@@ -121,23 +122,17 @@ class Lane:
 
     def _run_together(self, commands: list[Command]) -> list[Result]:
         """One batch, again after a lost race. Raises what it could not get over."""
-        locked, before = False, None
-        for reruns_left in range(_RERUNS, -1, -1):
+
+        def once(locked: bool) -> list[Result]:
             batch = Batch(self._room, commands, locked=locked)
             started = time.perf_counter()
-            try:
-                with self._database.transaction() as transaction:
-                    results = batch.run(transaction)
-            except Conflict as conflict:
-                if not reruns_left:
-                    raise come_again(conflict, before) from None
-                before = conflict
-                locked = locked or isinstance(conflict, LineMoved)
-                continue
+            with self._database.transaction() as transaction:
+                results = batch.run(transaction)
             self._owner.measured(len(commands), time.perf_counter() - started, transaction.statements)
             self._follow_up(batch.ledger)
             return results
-        raise AssertionError("unreachable")
+
+        return _until_won(once)
 
     def _settle(self, tickets: list[Ticket], results: Sequence[Result]) -> list[Ticket]:
         answered = 0
@@ -187,24 +182,17 @@ class Lane:
             return self._fire_one_by_one(alone=alone)
 
     def _fire_together(self, claimed: Callable[[int], None], *, alone: bool, most: int) -> Fired:
-        locked, before = False, None
-        for reruns_left in range(_RERUNS, -1, -1):
+        def once(locked: bool) -> Fired:
             firing = Firing(self._room, most, alone=alone, on_claimed=claimed, locked=locked)
             started = time.perf_counter()
-            try:
-                with self._database.transaction() as transaction:
-                    fired = firing.run(transaction)
-            except Conflict as conflict:
-                if not reruns_left:
-                    raise come_again(conflict, before) from None
-                before = conflict
-                locked = locked or isinstance(conflict, LineMoved)
-                continue
+            with self._database.transaction() as transaction:
+                fired = firing.run(transaction)
             if fired.claimed:
                 self._owner.measured(fired.claimed, time.perf_counter() - started, transaction.statements)
             self._follow_up(firing.ledger)
             return fired
-        raise AssertionError("unreachable")
+
+        return _until_won(once)
 
     def _fire_one_by_one(self, *, alone: bool) -> Fired:
         total = NOTHING_FIRED
@@ -228,6 +216,22 @@ class Lane:
         firing = Firing(self._room, 1, alone=alone, on_claimed=_unheard)
         with self._database.transaction() as transaction:
             return firing.postpone_only(transaction, failed=failed)
+
+
+def _until_won(attempt: Callable[[bool], T]) -> T:
+    """Try a transaction again while it loses races; `attempt` is told whether to lock the lines before the providers
+    first, since one has moved under it. Raises the last Conflict."""
+    locked, before = False, None
+    for _ in range(_RERUNS):
+        try:
+            return attempt(locked)
+        except Conflict as conflict:
+            before = conflict.with_traceback(None)
+            locked = locked or isinstance(conflict, LineMoved)
+    try:
+        return attempt(locked)
+    except Conflict as conflict:
+        raise come_again(conflict, before) from None
 
 
 def _patient(ticket: Ticket) -> bool:

@@ -188,8 +188,8 @@ def changed_since(
             before[tenant, workflow][name] = tally_from(name, revision, counted)
     changes = {
         (tenant, workflow): [
-            Change(known[now.enrollment_id], now)
-            for now in _tallies(transaction, tenant, _chosen(transaction, tenant, known))
+            Change(known[current.enrollment_id], current)
+            for current in _tallies(transaction, tenant, _chosen(transaction, tenant, known))
         ]
         for (tenant, workflow), known in before.items()
     }
