@@ -105,8 +105,9 @@ class Tallying:
         changes, further = await self._engine.analyse(partial(changed_since, after=self._place, limit=PAGE))
         self._place = further or FIRST
         counted = 0
-        for (tenant, workflow), changed in changes.items():
-            counted += await self._keep(tenant, workflow, marks[tenant, workflow], changed=changed)
+        for name, changed in changes.items():
+            if name in marks:  # else another server has just counted it
+                counted += await self._keep(*name, marks[name], changed=changed)
         return counted
 
     async def _keep(self, tenant: str, workflow: str, mark: Mark, **counted: Any) -> int:

@@ -12,7 +12,7 @@ something: messages that left meanwhile are put before its own, when the rates h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class ProviderLines:
         self._read: dict[LineName, Line] = {}
         self._sent: dict[LineName, list[int]] = {}
         self._mixed: set[LineName] = set()
-        self._flows: list[tuple[str, Workflow]] = []
+        self._senders: list[Sender] = []
 
     def of(self, tenant: str) -> Lines:
         """Those of a tenant, by channel. They are replaced, never changed."""
@@ -59,7 +59,8 @@ class ProviderLines:
         now: datetime,
     ) -> None:
         """Read the lines by which runs of these versions may send; those in which somebody waits under their locks."""
-        wanted = wanted_lines(directory, versions, at_hand, self._flows)
+        self._senders = senders(directory, versions, at_hand)
+        wanted = lines_before(self._senders)
         names = sorted(wanted)
         if not names:
             return
@@ -84,7 +85,7 @@ class ProviderLines:
         workflows: Iterable[Workflow],
     ) -> Lines:
         """The same for these versions, only to be looked at."""
-        wanted = wanted_lines(directory, versions, [(tenant, workflow) for workflow in workflows])
+        wanted = lines_before(senders(directory, versions, [(tenant, workflow) for workflow in workflows]))
         self._add(wanted, wanted, read_lines(transaction, wanted))
         return self.of(tenant)
 
@@ -146,9 +147,9 @@ class ProviderLines:
         tenant, channel = name
         return {
             rate
-            for owner, flow in self._flows
-            if owner == tenant
-            for step in flow.steps.values()
+            for sender in self._senders
+            if sender.tenant == tenant
+            for step in sender.flow.steps.values()
             if step.sending is not None
             for rate in step.sending.rates_of(channel)
         }
@@ -158,15 +159,18 @@ class ProviderLines:
         return [line_row(tenant, channel, self.of(tenant)[channel]) for tenant, channel in sorted(self._changed)]
 
 
-def wanted_lines(
-    directory: Directory,
-    versions: Versions,
-    at_hand: Iterable[tuple[str, Workflow]],
-    flows: list[tuple[str, Workflow]] | None = None,
-) -> dict[LineName, int]:
-    """The channels with rates of all tenants of which a version at hand may send by one, and how many messages their
-    largest rate counts. `flows` are filled with the versions that may."""
-    wanted: dict[LineName, int] = {}
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A version that may send by channels with rates; `counts` are, by channel, what the largest rate counts."""
+
+    tenant: str
+    flow: Workflow
+    counts: Mapping[str, int]
+
+
+def senders(directory: Directory, versions: Versions, at_hand: Iterable[tuple[str, Workflow]]) -> list[Sender]:
+    """Those among the versions at hand and the ones that their runs may start."""
+    found: list[Sender] = []
     seen: set[tuple[str, int]] = set()
     for tenant, workflow in at_hand:
         known = directory.rates.get(tenant, _NO_RATES)
@@ -174,13 +178,18 @@ def wanted_lines(
             continue
         seen.add((tenant, id(workflow)))
         for flow in _whole(versions, tenant, workflow):
-            rated = {**flow.rated, **known}
-            if rated and (REPLY in flow.channels or not flow.channels.isdisjoint(rated)):
-                if flows is not None:
-                    flows.append((tenant, flow))
-                for channel in rated:
-                    count = max(known.get(channel, 0), flow.rated.get(channel, 0))
-                    wanted[tenant, channel] = max(count, wanted.get((tenant, channel), 0))
+            counts = {one: max(known.get(one, 0), flow.rated.get(one, 0)) for one in (*flow.rated, *known)}
+            if counts and (REPLY in flow.channels or not flow.channels.isdisjoint(counts)):
+                found.append(Sender(tenant, flow, counts))
+    return found
+
+
+def lines_before(found: Iterable[Sender]) -> dict[LineName, int]:
+    """The lines in which their messages may have to stand, and how many messages the largest rate of each counts."""
+    wanted: dict[LineName, int] = {}
+    for sender in found:
+        for channel, count in sender.counts.items():
+            wanted[sender.tenant, channel] = max(count, wanted.get((sender.tenant, channel), 0))
     return wanted
 
 
